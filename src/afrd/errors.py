@@ -1,0 +1,28 @@
+"""Every error a user can mend. Each message names the file or value, what was expected, and the mend."""
+
+
+class AfrdError(Exception):
+    """Base of all errors raised on purpose; the command line prints its message and exits with status 1."""
+
+
+class DatasetError(AfrdError):
+    """A data set or a capture on disk is not what its layout promises."""
+
+
+class WeightsError(AfrdError):
+    """Teacher weights are missing, cannot be fetched, or do not fit the backbone."""
+
+
+class ModelError(AfrdError):
+    """A model was asked for something it cannot do: unknown fusion or backbone, other lights, another size."""
+
+
+class RunError(AfrdError):
+    """A run folder is missing, unfinished, damaged, or was started with another configuration."""
+
+
+class MissingExtraError(AfrdError):
+    """A feature needs an optional dependency that is not installed."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(f"{package} is not installed: pip install 'afrd[{extra}]'")
