@@ -1,8 +1,16 @@
-"""From a capture to a verdict."""
+"""The one way from a capture to a verdict: Python, command line and every later service go through here.
+
+Needs a finished run and the model, never training.
+"""
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
+
+from afrd.capture import Capture, LightRig
+from afrd.errors import ModelError
 
 
 @dataclass(frozen=True)
@@ -27,3 +35,61 @@ class Inspection:
     def anomalous(self) -> bool:
         """The verdict: True is not good."""
         return self.score > self.threshold
+
+
+class Inspector:
+    """A trained model that answers for one capture at a time.
+
+    lights: the rig it was trained for; captures must have the same lights in the same order.
+    threshold, config: the model's.
+    """
+
+    def __init__(self, model: Any, card: Any, device: str = "cpu") -> None:
+        self._model, self._device = model.to(device).eval(), device
+        self.card = card
+        self.lights: LightRig = card.lights.rig()
+        self.threshold: float = card.threshold
+        self.config: dict[str, Any] = card.model_dump(mode="json")
+
+    @classmethod
+    def load(cls, run: str | Path, device: str = "cpu") -> Self:
+        """From the folder that training left. Raises RunError: no run, unfinished, damaged."""
+        from afrd.checkpoint import load_model  # torch is imported with it
+
+        return cls(*load_model(Path(run)), device)
+
+    def inspect(self, images: np.ndarray, id: str = "") -> Inspection:
+        """One object under all lights. images: [N, 3, H, W], uint8 or uint16, RGB, in the order of `lights`.
+
+        Raises ModelError: another number of lights, another shape or type.
+        """
+        import torch
+        from torch.nn.functional import interpolate
+
+        images = np.asarray(images)
+        expected = f"expected [{len(self.lights)}, 3, H, W], one image per light: {', '.join(self.lights.names)}"
+        if images.ndim != 4 or images.shape[0] != len(self.lights) or images.shape[1] != 3:
+            raise ModelError(f"capture {id or 'without id'}: images of shape {list(images.shape)}; {expected}")
+        if images.dtype not in (np.uint8, np.uint16):
+            raise ModelError(f"capture {id or 'without id'}: images are {images.dtype}; expected uint8 or uint16")
+        with torch.inference_mode():
+            answer = self._model(torch.from_numpy(images)[None].to(self._device))
+            anomaly_map = interpolate(
+                answer.anomaly_map[:, None], images.shape[-2:], mode="bilinear", align_corners=False
+            )[0, 0]
+        return Inspection(
+            id=id,
+            score=float(answer.score),
+            threshold=self.threshold,
+            anomaly_map=anomaly_map.float().cpu().numpy(),
+            light_weights=answer.light_weights[0].float().cpu().numpy(),
+        )
+
+    def inspect_capture(self, capture: Capture) -> Inspection:
+        """The same for a capture read from a data set. Raises ModelError: lights of another rig or order."""
+        if capture.lights.names != self.lights.names:
+            raise ModelError(
+                f"capture {capture.id}: lights are {', '.join(capture.lights.names)}; the model was trained with "
+                f"{', '.join(self.lights.names)}, in this order; put them in that order in lights.yaml"
+            )
+        return self.inspect(capture.images, capture.id)

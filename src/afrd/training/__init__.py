@@ -1,0 +1,6 @@
+"""From good captures to a trained run: configuration, feature cache, loop, threshold."""
+
+from afrd.training.config import TrainConfig
+from afrd.training.loop import Epoch, train
+
+__all__ = ["Epoch", "TrainConfig", "train"]

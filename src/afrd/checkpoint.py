@@ -1,0 +1,181 @@
+"""A trained model on disk and back.
+
+A run folder holds everything that is needed to use the model elsewhere, weights of the teacher included:
+
+    run.yaml              what was asked for: configuration, lights, data digest   (written first)
+    teacher.safetensors   the frozen teacher, once
+    epoch-0007/           the last whole epoch: weights and optimiser              (while training)
+    model.safetensors     fusion, bottleneck, student
+    model.yaml            what the model needs to be used: the card below          (written last: the run is finished)
+
+Tensors are safetensors, the rest YAML; nothing is pickled.
+"""
+
+import math
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import torch
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from afrd.capture import LightRig
+from afrd.errors import RunError
+from afrd.files import atomic_path, write_text
+from afrd.model import AFRD
+from afrd.model.teacher import Teacher
+
+FORMAT = 1
+_S = TypeVar("_S", bound="Strict")
+
+
+class Strict(BaseModel):
+    """Unknown keys are errors, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Lights(Strict):
+    """A LightRig in YAML; an unknown direction is null."""
+
+    names: tuple[str, ...]
+    directions: tuple[tuple[float, float, float] | None, ...] | None = None
+
+    @classmethod
+    def of(cls, rig: LightRig) -> "Lights":
+        if rig.directions is None:
+            return cls(names=rig.names)
+        known = [None if any(math.isnan(x) for x in d) else tuple(map(float, d)) for d in rig.directions]
+        return cls(names=rig.names, directions=tuple(known))
+
+    def rig(self) -> LightRig:
+        if self.directions is None:
+            return LightRig(self.names)
+        return LightRig(self.names, tuple(d or (math.nan,) * 3 for d in self.directions))
+
+
+class ModelCard(Strict):
+    """What a model needs to be used, beside its weights.
+
+    threshold: score above which a part is anomalous; `false_alarm_rate` is what it was set for, on `holdout` good
+        captures that the model was not trained on.
+    """
+
+    format: Literal[1] = FORMAT
+    afrd_version: str
+    teacher: str
+    teacher_digest: str
+    fusion: str
+    lights: Lights
+    image_size: int
+    top_share: float
+    threshold: float
+    false_alarm_rate: float
+    holdout: int
+    config: dict[str, Any]
+
+
+def save_teacher(run: Path, teacher: Teacher) -> None:
+    """The teacher's tensors into the run, unless they are there already."""
+    path = run / "teacher.safetensors"
+    if not path.exists():
+        with atomic_path(path) as temporary:
+            save_file(_contiguous(teacher.state_dict()), temporary, metadata={"name": teacher.name})
+
+
+def save_model(run: Path, model: AFRD, card: ModelCard) -> None:
+    """Trained weights, then the card whose presence says that the run is finished."""
+    with atomic_path(run / "model.safetensors") as temporary:
+        save_file(_contiguous(trained_state(model)), temporary)
+    write_text(run / "model.yaml", to_yaml(card))
+
+
+def load_model(run: Path) -> tuple[AFRD, ModelCard]:
+    """A finished run, ready to inspect on the CPU in eval mode.
+
+    Raises RunError: no run, unfinished, of another format, damaged, or a teacher that is not the one trained with.
+    """
+    run = Path(run)
+    card = load_card(run)
+    teacher = Teacher.from_state(card.teacher, read_tensors(run / "teacher.safetensors"))
+    if teacher.digest() != card.teacher_digest:
+        raise RunError(f"{run / 'teacher.safetensors'}: not the teacher this model was trained with; restore the file")
+    model = AFRD(
+        teacher, lights=len(card.lights.names), image_size=card.image_size, fusion=card.fusion, top_share=card.top_share
+    )
+    load_trained_state(model, read_tensors(run / "model.safetensors"), run / "model.safetensors")
+    return model.eval(), card
+
+
+def load_card(run: Path) -> ModelCard:
+    """The card alone, without loading weights. Raises RunError."""
+    path = run / "model.yaml"
+    if not path.is_file():
+        if (run / "run.yaml").is_file():
+            raise RunError(f"{run}: this run is not finished; go on with afrd train … --out {run} --resume")
+        raise RunError(f"{run}: no trained model here (model.yaml not found); pass the --out folder of afrd train")
+    data = read_yaml(path)
+    if data.get("format") != FORMAT:
+        raise RunError(f"{path}: format {data.get('format')!r}, this afrd reads {FORMAT}; use the afrd that wrote it")
+    return parse(ModelCard, data, path)
+
+
+def trained_state(model: AFRD) -> dict[str, Tensor]:
+    """Parameters and buffers of everything but the teacher."""
+    return {k: v for k, v in model.state_dict().items() if not k.startswith("teacher.")}
+
+
+def load_trained_state(model: AFRD, state: dict[str, Tensor], path: Path) -> None:
+    """Into a model of the same configuration. Raises RunError: tensors that do not fit; `path` is named."""
+    own = trained_state(model)
+    wrong = sorted(
+        k for k in own.keys() | state.keys() if k not in own or k not in state or own[k].shape != state[k].shape
+    )
+    if wrong:
+        raise RunError(
+            f"{path}: {len(wrong)} tensors do not fit this model, first {wrong[0]}; is it another run's file?"
+        )
+    model.load_state_dict(state, strict=False)  # the teacher's tensors are not in it, all others were compared
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """A safetensors file. Raises RunError: missing or cut short."""
+    if not path.is_file():
+        raise RunError(f"{path}: missing; restore it, or train again into another folder")
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise RunError(f"{path}: damaged ({error}); restore it, or train again into another folder") from error
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A YAML mapping. Raises RunError: not YAML, not a mapping."""
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RunError(f"{path}: not YAML ({error}); restore it") from error
+    if not isinstance(data, dict):
+        raise RunError(f"{path}: expected a mapping of names to values; restore it")
+    return data
+
+
+def parse(kind: type[_S], data: dict[str, Any], path: Path) -> _S:
+    """Checked against the schema. Raises RunError naming file, field and what was expected."""
+    try:
+        return kind.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"]))
+        raise RunError(f"{path}: {field}: {first['msg']} (found {first['input']!r})") from error
+
+
+def to_yaml(value: Strict) -> str:
+    return yaml.safe_dump(value.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def _contiguous(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    # channels-last weights are views that safetensors refuses
+    return {k: v.detach().cpu().contiguous().clone(memory_format=torch.contiguous_format) for k, v in state.items()}

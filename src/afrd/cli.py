@@ -1,0 +1,287 @@
+"""The command line: parse and call, nothing else. A command imports what it needs when it runs, so help is instant.
+
+Exit status: 0 done, 1 failed (an error that says what to mend), 2 wrong usage.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from afrd.errors import AfrdError
+
+app = typer.Typer(
+    help="Find defects on parts photographed under several lights. Learns from good parts only.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Data = Annotated[Path, typer.Argument(help="Data set: Eyecandies layout, or your own folders (see README).")]
+Run = Annotated[Path, typer.Argument(help="Run folder that afrd train wrote.")]
+Category = Annotated[str | None, typer.Option(help="Category (class) within the data set.")]
+Pattern = Annotated[
+    str | None, typer.Option(help="Where the images of a capture lie, e.g. '{id}/{light}.png' or '{id}_{light}.tif'.")
+]
+Split = Annotated[str, typer.Option(help="Split to use.")]
+Device = Annotated[str, typer.Option(help="Where to compute: cpu, cuda, cuda:1, mps.")]
+
+
+def main() -> None:
+    """Entry point of the `afrd` command."""
+    try:
+        app()
+    except AfrdError as error:
+        typer.echo(f"afrd: {error}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        typer.echo("afrd: interrupted", err=True)
+        sys.exit(1)
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False) -> None:
+    if version:
+        from afrd import __version__
+
+        typer.echo(f"afrd {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for captures, runs, reports and pictures.")] = Path("demo"),
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """Render captures, train single light, mean and attention, and compare them: the whole system in minutes."""
+    from afrd.demo import run_demo
+
+    run_demo(out, seed=seed)
+
+
+@app.command()
+def render(
+    out: Annotated[Path, typer.Argument(help="Folder for the data set; a started one is gone on with.")],
+    classes: Annotated[str | None, typer.Option(help="Classes, separated by commas. [default: all]")] = None,
+    train: Annotated[int, typer.Option(min=0, help="Good captures to learn from.")] = 60,
+    val: Annotated[int, typer.Option(min=0, help="Good captures for the threshold.")] = 12,
+    test: Annotated[int, typer.Option(min=0, help="Captures of test_public, half of them bad.")] = 48,
+    test_private: Annotated[int, typer.Option(min=0, help="Captures of test_private, without labels.")] = 0,
+    size: Annotated[int, typer.Option(min=32, help="Side of the images in pixels.")] = 256,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same files.")] = 0,
+    workers: Annotated[int, typer.Option(min=0, help="Processes; 0 is one per core.")] = 0,
+) -> None:
+    """Render your own multi-light captures, in the Eyecandies layout."""
+    from afrd.progress import bar
+    from afrd.render import CLASSES, render_dataset
+
+    names = [name.strip() for name in classes.split(",")] if classes else list(CLASSES)
+    with bar("rendering objects") as progress:
+        render_dataset(
+            out,
+            names,
+            train=train,
+            val=val,
+            test=test,
+            test_private=test_private,
+            size=size,
+            seed=seed,
+            workers=workers,
+            progress=progress,
+        )
+
+
+@app.command()
+def check(data: Data, category: Category = None, pattern: Pattern = None) -> None:
+    """List everything that is wrong with a data set. Exit status 1 if anything is."""
+    from afrd.datasets import check_dataset
+
+    problems = check_dataset(data, category, pattern=pattern)
+    for problem in problems:
+        typer.echo(str(problem))
+    if problems:
+        typer.echo(f"{len(problems)} problem{'s' if len(problems) > 1 else ''} in {data}", err=True)
+        raise typer.Exit(1)
+    typer.echo(f"{data}: no problems found")
+
+
+@app.command()
+def train(
+    data: Data,
+    out: Annotated[Path, typer.Option(help="Run folder to write.")],
+    category: Category = None,
+    fusion: Annotated[
+        str, typer.Option(help="attention, mean, single:K (light K alone), paper-attention.")
+    ] = "attention",
+    teacher: Annotated[
+        str, typer.Option(help="timm backbone with strides 4, 8, 16, e.g. wide_resnet50_2.tv_in1k.")
+    ] = "efficientnet_lite0",
+    teacher_weights: Annotated[
+        str | None,
+        typer.Option(help="File (.pth, .safetensors) or 'random'. [default: the teacher's ImageNet weights]"),
+    ] = None,
+    image_size: Annotated[int, typer.Option(help="Captures are resized to this square; a multiple of 32.")] = 256,
+    epochs: Annotated[int, typer.Option(min=1)] = 100,
+    batch_size: Annotated[int, typer.Option(min=1, help="Captures a step.")] = 8,
+    learning_rate: Annotated[float, typer.Option(help="Of AdamW.")] = 4e-4,
+    loss: Annotated[
+        Literal["position", "flat"], typer.Option(help="position (eq. 5 of the paper) or flat (as in RD's code).")
+    ] = "position",
+    top_share: Annotated[
+        float, typer.Option(min=0, max=1, help="Score: mean of this share of the highest pixels; 0 is the maximum.")
+    ] = 0.0,
+    false_alarm_rate: Annotated[
+        float, typer.Option(help="Share of good parts that may be called anomalous; sets the threshold.")
+    ] = 0.05,
+    holdout_share: Annotated[
+        float, typer.Option(help="Of train, held out for the threshold where there is no val split.")
+    ] = 0.1,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    cache: Annotated[
+        Literal["auto", "memory", "disk", "off"],
+        typer.Option(help="Teacher features: auto (memory, else disk), memory, disk, off (recompute)."),
+    ] = "auto",
+    cache_gb: Annotated[float, typer.Option(min=0, help="Memory that features may take, in GB.")] = 4.0,
+    cache_dir: Annotated[
+        Path | None, typer.Option(help="Keep features on disk here, for other runs. [default: the run, until it ends]")
+    ] = None,
+    pattern: Pattern = None,
+    accelerator: Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")] = "auto",
+    devices: Annotated[int, typer.Option(min=1, help="Processes for distributed training.")] = 1,
+    precision: Annotated[str, typer.Option(help="32-true, bf16-mixed, 16-mixed.")] = "32-true",
+) -> None:
+    """Learn what good parts look like."""
+    from afrd.datasets import open_dataset, splits
+    from afrd.progress import training_bars
+    from afrd.training import TrainConfig
+    from afrd.training import train as run_training
+
+    config = _config(
+        TrainConfig,
+        fusion=fusion,
+        teacher=teacher,
+        teacher_weights=teacher_weights,
+        image_size=image_size,
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        loss=loss,
+        seed=seed,
+        top_share=top_share,
+        holdout_share=holdout_share,
+        false_alarm_rate=false_alarm_rate,
+        cache=cache,
+        cache_gb=cache_gb,
+        accelerator=accelerator,
+        devices=devices,
+        precision=precision,
+    )
+    captures = open_dataset(data, category, "train", pattern=pattern)
+    holdout = open_dataset(data, category, "val", pattern=pattern) if "val" in splits(data, category) else None
+    with training_bars() as (on_features, on_epoch):
+        card = run_training(
+            captures,
+            out,
+            config,
+            holdout=holdout,
+            resume=resume,
+            cache_dir=cache_dir,
+            on_features=on_features,
+            on_epoch=on_epoch,
+        )
+    typer.echo(
+        f"{out}: trained on {len(captures)} captures; threshold {card.threshold:.4f} for a false-alarm rate of "
+        f"{card.false_alarm_rate:.3f}, from {card.holdout} held-out good captures"
+    )
+
+
+@app.command()
+def evaluate(
+    run: Run,
+    data: Data,
+    category: Category = None,
+    split: Split = "test_public",
+    json: Annotated[Path | None, typer.Option(help="Write all figures, and each capture's, to this file.")] = None,
+    pattern: Pattern = None,
+    device: Device = "cpu",
+) -> None:
+    """Compare verdicts, scores and maps with the labels of a split."""
+    from rich.console import Console
+
+    from afrd.evaluation import print_evaluation
+
+    evaluation, _ = _evaluate(run, data, category, split, pattern, device)
+    print_evaluation(evaluation, Console())
+    if json:
+        evaluation.write_json(json)
+
+
+@app.command()
+def predict(
+    run: Run,
+    captures: Annotated[list[Path], typer.Argument(help="Folders with one image per light, or with such folders.")],
+    out: Annotated[Path, typer.Option(help="Folder for maps, overlays and contact sheets.")],
+    jsonl: Annotated[Path | None, typer.Option(help="Write one JSON line per capture to this file.")] = None,
+    maps: Annotated[Literal["png16", "npy"], typer.Option(help="Format of the anomaly maps.")] = "png16",
+    pattern: Pattern = None,
+    device: Device = "cpu",
+) -> None:
+    """Give a verdict, a score and a heat map for captures without labels."""
+    from afrd.datasets import read_captures
+    from afrd.inspector import Inspector
+    from afrd.predict import predict as run_prediction
+    from afrd.predict import write_jsonl
+
+    inspector = Inspector.load(run, device)
+    found = read_captures(captures, inspector.lights, pattern=pattern)
+    lines = []
+    for inspection, line in run_prediction(inspector, found, out, map_format=maps):
+        typer.echo(f"{line['verdict']:9}  {inspection.score:.4f}  {inspection.id}")
+        lines.append(line)
+    if jsonl:
+        write_jsonl(jsonl, lines)
+
+
+@app.command()
+def report(
+    run: Run,
+    data: Data,
+    out: Annotated[Path, typer.Option(help="HTML file to write.")],
+    category: Category = None,
+    split: Split = "test_public",
+    pattern: Pattern = None,
+    device: Device = "cpu",
+) -> None:
+    """Write one HTML file: figures, curves, and the best and worst captures under all their lights."""
+    from afrd.evaluation import write_report
+
+    evaluation, captures = _evaluate(run, data, category, split, pattern, device)
+    write_report(out, evaluation, captures)
+    typer.echo(f"wrote {out}")
+
+
+def _evaluate(run: Path, data: Path, category: str | None, split: str, pattern: str | None, device: str):
+    from afrd.datasets import open_dataset
+    from afrd.evaluation import evaluate
+    from afrd.inspector import Inspector
+    from afrd.progress import bar
+
+    inspector = Inspector.load(run, device)
+    captures = open_dataset(data, category, split, pattern=pattern)
+    with bar("inspecting captures") as progress:
+        return evaluate(inspector, captures, progress=progress), captures
+
+
+def _config(kind: Any, **values: Any) -> Any:
+    """A configuration; a value out of range is wrong usage."""
+    from pydantic import ValidationError
+
+    try:
+        return kind(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = "--" + str(first["loc"][0]).replace("_", "-")
+        raise typer.BadParameter(f"{first['input']!r}: {first['msg']}", param_hint=option) from None

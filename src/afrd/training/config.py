@@ -1,0 +1,65 @@
+"""What a training run is asked to do; stored in the run and compared on resume."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from afrd.checkpoint import Lights, Strict
+
+
+class TrainConfig(Strict):
+    """Defaults are the paper's where it states them: AdamW, 4e-4, batch 8, 100 epochs, last epoch.
+
+    teacher_weights: file, "random", or None for the weights that the teacher's name stands for.
+    holdout_share: of the training captures, for the threshold, where the data set has no val split.
+    false_alarm_rate: share of good parts that may be called anomalous.
+    cache: "auto" keeps teacher features in memory while they fit `cache_gb`, else on disk; "off" recomputes them.
+    top_share: see `afrd.model.anomaly_map.score`.
+    """
+
+    fusion: str = "attention"
+    teacher: str = "efficientnet_lite0"
+    teacher_weights: str | None = None
+    image_size: int = 256
+    epochs: int = Field(100, ge=1)
+    batch_size: int = Field(8, ge=1)
+    learning_rate: float = Field(4e-4, gt=0)
+    loss: Literal["position", "flat"] = "position"
+    seed: int = Field(0, ge=0)
+    top_share: float = Field(0.0, ge=0, le=1)
+    holdout_share: float = Field(0.1, gt=0, lt=1)
+    false_alarm_rate: float = Field(0.05, gt=0, lt=1)
+    cache: Literal["auto", "memory", "disk", "off"] = "auto"
+    cache_gb: float = Field(4.0, ge=0)
+    accelerator: str = "auto"
+    devices: int = Field(1, ge=1)
+    precision: str = "32-true"
+
+
+# what may change between the two halves of a resumed run without changing its result
+FREE_ON_RESUME = {"cache", "cache_gb"}
+
+
+class RunRecord(Strict):
+    """run.yaml: the configuration and what it was applied to."""
+
+    format: Literal[1] = 1
+    afrd_version: str
+    category: str | None
+    captures: int
+    holdout: int
+    data_digest: str
+    lights: Lights
+    teacher_digest: str
+    config: TrainConfig
+
+    def differences(self, other: "RunRecord") -> list[str]:
+        """Fields in which a resumed run would not be the run that was started, as "name: was → is"."""
+        mine, theirs = _flat(self), _flat(other)
+        return [f"{k}: {mine[k]} → {theirs[k]}" for k in mine if mine[k] != theirs[k] and k not in FREE_ON_RESUME]
+
+
+def _flat(record: RunRecord) -> dict[str, Any]:
+    data = record.model_dump(mode="json")
+    data.pop("afrd_version")
+    return {**data.pop("config"), **data}
