@@ -175,6 +175,8 @@ def _prepare(out: Path, record: RunRecord, resume: bool) -> int:
         raise RunError(
             f"{out}: was started with another configuration ({'; '.join(changed)}); start a new --out instead"
         )
+    if (out / "model.yaml").is_file():
+        return record.config.epochs
     done = last_epoch(out)
     remove_epochs(out, keep=done)
     _cut_log(out, done)

@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import torch
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.optim import Optimizer
@@ -32,9 +33,12 @@ def load_epoch(run: Path, epoch: int, model: AFRD, optimizer: Optimizer) -> None
     """Into a model and optimiser of the same configuration. Raises RunError: damaged or foreign files."""
     path = _folder(run, epoch) / "weights.safetensors"
     load_trained_state(model, read_tensors(path), path)
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in read_tensors(_folder(run, epoch) / "optimizer.safetensors").items():
         index, _, key = name.partition(".")
+        if value.dim():  # the fused optimiser walks memory, so moments must lie as their parameter does (channels last)
+            value = torch.empty_like(parameters[int(index)], requires_grad=False).copy_(value)
         state.setdefault(int(index), {})[key] = value
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
 

@@ -1,0 +1,5 @@
+"""`python -m afrd` is the `afrd` command."""
+
+from afrd.cli import main
+
+main()

@@ -1,0 +1,85 @@
+import numpy as np
+import pytest
+import torch
+
+from afrd.datasets import open_dataset
+from afrd.errors import RunError
+from afrd.model import AFRD
+from afrd.training.features import Recompute, cache_features, feature_bytes
+
+
+def model(teacher, fusion="attention"):
+    return AFRD(teacher, lights=6, image_size=64, fusion=fusion)
+
+
+def cached(model, captures, folder, where="memory", digest="d", budget_gb=4.0):
+    return cache_features(model, captures, where=where, budget_gb=budget_gb, folder=folder, data_digest=digest)
+
+
+@pytest.fixture
+def captures(tiny):
+    return open_dataset(tiny, "Confetto", "train")
+
+
+@pytest.mark.parametrize("fusion", ["attention", "mean", "single:3"])
+def test_cached_features_are_the_teachers_to_half_precision(teacher, captures, tmp_path, fusion):
+    m = model(teacher, fusion)
+    cache, fresh = cached(m, captures, tmp_path), Recompute(m, captures, torch.device("cpu"))
+    indices = [5, 0, 7]
+    levels = fresh.batch(indices)
+    expected = m.fuse(levels)[0] if cache.fused else levels
+    for level, reference in zip(cache.batch(indices), expected, strict=True):
+        assert level.dtype == torch.float32
+        np.testing.assert_allclose(level, reference, rtol=1e-3, atol=1e-3)
+
+
+def test_disk_and_memory_hold_the_same_values(teacher, captures, tmp_path):
+    m = model(teacher)
+    memory, disk = cached(m, captures, tmp_path), cached(m, captures, tmp_path, "disk")
+    for a, b in zip(memory.batch(range(12)), disk.batch(range(12)), strict=True):
+        assert torch.equal(a, b)
+    assert isinstance(disk.levels[0], np.memmap)
+    on_disk = sum(p.stat().st_size for p in tmp_path.rglob("*.npy"))
+    assert feature_bytes(m, len(captures)) <= on_disk < 1.01 * feature_bytes(m, len(captures))
+
+
+def test_features_on_disk_are_found_again_and_only_by_what_made_them(teacher, captures, tmp_path):
+    passes = []
+    track = {"where": "disk", "budget_gb": 0, "folder": tmp_path, "progress": lambda done, total: passes.append(done)}
+    cache_features(model(teacher), captures, data_digest="a", **track)
+    assert len(passes) == 12
+    cache_features(model(teacher), captures, data_digest="a", **track)
+    assert len(passes) == 12
+    cache_features(model(teacher), captures, data_digest="b", **track)
+    cache_features(model(teacher, "mean"), captures, data_digest="a", **track)
+    cache_features(model(teacher, "single:1"), captures, data_digest="a", **track)
+    cache_features(model(teacher, "single:2"), captures, data_digest="a", **track)
+    assert len(passes) == 60
+
+
+def test_auto_goes_to_disk_when_the_budget_is_too_small(teacher, captures, tmp_path):
+    m = model(teacher)
+    needed = feature_bytes(m, len(captures)) / 1e9
+    assert not isinstance(cached(m, captures, tmp_path, "auto", budget_gb=needed * 1.01).levels[0], np.memmap)
+    assert isinstance(cached(m, captures, tmp_path, "auto", budget_gb=needed * 0.99).levels[0], np.memmap)
+    with pytest.raises(RunError, match="raise --cache-gb"):
+        cached(m, captures, tmp_path, "memory", budget_gb=needed * 0.99)
+
+
+def test_a_full_disk_is_noticed_before_writing(teacher, captures, tmp_path, monkeypatch):
+    import shutil
+
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1000))
+    with pytest.raises(RunError, match=r"GB are free.*--cache-dir"):
+        cached(model(teacher), captures, tmp_path, "disk")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("fusion", ["mean", "single:4"])
+def test_several_fusions_share_one_teacher_pass(teacher, captures, tmp_path, fusion):
+    shared = cached(model(teacher), captures, tmp_path).fuse(model(teacher, fusion).fusion)
+    own = cached(model(teacher, fusion), captures, tmp_path)
+    assert shared.fused
+    for a, b in zip(shared.batch(range(12)), own.batch(range(12)), strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-3, atol=2e-2)  # a mean of half-precision values
