@@ -4,6 +4,7 @@ Exit status: 0 done, 1 failed (an error that says what to mend), 2 wrong usage.
 """
 
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -31,6 +32,7 @@ Device = Annotated[str, typer.Option(help="Where to compute: cpu, cuda, cuda:1, 
 
 def main() -> None:
     """Entry point of the `afrd` command."""
+    warnings.showwarning = lambda message, *_: typer.echo(f"afrd: warning: {message}", err=True)
     try:
         app()
     except AfrdError as error:
@@ -232,8 +234,8 @@ def predict(
     """Give a verdict, a score and a heat map for captures without labels."""
     from afrd.datasets import read_captures
     from afrd.inspector import Inspector
-    from afrd.predict import predict as run_prediction
-    from afrd.predict import write_jsonl
+    from afrd.prediction import predict as run_prediction
+    from afrd.prediction import write_jsonl
 
     inspector = Inspector.load(run, device)
     found = read_captures(captures, inspector.lights, pattern=pattern)
@@ -264,13 +266,14 @@ def report(
 
 
 def _evaluate(run: Path, data: Path, category: str | None, split: str, pattern: str | None, device: str):
-    from afrd.datasets import open_dataset
+    from afrd.datasets import open_dataset, require_lights
     from afrd.evaluation import evaluate
     from afrd.inspector import Inspector
     from afrd.progress import bar
 
     inspector = Inspector.load(run, device)
     captures = open_dataset(data, category, split, pattern=pattern)
+    require_lights(captures.lights, inspector.lights, data)
     with bar("inspecting captures") as progress:
         return evaluate(inspector, captures, progress=progress), captures
 

@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from afrd.capture import Capture, LightRig
+from afrd.datasets import require_lights
 from afrd.errors import ModelError
 
 
@@ -86,10 +87,6 @@ class Inspector:
         )
 
     def inspect_capture(self, capture: Capture) -> Inspection:
-        """The same for a capture read from a data set. Raises ModelError: lights of another rig or order."""
-        if capture.lights.names != self.lights.names:
-            raise ModelError(
-                f"capture {capture.id}: lights are {', '.join(capture.lights.names)}; the model was trained with "
-                f"{', '.join(self.lights.names)}, in this order; put them in that order in lights.yaml"
-            )
+        """The same for a capture read from a data set. Raises DatasetError: lights of another rig or order."""
+        require_lights(capture.lights, self.lights, f"capture {capture.id}")
         return self.inspect(capture.images, capture.id)

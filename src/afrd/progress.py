@@ -30,13 +30,13 @@ def bar(what: str) -> Iterator[Step]:
 
 
 @contextmanager
-def training_bars() -> Iterator[tuple[Step, Callable[[Any, int], None]]]:
+def training_bars(what: str = "training") -> Iterator[tuple[Step, Callable[[Any, int], None]]]:
     """Two bars: teacher features, then epochs with their loss."""
     with _bars() as bars:
-        epochs = _step(bars, "epochs")
+        epochs = _step(bars, what)
         yield (
-            _step(bars, "teacher features"),
-            lambda epoch, total: epochs(epoch.epoch, total, f"epochs, loss {epoch.loss:.4f}"),
+            _step(bars, f"{what}: teacher features"),
+            lambda epoch, total: epochs(epoch.epoch, total, f"{what}: loss {epoch.loss:.4f}"),
         )
 
 

@@ -21,7 +21,7 @@ from torch.optim import AdamW
 from afrd import __version__
 from afrd.capture import Capture
 from afrd.checkpoint import Lights, ModelCard, load_card, parse, read_yaml, save_model, save_teacher, to_yaml
-from afrd.datasets import CaptureSet
+from afrd.datasets import CaptureSet, require_lights
 from afrd.errors import DatasetError, RunError
 from afrd.files import write_text
 from afrd.model import AFRD
@@ -65,8 +65,7 @@ def train(
     """
     config, out = config or TrainConfig(), Path(out)
     captures, holdout = split_holdout(captures, holdout, config)
-    fabric = Fabric(accelerator=config.accelerator, devices=config.devices, precision=config.precision)
-    fabric.launch()
+    fabric = _fabric(config)
     seed_everything(config.seed, verbose=False)
     model = AFRD(
         config.teacher, config.teacher_weights, len(captures.lights), config.image_size, config.fusion, config.top_share
@@ -137,11 +136,7 @@ def split_holdout(
 ) -> tuple[CaptureSet, CaptureSet]:
     """Captures to train on and captures for the threshold; the same seed holds out the same ones."""
     if holdout is not None:
-        if holdout.lights.names != captures.lights.names:
-            raise DatasetError(
-                f"held-out captures have lights {', '.join(holdout.lights.names)}, training captures "
-                f"{', '.join(captures.lights.names)}; both must be of one station"
-            )
+        require_lights(holdout.lights, captures.lights, "held-out captures")
         held, kept = holdout, captures
     else:
         order = np.random.default_rng(config.seed).permutation(len(captures)).tolist()
@@ -156,6 +151,17 @@ def split_holdout(
             f"{len(kept)} captures left to train on; expected at least {MIN_CAPTURES}, and some 60 for good results"
         )
     return kept, held
+
+
+def _fabric(config: TrainConfig) -> Fabric:
+    try:
+        fabric = Fabric(accelerator=config.accelerator, devices=config.devices, precision=config.precision)
+        fabric.launch()
+    except (ValueError, RuntimeError) as error:  # Fabric's own checks of names and of what the machine has
+        raise RunError(
+            f"--accelerator {config.accelerator} --devices {config.devices} --precision {config.precision}: {error}"
+        ) from error
+    return fabric
 
 
 def _prepare(out: Path, record: RunRecord, resume: bool) -> int:

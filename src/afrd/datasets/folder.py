@@ -1,0 +1,135 @@
+"""A user's own captures in folders.
+
+    DATA/[CATEGORY/]train/good/<id>/<light>.png
+    DATA/[CATEGORY/]val/good/<id>/<light>.png              optional
+    DATA/[CATEGORY/]test/good/<id>/<light>.png
+    DATA/[CATEGORY/]test/<defect type>/<id>/<light>.png
+    DATA/[CATEGORY/]masks/<defect type>/<id>.png           optional: above zero where the defect is
+    DATA/[CATEGORY/]lights.yaml                            optional: names, order and directions of the lights
+
+- Images are PNG, JPEG, WebP, TIFF or BMP, 8- or 16-bit, grey or RGB; all lights of a capture have one size and depth.
+- A pattern replaces `{id}/{light}.*` below the folder of one label, for example `{id}_{light}.png` for
+  `train/good/017_top.png`.
+- A capture's id is its label and its own id, as in `good-017` or `scratch-003`, so that every label may count from 0.
+- Without `lights.yaml` the lights are the names that at least half of the captures have, sorted, numbers by value
+  (`2` before `10`).
+- `lights.yaml` may also lie in DATA, for all categories.
+- Masks may be given for all, some or none of the anomalous captures of `test`.
+"""
+
+from pathlib import Path
+
+from afrd.capture import LightRig
+from afrd.datasets.capture_set import Record
+from afrd.datasets.images import SUFFIXES
+from afrd.datasets.layout import Layout, Scan, common_names, duplicate_problems, images_in_order, number_problem
+from afrd.datasets.lights import find_lights_file, read_lights
+from afrd.datasets.pattern import DEFAULT_PATTERN, Pattern, files_below, natural, visible_subfolders
+from afrd.datasets.problems import Problem, ProblemError
+
+SPLITS = ("train", "val", "test")
+GOOD = "good"
+
+
+def _is_category(folder: Path) -> bool:
+    return any((folder / split).is_dir() for split in SPLITS)
+
+
+def _scan(root: Path, folder: Path, split: str, pattern: str | None) -> Scan:
+    scan = Scan()
+    names, files = _lights_and_pattern(root, folder, pattern or DEFAULT_PATTERN, scan)
+    scan.problems.extend(_stray_problems(folder / split, split))
+    masks = _masks(folder, scan.problems) if split == "test" else {}
+    for label in visible_subfolders(folder / split):
+        found, problems = files.find(label)
+        scan.problems.extend(problems)
+        for capture, images in sorted(found.items(), key=lambda item: natural(item[0])):
+            paths, problems = images_in_order(
+                capture, images, names, lambda light, capture=capture, label=label: label / files.fill(capture, light)
+            )
+            scan.problems.extend(problems)
+            mask = masks.pop((label.name, capture), None)
+            if paths:
+                scan.records.append(_record(label.name, capture, paths, mask))
+    for (defect, capture), path in masks.items():
+        what = f"mask with no capture: there is no {capture} in {folder / split / defect}"
+        scan.problems.append(
+            Problem(path, what, "name it masks/<defect type>/<id>.png after its capture, or remove it")
+        )
+    scan.problems.extend(duplicate_problems(scan.records))
+    return scan
+
+
+def _lights_and_pattern(root: Path, folder: Path, pattern: str, scan: Scan) -> tuple[tuple[str, ...], Pattern]:
+    """The light names and the pattern that knows them; sets `scan.lights` where the names make a rig."""
+    path = find_lights_file(folder, root)
+    try:
+        if path:
+            scan.lights = read_lights(path)
+            return scan.lights.names, Pattern(pattern, scan.lights.names)
+    except ProblemError as error:
+        scan.problems.append(error.problem)
+    files = Pattern(pattern)
+    captures = [
+        [light for light, _ in images]
+        for split in SPLITS
+        for label in visible_subfolders(folder / split)
+        for images in files.find(label)[0].values()
+    ]
+    names = tuple(sorted(common_names(captures), key=natural))
+    problem = number_problem(names, folder)
+    if problem is None:
+        scan.lights = LightRig(names)
+    elif names:
+        scan.problems.append(problem)
+    return names, files
+
+
+def _record(label: str, capture: str, images: tuple[Path, ...], mask: Path | None) -> Record:
+    if label == GOOD:
+        return Record(f"{label}-{capture}", images, False)
+    return Record(f"{label}-{capture}", images, True, (label,), mask, {label: mask} if mask else {})
+
+
+def _stray_problems(split_folder: Path, split: str) -> list[Problem]:
+    """Images outside of the folder of a label, labels that a split may not hold, and a split without any."""
+    problems = []
+    labels = visible_subfolders(split_folder)
+    stray = [path.name for path in sorted(split_folder.iterdir()) if path.suffix.lower() in SUFFIXES]
+    if stray:
+        what = f"{len(stray)} image(s) outside of the folder of a label, such as {stray[0]}"
+        problems.append(
+            Problem(split_folder, what, f"move them to {split_folder / GOOD} or to a folder per defect type")
+        )
+    if not labels:
+        problems.append(Problem(split_folder, "holds no capture", f"put good parts into {split_folder / GOOD}/<id>/"))
+    if split != "test":
+        for label in labels:
+            if label.name != GOOD:
+                what = f"anomalous captures in {split}, which holds good parts only"
+                problems.append(Problem(label, what, f"move the folder to test/{label.name}"))
+    return problems
+
+
+def _masks(folder: Path, problems: list[Problem]) -> dict[tuple[str, str], Path]:
+    """(defect type, own id) → mask; doubled masks, masks of good captures and masks elsewhere are problems."""
+    masks: dict[tuple[str, str], Path] = {}
+    for path in files_below(folder / "masks"):
+        if path.suffix.lower() not in SUFFIXES:
+            continue
+        defect, *rest = path.relative_to(folder / "masks").parts
+        if len(rest) != 1:
+            problems.append(Problem(path, "mask outside of masks/<defect type>/", "move it to the folder of its type"))
+        elif defect == GOOD:
+            problems.append(
+                Problem(path, "mask for a good capture", "remove it, or move it to the defect type it shows")
+            )
+        elif (defect, path.stem) in masks:
+            what = f"a second mask for the capture, beside {masks[defect, path.stem].name}"
+            problems.append(Problem(path, what, "remove one of them"))
+        else:
+            masks[defect, path.stem] = path
+    return masks
+
+
+FOLDER = Layout("folder", "[<category>/]{train,val,test}/good/<id>/<light>.png", SPLITS, _is_category, _scan)

@@ -1,0 +1,92 @@
+"""What every layout gives: how it is recognised, which splits it has, and how one split is scanned.
+
+Scanning lists files and reads labels; it opens no image.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from afrd.capture import MAX_LIGHTS, MIN_LIGHTS, LightRig
+from afrd.datasets.capture_set import Record
+from afrd.datasets.problems import Problem
+
+
+@dataclass
+class Scan:
+    """What one split of one category holds. With problems, `lights` may be None and records incomplete."""
+
+    lights: LightRig | None = None
+    records: list[Record] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One way of laying out a data set on disk.
+
+    looked_for: its paths in one line, for the error about a folder that is no data set.
+    splits: names of the split folders, in the order they are listed in.
+    is_category: whether a folder holds the splits of one category.
+    scan: (root, category folder, split, pattern) → Scan.
+    """
+
+    name: str
+    looked_for: str
+    splits: tuple[str, ...]
+    is_category: Callable[[Path], bool]
+    scan: Callable[[Path, Path, str, str | None], Scan]
+
+
+def images_in_order(
+    capture: str, found: Iterable[tuple[str, Path]], lights: Sequence[str], expected: Callable[[str], Path]
+) -> tuple[tuple[Path, ...], list[Problem]]:
+    """The images of one capture in the order of `lights`; a missing, doubled or unknown light is a problem.
+
+    expected: light → the path where its image should be.
+    """
+    problems, by_light = [], {}
+    for light, path in found:
+        if light not in lights:
+            what = f"unknown light {light} in capture {capture}; the lights are {', '.join(lights)}"
+            problems.append(
+                Problem(path, what, "remove or rename the file, or take every capture under this light too")
+            )
+        elif light in by_light:
+            what = f"a second image for light {light} of capture {capture}, beside {by_light[light].name}"
+            problems.append(Problem(path, what, "remove one of them, or give the captures different ids"))
+        else:
+            by_light[light] = path
+    for light in lights:
+        if light not in by_light:
+            what = f"light {light} is missing for capture {capture}"
+            problems.append(Problem(expected(light), what, "add the image, or remove the capture's others"))
+    return tuple(by_light[light] for light in lights if light in by_light), problems
+
+
+def common_names(captures: Iterable[Iterable[str]]) -> list[str]:
+    """The light names that at least half of the captures have; a stray file makes no light."""
+    captures = [set(names) for names in captures]
+    counts = Counter(name for names in captures for name in names)
+    return [name for name, count in counts.items() if 2 * count >= len(captures)]
+
+
+def number_problem(names: Sequence[str], folder: Path) -> Problem | None:
+    """A problem where there are too few or too many lights."""
+    if MIN_LIGHTS <= len(names) <= MAX_LIGHTS:
+        return None
+    what = f"{len(names)} light{'' if len(names) == 1 else 's'} ({', '.join(names)})"
+    mend = f"photograph each part under {MIN_LIGHTS} to {MAX_LIGHTS} lights, one image each"
+    return Problem(folder, what, mend)
+
+
+def duplicate_problems(records: Iterable[Record]) -> list[Problem]:
+    """A problem per record whose id another one has taken."""
+    problems, taken = [], {}
+    for record in records:
+        first = taken.setdefault(record.id, record)
+        if first is not record:
+            what = f"duplicate id {record.id}, also of {first.images[0]}"
+            problems.append(Problem(record.images[0], what, "rename one of them"))
+    return problems

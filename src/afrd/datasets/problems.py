@@ -1,0 +1,42 @@
+"""What can be wrong with a data set on disk, one `Problem` each, and how it reaches the user.
+
+Scanning and decoding collect problems; `open_dataset` raises the first, `check_dataset` returns them all.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from afrd.errors import DatasetError
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing to mend.
+
+    path: the file or folder concerned.
+    what: what is wrong with it, and what was expected.
+    mend: what the user can do.
+    """
+
+    path: Path
+    what: str
+    mend: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.what}; {self.mend}"
+
+
+class ProblemError(DatasetError):
+    """A problem met while a file is read."""
+
+    def __init__(self, path: Path, what: str, mend: str) -> None:
+        self.problem = Problem(path, what, mend)
+        super().__init__(str(self.problem))
+
+
+def raise_first(problems: Sequence[Problem], see: str = "") -> None:
+    """Raise DatasetError for the first of `problems`, if any, and say how many more there are and where to see them."""
+    if problems:
+        more = f" (and {len(problems) - 1} more{see})" if len(problems) > 1 else ""
+        raise DatasetError(f"{problems[0]}{more}")

@@ -1,0 +1,137 @@
+"""Captures without labels, as a station writes them: what a trained model is asked about.
+
+The lights are the model's; files are found by their names, so that their order on disk does not matter.
+"""
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from afrd.capture import LightRig
+from afrd.datasets.capture_set import CaptureSet, Record, header_problems
+from afrd.datasets.eyecandies import data_lights, light_images, list_captures
+from afrd.datasets.images import SUFFIXES
+from afrd.datasets.layout import duplicate_problems, images_in_order
+from afrd.datasets.lights import EYECANDIES_LIGHTS, require_lights
+from afrd.datasets.pattern import Pattern, natural, visible_subfolders
+from afrd.datasets.problems import Problem, raise_first
+from afrd.errors import DatasetError
+
+_IMAGE = re.compile(r"image_(\d+)")
+_INDEXED_IMAGE = re.compile(r"\d+_image_\d+\.png")
+
+
+def read_captures(
+    paths: Sequence[str | os.PathLike[str]], lights: LightRig, *, pattern: str | None = None
+) -> CaptureSet:
+    """The captures below `paths`, labels unknown, in the order of the paths.
+
+    lights: the model's.
+    Each path is a folder:
+
+    1. one capture: an image per light, `<light>.png` (or any other format that is read), or `image_0.png` … as in
+       Eyecandies; its id is the folder's name;
+    2. an Eyecandies split or its `data` folder, `<index>_image_0.png` …; ids are the indices;
+    3. captures as in 1, one folder each;
+    4. with a pattern: whatever fits it below the path, `{id}` being the id.
+
+    Raises DatasetError for the first problem that names and headers show: other lights than the model's, or in another
+    order; a light missing or unknown; sizes that differ between lights; an id used twice; nothing found.
+    """
+    if not paths:
+        raise DatasetError("no captures given; name at least one folder that holds one image per light")
+    files = None if pattern is None else Pattern(pattern, lights.names)
+    records: list[Record] = []
+    problems: list[Problem] = []
+    for path in map(Path, paths):
+        if not path.is_dir():
+            what = "is a file" if path.exists() else "no such folder"
+            problems.append(Problem(path, what, "give a folder that holds one image per light, or such folders"))
+        elif files is not None:
+            records += _by_pattern(path, files, lights, problems)
+        elif (data := _data_folder(path)) is not None:
+            records += _eyecandies(data, lights, problems)
+        else:
+            records += _folders(path, lights, problems)
+    problems += duplicate_problems(records)
+    problems += [problem for record in records for problem in header_problems(record)]
+    raise_first(problems)
+    root = Path(os.path.commonpath([record.images[0].parent.absolute() for record in records]))
+    return CaptureSet(root, None, None, lights, records)
+
+
+def _by_pattern(path: Path, files: Pattern, lights: LightRig, problems: list[Problem]) -> list[Record]:
+    found, wrong = files.find(path)
+    problems += wrong
+    records = []
+    for capture, images in sorted(found.items(), key=lambda item: natural(item[0])):
+        paths, wrong = images_in_order(
+            capture, images, lights.names, lambda light, capture=capture: path / files.fill(capture, light)
+        )
+        problems += wrong
+        records += [Record(capture, paths)] if paths else []
+    return records
+
+
+def _data_folder(path: Path) -> Path | None:
+    """The folder of `<index>_image_<k>.png`: the path itself, or `data` in a split."""
+    for folder in (path, path / "data"):
+        if folder.is_dir() and any(_INDEXED_IMAGE.fullmatch(file.name) for file in folder.iterdir()):
+            return folder
+    return None
+
+
+def _eyecandies(data: Path, lights: LightRig, problems: list[Problem]) -> list[Record]:
+    place = data.absolute()  # <root>/<class>/<split>/data
+    require_lights(data_lights(place, place.parent.parent.parent), lights, data)
+    records = []
+    for index, items in list_captures(data, problems).items():
+        images, wrong = light_images(data, index, items, lights.names)
+        problems += wrong
+        records += [Record(index, images)] if images else []
+    return records
+
+
+def _folders(path: Path, lights: LightRig, problems: list[Problem]) -> list[Record]:
+    """The path as one capture, or the folders in it as captures."""
+    subfolders = visible_subfolders(path)
+    if _images(path):
+        if subfolders:
+            what = f"holds images and folders ({subfolders[0].name})"
+            problems.append(Problem(path, what, "give a folder of images, one per light, or a folder of such folders"))
+        return _capture(path, lights, problems)
+    if not subfolders:
+        problems.append(Problem(path, "holds no image", "give a folder that holds one image per light"))
+    records = []
+    for folder in sorted(subfolders, key=lambda folder: natural(folder.name)):
+        if _images(folder):
+            records += _capture(folder, lights, problems)
+        else:
+            mend = "give folders that hold one image per light, folders of such folders, or a --pattern"
+            problems.append(Problem(folder, "holds no image", mend))
+    return records
+
+
+def _capture(folder: Path, lights: LightRig, problems: list[Problem]) -> list[Record]:
+    named = {path: path.stem for path in _images(folder)}
+    numbers = {path: int(match[1]) for path, stem in named.items() if (match := _IMAGE.fullmatch(stem))}
+    if len(numbers) == len(named) and not set(named.values()) & set(lights.names):
+        require_lights(LightRig(EYECANDIES_LIGHTS), lights, folder)
+        named |= {path: lights.names[k] for path, k in numbers.items() if k < len(lights)}
+    suffix = next(iter(named)).suffix
+    capture = folder.resolve().name
+    images, wrong = images_in_order(
+        capture,
+        [(light, path) for path, light in named.items()],
+        lights.names,
+        lambda light: folder / f"{light}{suffix}",
+    )
+    problems += wrong
+    return [Record(capture, images)] if images else []
+
+
+def _images(folder: Path) -> list[Path]:
+    return sorted(
+        path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+    )

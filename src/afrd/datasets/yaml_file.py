@@ -1,0 +1,51 @@
+"""Small YAML files with errors that name the line. Knows no schema."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from afrd.datasets.problems import ProblemError
+
+
+class YamlFile:
+    """A YAML file, parsed; the values as plain Python in `.value`.
+
+    Raises ProblemError where the file cannot be read or parsed; `mend` says what it should hold.
+    """
+
+    def __init__(self, path: Path, mend: str) -> None:
+        self.path, self.mend = path, mend
+        try:
+            text = path.read_text(encoding="utf-8")
+            self._tree = yaml.compose(text, Loader=yaml.SafeLoader)
+            self.value: Any = yaml.safe_load(text)
+        except OSError as error:
+            raise ProblemError(path, f"cannot be read ({error.strerror})", mend) from error
+        except UnicodeDecodeError as error:
+            raise ProblemError(path, f"is not UTF-8 text (byte {error.start})", mend) from error
+        except ValueError as error:  # from a scalar that looks like a date and is none
+            raise ProblemError(path, str(error), mend) from error
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            line = f"line {mark.line + 1}: " if mark else ""
+            raise ProblemError(path, f"{line}{getattr(error, 'problem', None) or error}", mend) from error
+
+    def line(self, *keys: str | int) -> int:
+        """The line, counted from 1, of the value at `keys`, or of the last of them that exists."""
+        node = self._tree
+        for key in keys:
+            if isinstance(node, yaml.MappingNode):
+                found = [value for name, value in node.value if name.value == key]
+            elif isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
+                found = [node.value[key]]
+            else:
+                found = []
+            if not found:
+                break
+            node = found[0]
+        return node.start_mark.line + 1 if node else 1
+
+    def error(self, what: str, *keys: str | int) -> ProblemError:
+        """An error to raise about the value at `keys`."""
+        return ProblemError(self.path, f"line {self.line(*keys)}: {what}", self.mend)

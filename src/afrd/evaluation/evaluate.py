@@ -1,0 +1,161 @@
+"""Inspect every labelled capture of a split and say how well the verdicts, scores and maps agree with the labels.
+
+Captures are read one at a time and let go; their maps and masks stay, as P-AUROC and AU-PRO rank all pixels together.
+Knows no model: anything with `inspect_capture`, `threshold` and `config` can be evaluated.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any, Protocol
+
+import numpy as np
+
+from afrd.capture import Capture
+from afrd.errors import DatasetError, ModelError
+from afrd.evaluation.metrics import RESAMPLES, Estimate, image_auroc, pixel_metrics
+from afrd.evaluation.result import CaptureResult, Evaluation, Metrics
+from afrd.inspector import Inspection
+
+
+class Inspects(Protocol):
+    """What `evaluate` asks of an inspector."""
+
+    threshold: float
+    config: dict[str, Any]
+
+    def inspect_capture(self, capture: Capture) -> Inspection: ...
+
+
+def evaluate(
+    inspector: Inspects,
+    captures: Sequence[Capture],
+    *,
+    progress: Callable[[int, int], None] | None = None,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> Evaluation:
+    """Inspect every capture and compare with the labels.
+
+    captures: a split, with `.category` and `.split`; read one at a time.
+    progress: called with (captures done, all captures) after each one.
+    seed, resamples: of the bootstrap that gives the intervals.
+    Raises DatasetError where captures have no labels, ModelError where an answer cannot be a score or a map.
+    """
+    where = f"{captures.category}/{captures.split}"
+    if not len(captures):
+        raise DatasetError(f"{where} has no captures; nothing to evaluate")
+    results, truths, maps, seconds = [], [], [], []
+    for i in range(len(captures)):
+        capture = captures[i]
+        if capture.anomalous is None:
+            raise DatasetError(
+                f"{where}: capture {capture.id} has no label, so there is nothing to compare with; use `afrd predict` "
+                "for captures without labels, or evaluate a split that has them"
+            )
+        started = time.perf_counter()
+        inspection = inspector.inspect_capture(capture)
+        seconds.append(time.perf_counter() - started)
+        _check_answer(inspection, capture)
+        results.append(
+            CaptureResult(
+                id=capture.id,
+                anomalous=bool(capture.anomalous),
+                defects=tuple(capture.defects),
+                score=float(inspection.score),
+                verdict=bool(inspection.anomalous),
+                light_weights=np.asarray(inspection.light_weights),
+            )
+        )
+        truths.append(_truth(capture))
+        maps.append(np.asarray(inspection.anomaly_map, dtype=np.float32))
+        lights = capture.lights.names
+        if progress is not None:
+            progress(i + 1, len(captures))
+    options = {"seed": seed, "resamples": resamples}
+    everything = range(len(results))
+    defects = sorted({defect for result in results for defect in result.defects})
+    return Evaluation(
+        category=captures.category,
+        split=captures.split,
+        lights=tuple(lights),
+        captures=tuple(results),
+        metrics=_metrics(results, truths, maps, everything, None, options),
+        per_defect={
+            defect: _metrics(
+                results,
+                truths,
+                maps,
+                [i for i in everything if not results[i].anomalous or defect in results[i].defects],
+                defect,
+                options,
+            )
+            for defect in defects
+        },
+        threshold=float(inspector.threshold),
+        seconds_per_capture=median(seconds),
+        config=dict(inspector.config),
+        maps=maps,
+    )
+
+
+@dataclass(frozen=True)
+class _Truth:
+    """The masks of a capture, without its images."""
+
+    mask: np.ndarray | None
+    defect_masks: dict[str, np.ndarray]
+
+
+def _truth(capture: Capture) -> _Truth:
+    mask = None if capture.mask is None else np.asarray(capture.mask, dtype=bool)
+    if mask is None and not capture.anomalous:
+        mask = np.broadcast_to(np.False_, capture.size)
+    if not capture.anomalous and mask.any():
+        raise DatasetError(f"capture {capture.id} is labelled good, but its mask marks a defect; mend one of them")
+    return _Truth(
+        mask,
+        {
+            defect: np.asarray(capture.defect_masks[defect], dtype=bool)
+            for defect in capture.defects
+            if defect in capture.defect_masks
+        },
+    )
+
+
+def _check_answer(inspection: Inspection, capture: Capture) -> None:
+    if not np.isfinite(inspection.score) or not np.isfinite(inspection.anomaly_map).all():
+        raise ModelError(
+            f"capture {capture.id}: the inspector answered with a score or a map that is not finite; the model is "
+            "damaged or its training diverged: train it again"
+        )
+    if inspection.anomaly_map.shape != capture.size:
+        raise ModelError(
+            f"capture {capture.id}: its anomaly map has shape {list(inspection.anomaly_map.shape)}; expected the "
+            f"capture's own size {list(capture.size)}"
+        )
+
+
+def _metrics(results, truths, maps, chosen, defect, options) -> Metrics:
+    """The metrics on the chosen captures; with a defect type, by its masks."""
+    labels = [results[i].anomalous for i in chosen]
+    unmasked = [results[i].id for i in chosen if truths[i].mask is None]
+    if unmasked:
+        reason = f"{len(unmasked)} of {sum(labels)} defective captures have no mask ({', '.join(unmasked[:3])}"
+        pixel_auroc = au_pro = Estimate(None, reason=reason + (", …)" if len(unmasked) > 3 else ")"))
+    else:
+        masks = [truths[i].defect_masks.get(defect, truths[i].mask) for i in chosen]
+        # Another defect on the same part is neither good nor of this type.
+        ignored = [
+            truths[i].mask & ~mask if defect and results[i].anomalous else None
+            for i, mask in zip(chosen, masks, strict=True)
+        ]
+        pixel_auroc, au_pro = pixel_metrics([maps[i] for i in chosen], masks, ignored=ignored, **options)
+    return Metrics(
+        image_auroc=image_auroc(labels, [results[i].score for i in chosen], **options),
+        pixel_auroc=pixel_auroc,
+        au_pro=au_pro,
+        n_good=len(labels) - sum(labels),
+        n_bad=sum(labels),
+    )

@@ -1,0 +1,162 @@
+"""What an evaluation found: the numbers, one row per capture, and all of it as JSON.
+
+Knows neither how captures were inspected nor how the result is shown.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from afrd.evaluation.metrics import Estimate
+from afrd.files import write_text
+
+
+@dataclass(frozen=True)
+class CaptureResult:
+    """One capture: what it is, and what the inspector said.
+
+    anomalous: the label.  verdict: the inspector's answer; True is anomalous in both.
+    light_weights: [L, N], weight of each light on each level.
+    """
+
+    id: str
+    anomalous: bool
+    defects: tuple[str, ...]
+    score: float
+    verdict: bool
+    light_weights: np.ndarray = field(repr=False)
+
+    @property
+    def outcome(self) -> str:
+        """found, passed, false alarm or miss."""
+        if self.anomalous:
+            return "found" if self.verdict else "miss"
+        return "false alarm" if self.verdict else "passed"
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """The three metrics on n_good good and n_bad defective captures."""
+
+    image_auroc: Estimate
+    pixel_auroc: Estimate
+    au_pro: Estimate
+    n_good: int
+    n_bad: int
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How an inspector did on one split.
+
+    lights: names, in order.
+    captures: one result per capture, in the order of the split.
+    metrics: on all captures.  per_defect: on the good captures and those with the defect type.
+    threshold: the inspector's; it was set without looking at these captures.
+    seconds_per_capture: median time of inspection alone; reading the images is not in it.
+    config: the inspector's.
+    maps: anomaly maps, [H, W] float32, in the order of captures. Not written to JSON.
+    """
+
+    category: str
+    split: str
+    lights: tuple[str, ...]
+    captures: tuple[CaptureResult, ...]
+    metrics: Metrics
+    per_defect: dict[str, Metrics]
+    threshold: float
+    seconds_per_capture: float
+    config: dict[str, Any]
+    maps: list[np.ndarray] = field(repr=False, compare=False)
+
+    @property
+    def n_good(self) -> int:
+        return self.metrics.n_good
+
+    @property
+    def n_bad(self) -> int:
+        return self.metrics.n_bad
+
+    @property
+    def image_auroc(self) -> float | None:
+        return self.metrics.image_auroc.value
+
+    @property
+    def image_auroc_ci(self) -> tuple[float, float] | None:
+        return self.metrics.image_auroc.interval
+
+    @property
+    def pixel_auroc(self) -> float | None:
+        return self.metrics.pixel_auroc.value
+
+    @property
+    def pixel_auroc_ci(self) -> tuple[float, float] | None:
+        return self.metrics.pixel_auroc.interval
+
+    @property
+    def au_pro(self) -> float | None:
+        return self.metrics.au_pro.value
+
+    @property
+    def au_pro_ci(self) -> tuple[float, float] | None:
+        return self.metrics.au_pro.interval
+
+    @property
+    def confusion(self) -> dict[str, int]:
+        """How many captures were found, passed, false alarm and miss."""
+        outcomes = [capture.outcome for capture in self.captures]
+        return {outcome: outcomes.count(outcome) for outcome in ("found", "passed", "false alarm", "miss")}
+
+    @property
+    def false_alarm_rate(self) -> float | None:
+        """Share of good captures that the threshold calls anomalous; None without good captures."""
+        return self.confusion["false alarm"] / self.n_good if self.n_good else None
+
+    @property
+    def miss_rate(self) -> float | None:
+        """Share of defective captures that the threshold calls good; None without defective captures."""
+        return self.confusion["miss"] / self.n_bad if self.n_bad else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything but the maps, as plain JSON values; an undefined metric is null, with its reason beside it."""
+        return {
+            "category": self.category,
+            "split": self.split,
+            "lights": list(self.lights),
+            **_metrics_json(self.metrics),
+            "per_defect": {defect: _metrics_json(metrics) for defect, metrics in self.per_defect.items()},
+            "threshold": self.threshold,
+            "false_alarm_rate": self.false_alarm_rate,
+            "miss_rate": self.miss_rate,
+            "confusion": {outcome.replace(" ", "_"): n for outcome, n in self.confusion.items()},
+            "seconds_per_capture": self.seconds_per_capture,
+            "config": self.config,
+            "captures": [
+                asdict(result)
+                | {
+                    "defects": list(result.defects),
+                    "verdict": "anomalous" if result.verdict else "good",
+                    "outcome": result.outcome,
+                    "light_weights": np.asarray(result.light_weights).tolist(),
+                }
+                for result in self.captures
+            ],
+        }
+
+    def write_json(self, path: Path) -> None:
+        """Write `to_json()` to path, whole or not at all."""
+        write_text(Path(path), json.dumps(self.to_json(), indent=2, allow_nan=False) + "\n")
+
+
+def _metrics_json(metrics: Metrics) -> dict[str, Any]:
+    named = {name: getattr(metrics, name) for name in ("image_auroc", "pixel_auroc", "au_pro")}
+    return {
+        **{name: estimate.value for name, estimate in named.items()},
+        **{f"{name}_ci": list(e.interval) if e.interval else None for name, e in named.items()},
+        "undefined": {name: estimate.reason for name, estimate in named.items() if estimate.reason},
+        "n_good": metrics.n_good,
+        "n_bad": metrics.n_bad,
+    }

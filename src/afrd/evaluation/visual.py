@@ -1,0 +1,193 @@
+"""Draw captures, anomaly maps and verdicts, and store maps as 16-bit PNG.
+
+Colours mean the same on every capture: their range comes from the threshold, which good parts have set, never from the
+map that is drawn. A map that is dark all over is a good part; stretching each map to its own maximum would hide that.
+Knows no model and no report.
+"""
+
+from pathlib import Path
+
+import cv2
+import matplotlib
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
+
+from afrd.capture import Capture
+from afrd.errors import DatasetError, ModelError
+from afrd.files import atomic_path
+from afrd.inspector import Inspection
+
+COLOUR_MAP = "inferno"  # perceptually uniform, dark where nothing is wrong, readable without colour vision
+MAP_SCALE = 10_000.0  # a step is 0.0001; values to 6.55, above the sum of three levels of cosine distances, at most 6
+
+_PAPER, _INK, _QUIET, _GOOD, _BAD = (255, 255, 255), (24, 26, 31), (104, 110, 122), (26, 127, 75), (196, 43, 43)
+
+
+def colour_range(threshold: float) -> tuple[float, float]:
+    """(low, high) for `heat_map`: from a perfect reproduction to twice the threshold, which is the middle colour.
+
+    Raises ModelError on a threshold that is not a positive number.
+    """
+    if not np.isfinite(threshold) or threshold <= 0:
+        raise ModelError(f"threshold is {threshold}; a positive number was expected: set it from held-out good parts")
+    return 0.0, 2.0 * threshold
+
+
+def photo(image: np.ndarray) -> np.ndarray:
+    """[3, H, W] uint8 or uint16, one light of a capture, as [H, W, 3] uint8."""
+    if image.dtype == np.uint16:
+        image = ((image.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    return np.ascontiguousarray(image.transpose(1, 2, 0))
+
+
+def mean_light(images: np.ndarray) -> np.ndarray:
+    """[N, 3, H, W] images of a capture as one [3, H, W], their mean, in the same type."""
+    return np.rint(images.mean(axis=0)).astype(images.dtype)
+
+
+def heat_map(anomaly_map: np.ndarray, low: float, high: float) -> np.ndarray:
+    """[H, W] map as [H, W, 3] uint8 RGB; values outside low to high take the end colours."""
+    shade = np.clip((np.asarray(anomaly_map, dtype=np.float32) - low) / (high - low), 0, 1)
+    table = matplotlib.colormaps[COLOUR_MAP](np.arange(256), bytes=True)[:, :3]
+    return table[np.rint(shade * 255).astype(np.uint8)]
+
+
+def overlay(image: np.ndarray, anomaly_map: np.ndarray, threshold: float) -> np.ndarray:
+    """The map over one light: [3, H, W] and [H, W] give [H, W, 3] uint8 RGB.
+
+    Clear up to half the threshold, opaque towards it; a white line on black encloses what lies above the threshold.
+    """
+    grey = cv2.cvtColor(photo(image), cv2.COLOR_RGB2GRAY)[..., None].astype(np.float32)
+    opacity = 0.75 * np.clip(2 * anomaly_map / threshold - 1, 0, 1)[..., None]
+    mixed = (1 - opacity) * grey + opacity * heat_map(anomaly_map, *colour_range(threshold))
+    drawn = np.rint(mixed).astype(np.uint8)
+    return outline(drawn, anomaly_map > threshold, (255, 255, 255))
+
+
+def outline(image: np.ndarray, inside: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
+    """A copy of [H, W, 3] uint8 with the border of [H, W] bool regions, dark beneath so that it shows anywhere."""
+    drawn = image.copy()
+    contours, _ = cv2.findContours(inside.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    line = max(1, max(inside.shape) // 320)
+    cv2.drawContours(drawn, contours, -1, (0, 0, 0), 3 * line, cv2.LINE_AA)
+    cv2.drawContours(drawn, contours, -1, colour, line, cv2.LINE_AA)
+    return drawn
+
+
+def mask_picture(mask: np.ndarray) -> np.ndarray:
+    """[H, W] bool as [H, W, 3] uint8, white on black."""
+    return np.repeat(np.where(mask, 255, 0).astype(np.uint8)[..., None], 3, axis=-1)
+
+
+def write_map_png16(
+    path: Path, anomaly_map: np.ndarray, scale: float = MAP_SCALE, *, threshold: float | None = None
+) -> None:
+    """Write an [H, W] map as 16-bit grey PNG: stored = round(value · scale), so value = stored / scale.
+
+    The scale and, where given, the threshold (in the map's unit, not scaled) stand in the PNG text chunks `afrd:scale`
+    and `afrd:threshold`. Raises ModelError where a value is negative, not finite, or does not fit 16 bits.
+    """
+    low, high = float(np.min(anomaly_map)), float(np.max(anomaly_map))
+    if not (np.isfinite(low) and np.isfinite(high)) or low < 0 or high * scale > 65535:
+        raise ModelError(
+            f"{path}: map values from {low:g} to {high:g} do not fit a 16-bit PNG at scale {scale:g}, which holds 0 to "
+            f"{65535 / scale:g}; use a smaller scale, or store the map as npy"
+        )
+    notes = PngImagePlugin.PngInfo()
+    notes.add_text("afrd:scale", repr(float(scale)))
+    if threshold is not None:
+        notes.add_text("afrd:threshold", repr(float(threshold)))
+    stored = np.rint(np.asarray(anomaly_map, dtype=np.float64) * scale).astype(np.uint16)
+    _write_png(path, stored, pnginfo=notes)
+
+
+def read_map_png16(path: Path) -> tuple[np.ndarray, float, float | None]:
+    """([H, W] float32 map, scale, threshold or None) of a file written by `write_map_png16`."""
+    with Image.open(path) as image:
+        notes = image.text if image.format == "PNG" else {}
+        if "afrd:scale" not in notes or not image.mode.startswith("I"):
+            raise DatasetError(f"{path}: no 16-bit anomaly map; expected a PNG written by `afrd predict`")
+        scale = float(notes["afrd:scale"])
+        stored = np.asarray(image).astype(np.float64)
+    threshold = float(notes["afrd:threshold"]) if "afrd:threshold" in notes else None
+    return (stored / scale).astype(np.float32), scale, threshold
+
+
+def write_picture(path: Path, image: np.ndarray) -> None:
+    """Write [H, W, 3] uint8 as PNG."""
+    _write_png(path, image)
+
+
+def contact_sheet(capture: Capture, inspection: Inspection, *, tile: int = 192) -> np.ndarray:
+    """One picture of a capture and its verdict, [height, width, 3] uint8.
+
+    Left the N lights in two rows, each with its name and its weight averaged over the levels; right, twice as large,
+    the mask where known, the anomaly map, and the map over the mean of the lights. tile: side of a light in pixels.
+    """
+    lights = [photo(image) for image in capture.images]
+    weights = np.asarray(inspection.light_weights).mean(axis=0)
+
+    gap, caption, head = round(tile / 16), round(tile / 8), round(tile / 3.5)
+    columns = -(-len(lights) // 2)
+    side = 2 * tile + gap + caption  # of a result, so that it ends level with two rows of lights
+    # Enlarged before they are drawn, so that contours are smooth.
+    larger = [round(n * side / max(capture.size)) for n in capture.size[::-1]]
+    anomaly_map = cv2.resize(inspection.anomaly_map, larger)
+    mean = cv2.resize(mean_light(capture.images).transpose(1, 2, 0), larger).transpose(2, 0, 1)
+    results = [
+        ("anomaly map", heat_map(anomaly_map, *colour_range(inspection.threshold))),
+        ("map on the mean light", overlay(mean, anomaly_map, inspection.threshold)),
+    ]
+    if capture.mask is not None:
+        results.insert(0, ("mask", mask_picture(capture.mask)))
+    left = columns * (tile + gap)
+    width = gap + left + gap + len(results) * (side + gap)
+    sheet = Image.new("RGB", (width, head + 2 * (tile + caption + gap)), _PAPER)
+    draw = ImageDraw.Draw(sheet)
+    text = ImageFont.load_default(size=caption * 0.6)
+
+    verdict, colour = ("anomalous", _BAD) if inspection.anomalous else ("good", _GOOD)
+    title = ImageFont.load_default(size=caption * 0.8)
+    x, y = gap, head * 0.55
+    for part, ink in (
+        (f"{capture.id}  ", _INK),
+        (f"{verdict}  ", colour),
+        (f"score {inspection.score:.3g}, threshold {inspection.threshold:.3g}", _QUIET),
+    ):
+        draw.text((x, y), part, fill=ink, font=title, anchor="lm")
+        x += draw.textlength(part, font=title)
+    for i, (light, name) in enumerate(zip(lights, capture.lights.names, strict=True)):
+        x, y = gap + (i % columns) * (tile + gap), head + (i // columns) * (tile + caption + gap)
+        sheet.paste(_fitted(light, tile), (x, y))
+        weight = f"weight {weights[i]:.2f}"
+        label = _shortened(draw, name, text, tile - draw.textlength(f" {weight}", font=text))
+        draw.text((x, y + tile + caption / 2), label, fill=_INK, font=text, anchor="lm")
+        draw.text((x + tile, y + tile + caption / 2), weight, fill=_QUIET, font=text, anchor="rm")
+    for i, (name, picture) in enumerate(results):
+        x = gap + left + gap + i * (side + gap)
+        sheet.paste(_fitted(picture, side), (x, head))
+        draw.text((x, head + side + caption / 2), name, fill=_INK, font=text, anchor="lm")
+    return np.asarray(sheet)
+
+
+def _fitted(picture: np.ndarray, side: int) -> Image.Image:
+    """The picture in a square, whole, its proportions kept."""
+    scale = side / max(picture.shape[:2])
+    size = [max(1, round(n * scale)) for n in picture.shape[1::-1]]
+    inner = Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS)
+    square = Image.new("RGB", (side, side), _PAPER)
+    square.paste(inner, ((side - size[0]) // 2, (side - size[1]) // 2))
+    return square
+
+
+def _shortened(draw: ImageDraw.ImageDraw, name: str, font: ImageFont.FreeTypeFont, width: float) -> str:
+    if draw.textlength(name, font=font) <= width:
+        return name
+    while name and draw.textlength(name + "…", font=font) > width:
+        name = name[:-1]
+    return name + "…"
+
+
+def _write_png(path: Path, picture: np.ndarray, **options) -> None:
+    with atomic_path(Path(path)) as temporary:
+        Image.fromarray(picture).save(temporary, format="PNG", optimize=True, **options)

@@ -1,0 +1,112 @@
+"""Captures without labels: found by name in every way a station may lay them down, in the model's order of lights."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from afrd.capture import LightRig
+from afrd.datasets import read_captures
+from afrd.errors import DatasetError
+from captures import EYECANDIES_LIGHTS, write_eyecandies, write_folder, write_image, write_lights
+
+MODEL = LightRig(("top", "left", "right"))
+RIG = LightRig(EYECANDIES_LIGHTS)
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> tuple[Path, dict]:
+    written = write_folder(tmp_path, {"train": {"good": 3}}, lights=["left", "right", "top"], size=16)
+    return tmp_path / "train" / "good", {key[1].removeprefix("good-"): value for key, value in written.items()}
+
+
+def test_capture_folders_one_by_one_and_their_parent(parts: tuple[Path, dict]) -> None:
+    folder, written = parts
+    for found in (read_captures([folder / "002", folder / "000"], MODEL), read_captures([folder], MODEL)):
+        assert found.lights == MODEL
+        for capture in found:
+            np.testing.assert_array_equal(capture.images, written[capture.id].images[[2, 0, 1]])
+            assert (capture.anomalous, capture.mask, capture.defects) == (None, None, ())
+    assert [record.id for record in found.records] == ["000", "001", "002"]
+    assert [record.id for record in read_captures([folder / "002", folder / "000"], MODEL).records] == ["002", "000"]
+    assert found.digest() != read_captures([folder / "002"], MODEL).digest()
+
+
+def test_relative_paths_work_as_well(parts: tuple[Path, dict], monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, _ = parts
+    absolute = read_captures([folder], MODEL).digest()
+    monkeypatch.chdir(folder)
+    assert read_captures(["."], MODEL).digest() == absolute
+    monkeypatch.chdir(folder / "001")
+    assert read_captures(["."], MODEL).records[0].id == "001"
+
+
+@pytest.mark.parametrize("place", ["test_public", "test_public/data"])
+def test_eyecandies_split_or_data_folder(tmp_path: Path, place: str) -> None:
+    written = write_eyecandies(tmp_path, size=16, width=2)
+    found = read_captures([tmp_path / "Confetto" / place], RIG)
+    assert len(found) == 6
+    for capture in found:
+        np.testing.assert_array_equal(capture.images, written["Confetto", "test_public", capture.id].images)
+        assert capture.anomalous is None and capture.mask is None
+
+
+def test_eyecandies_lights_follow_the_lights_file(tmp_path: Path) -> None:
+    write_eyecandies(tmp_path, counts={"train": (1, 0)}, size=8, lights=3)
+    write_lights(tmp_path / "lights.yaml", ["left", "right", "top"])
+    data = tmp_path / "Confetto" / "train" / "data"
+    with pytest.raises(
+        DatasetError, match=r"data: .*found left, right, top; the model has top, left, right; list them"
+    ):
+        read_captures([data], MODEL)
+    assert len(read_captures([data], LightRig(("left", "right", "top")))) == 1
+
+
+def test_single_capture_with_eyecandies_names(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (6, 3, 8, 8), np.uint8)
+    for k, image in enumerate(images):
+        write_image(tmp_path / "part7" / f"image_{k}.png", image)
+    (capture,) = read_captures([tmp_path / "part7"], RIG)
+    assert capture.id == "part7"
+    np.testing.assert_array_equal(capture.images, images)
+    with pytest.raises(DatasetError, match="part7: the lights are not the model's"):
+        read_captures([tmp_path / "part7"], MODEL)
+
+
+def test_pattern_applies_below_the_path(tmp_path: Path) -> None:
+    lights = ["left", "right", "top"]
+    written = write_folder(tmp_path, {"train": {"good": 2}}, lights=lights, size=8, pattern="{light}/{id}.bmp")
+    found = read_captures([tmp_path / "train"], MODEL, pattern="good/{light}/{id}.bmp")
+    assert [record.id for record in found.records] == ["000", "001"]
+    np.testing.assert_array_equal(found[1].images, written["train", "good-001"].images[[2, 0, 1]])
+
+
+def test_faults_name_the_file_and_the_mend(parts: tuple[Path, dict], tmp_path: Path) -> None:
+    folder, _ = parts
+    with pytest.raises(DatasetError, match=r"duplicate id 001, also of .*; rename one"):
+        read_captures([folder, folder / "001"], MODEL)
+    with pytest.raises(DatasetError, match="no captures given; name at least one folder"):
+        read_captures([], MODEL)
+    with pytest.raises(DatasetError, match="absent: no such folder; give a folder that holds one image per light"):
+        read_captures([tmp_path / "absent"], MODEL)
+    with pytest.raises(DatasetError, match=r"top\.png: is a file; give a folder"):
+        read_captures([folder / "001" / "top.png"], MODEL)
+    with pytest.raises(DatasetError, match=r"good: holds no image; give folders that hold one image per light"):
+        read_captures([folder.parent], MODEL)
+    with pytest.raises(DatasetError, match=r"no file fits the pattern .*found 000/left\.png.*; name the files"):
+        read_captures([folder], MODEL, pattern="{id}_{light}.png")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DatasetError, match="empty: holds no image; give a folder"):
+        read_captures([tmp_path / "empty"], MODEL)
+    write_image(folder / "000" / "top.png", np.zeros((3, 8, 9), np.uint8))
+    with pytest.raises(DatasetError, match=r"top\.png.* of the same capture is .*crop them alike"):
+        read_captures([folder], MODEL)
+    (folder / "000" / "top.png").rename(folder / "000" / "flash.png")
+    with pytest.raises(DatasetError, match=r"flash\.png: unknown light flash in capture 000; .*\(and 1 more\)"):
+        read_captures([folder], MODEL)
+    (folder / "000" / "flash.png").unlink()
+    with pytest.raises(DatasetError, match=r"000/top\.png: light top is missing for capture 000; add the image"):
+        read_captures([folder], MODEL)
+    (folder / "000" / "more").mkdir()
+    with pytest.raises(DatasetError, match=r"000: holds images and folders \(more\); give"):
+        read_captures([folder / "000"], MODEL)

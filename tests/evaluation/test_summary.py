@@ -1,0 +1,30 @@
+"""The table in the terminal."""
+
+import io
+
+from rich.console import Console
+
+from afrd.evaluation.evaluate import evaluate
+from afrd.evaluation.summary import print_evaluation
+
+
+def printed(evaluation):
+    stream = io.StringIO()
+    print_evaluation(evaluation, Console(file=stream, width=120))
+    return stream.getvalue()
+
+
+def test_prints_values_intervals_and_verdicts(dome_evaluation):
+    text = printed(dome_evaluation)
+    for metrics in (dome_evaluation.metrics, *dome_evaluation.per_defect.values()):
+        for estimate in (metrics.image_auroc, metrics.pixel_auroc, metrics.au_pro):
+            assert f"{estimate.value:.3f} {estimate.low:.3f}–{estimate.high:.3f}" in text
+    assert f"{dome_evaluation.confusion['found']} of 18 defective parts found" in text
+
+
+def test_names_with_brackets_are_printed_and_undefined_metrics_explained(domes, lit):
+    inspector, captures = domes
+    good = lit.capture_list((c for c in captures if not c.anomalous), category="part [red]")
+    text = printed(evaluate(inspector, good))
+    assert "part [red]" in text
+    assert "I-AUROC: no defective capture" in text

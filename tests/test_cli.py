@@ -1,0 +1,102 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def afrd(*arguments, check: int | None = 0) -> subprocess.CompletedProcess:
+    done = subprocess.run([sys.executable, "-m", "afrd", *map(str, arguments)], capture_output=True, text=True)
+    assert check is None or done.returncode == check, done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def run(tiny, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("cli") / "run"
+    afrd("train", tiny, "--category", "Confetto", "--out", out, "--epochs", 2, "--image-size", 64)
+    return out
+
+
+def test_help_needs_none_of_the_heavy_packages():
+    heavy = {"torch", "timm", "cv2", "scipy", "sklearn", "matplotlib", "mitsuba", "numpy", "pydantic"}
+    code = (
+        "import sys; sys.argv = ['afrd', '--help']\nfrom afrd.cli import main\n"
+        f"try: main()\nexcept SystemExit: pass\nprint('LOADED', sorted({heavy!r} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    for command in ("demo", "render", "check", "train", "evaluate", "predict", "report"):
+        assert command in done.stdout
+    assert done.stdout.strip().endswith("LOADED []")
+
+
+def test_every_command_explains_itself():
+    for command in ("demo", "render", "check", "train", "evaluate", "predict", "report"):
+        assert "Usage" in afrd(command, "--help").stdout
+
+
+def test_evaluate_writes_the_figures(run, tiny, tmp_path):
+    done = afrd("evaluate", run, tiny, "--category", "Confetto", "--json", tmp_path / "e.json")
+    result = json.loads((tmp_path / "e.json").read_text())
+    assert {
+        "category", "split", "image_auroc", "pixel_auroc", "au_pro", "image_auroc_ci", "per_defect", "threshold",
+        "n_good", "n_bad", "seconds_per_capture", "config",
+    } <= result.keys()  # fmt: skip
+    assert (result["category"], result["split"], result["n_good"], result["n_bad"]) == ("Confetto", "test_public", 8, 8)
+    assert set(result["per_defect"]) == {"bumps", "dents", "colors", "normals"}
+    low, high = result["image_auroc_ci"]
+    assert 0 <= low <= result["image_auroc"] <= high <= 1
+    assert f"{result['image_auroc']:.3f}" in done.stdout
+
+
+def test_predict_answers_for_captures_without_labels(run, tiny, tmp_path):
+    out = tmp_path / "out"
+    afrd("predict", run, tiny / "Confetto" / "test_public", "--out", out, "--jsonl", tmp_path / "a.jsonl")
+    lines = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
+    assert len(lines) == 16
+    assert all((out / line["overlay"]).is_file() and line["verdict"] in {"good", "anomalous"} for line in lines)
+
+
+def test_report_is_written(run, tiny, tmp_path):
+    afrd("report", run, tiny, "--category", "Confetto", "--out", tmp_path / "r.html")
+    assert "</html>" in (tmp_path / "r.html").read_text()
+
+
+def test_check_lists_every_problem_and_fails(tiny, tmp_path):
+    import shutil
+
+    assert "no problems" in afrd("check", tiny).stdout
+    shutil.copytree(tiny, tmp_path / "d")
+    images = sorted((tmp_path / "d" / "Confetto" / "train" / "data").glob("*_image_3.png"))
+    images[0].unlink()
+    images[1].write_bytes(images[1].read_bytes()[:60])
+    done = afrd("check", tmp_path / "d", check=1)
+    assert images[0].name.split("_")[0] in done.stdout
+    assert images[1].name in done.stdout
+    assert "2 problems" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [
+        (["train", "{tiny}", "--category", "Nougat", "--out", "{tmp}/r"], 1, "Confetto"),
+        (["train", "{tiny}", "--category", "Confetto", "--out", "{tmp}/r", "--fusion", "median"], 1, "'median'"),
+        (["train", "{tiny}", "--category", "Confetto", "--out", "{tmp}/r", "--epochs", "0"], 2, "--epochs"),
+        (["train", "{tiny}", "--category", "Confetto", "--out", "{tmp}/r", "--loss", "l2"], 2, "position"),
+        (["train", "{tiny}", "--out", "{tmp}/r", "--false-alarm-rate", "2"], 2, "--false-alarm-rate"),
+        (["train", "{tiny}", "--category", "Confetto", "--out", "{tmp}/r", "--accelerator", "abacus"], 1, "abacus"),
+        (["train", "{tmp}", "--out", "{tmp}/r"], 1, "data set"),
+        (["evaluate", "{tmp}", "{tiny}"], 1, "no trained model here"),
+        (["render", "{tmp}/x", "--classes", "Nougat"], 1, "Nougat"),
+        (["train", "{tiny}"], 2, "--out"),
+        (["paint"], 2, "paint"),
+    ],
+)  # fmt: skip
+def test_mistakes_end_in_one_clear_line(tiny, tmp_path, arguments, status, says):
+    done = afrd(*(a.format(tiny=tiny, tmp=tmp_path) for a in arguments), check=status)
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    if status == 1:
+        assert len([line for line in done.stderr.splitlines() if line.startswith("afrd: ")]) == 1
+    assert not (tmp_path / "r").exists()
