@@ -9,7 +9,7 @@ from afrd.datasets import open_dataset
 from afrd.errors import DatasetError, ModelError, RunError
 from afrd.evaluation.visual import read_map_png16
 from afrd.inspector import Inspector
-from afrd.prediction import predict, write_jsonl
+from afrd.prediction import predict
 from afrd.training import TrainConfig, train
 
 
@@ -83,11 +83,27 @@ def test_prediction_writes_what_it_says(trained, test_set, tmp_path, map_format)
         assert line["verdict"] == ("anomalous" if inspection.score > inspection.threshold else "good")
         assert sum(line["light_weights"].values()) == pytest.approx(1, abs=1e-4)
     assert {p.name for p in tmp_path.iterdir()} == {line[k] for line in lines for k in ("map", "overlay", "sheet")}
-    write_jsonl(tmp_path / "out.jsonl", lines)
-    assert [json.loads(x) for x in (tmp_path / "out.jsonl").read_text().splitlines()] == lines
+    json.dumps(lines)
 
 
 def test_prediction_overwrites_nothing(trained, test_set, tmp_path):
     list(predict(trained, test_set.subset([0]), tmp_path))
     with pytest.raises(RunError, match="holds an answer for capture"):
         list(predict(trained, test_set.subset([1, 0]), tmp_path))
+    assert len(list(predict(trained, test_set.subset([1, 0]), tmp_path, overwrite=True))) == 2
+
+
+def test_arrays_as_people_have_them(trained, test_set):
+    images = test_set[0].images
+    flipped = trained.inspect(images[:, ::-1])  # BGR to RGB, a view with negative strides
+    assert flipped.score == trained.inspect(images[:, ::-1].copy()).score
+    assert trained.inspect(torch.from_numpy(images)).score == trained.inspect(images).score
+    with pytest.raises(ModelError, match="images are no array"):
+        trained.inspect([[1, 2], [3]])
+    with pytest.raises(ModelError, match=r"shape \[6, 3, 64, 0\]"):
+        trained.inspect(images[..., :0])
+
+
+def test_a_device_that_is_not_there(tmp_path):
+    with pytest.raises(ModelError, match="device 'bogus': not usable here"):
+        Inspector.load(tmp_path, "bogus")

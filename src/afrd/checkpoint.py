@@ -17,7 +17,7 @@ from typing import Any, Literal, TypeVar
 
 import torch
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -27,6 +27,7 @@ from afrd.errors import RunError
 from afrd.files import atomic_path, write_text
 from afrd.model import AFRD
 from afrd.model.teacher import Teacher
+from afrd.model.weights import tensors_digest
 
 FORMAT = 1
 _S = TypeVar("_S", bound="Strict")
@@ -60,19 +61,24 @@ class Lights(Strict):
 class ModelCard(Strict):
     """What a model needs to be used, beside its weights.
 
+    category, captures: what it was trained on.
+    trained_digest: of model.safetensors, so that files of two runs are not mixed up.
     threshold: score above which a part is anomalous; `false_alarm_rate` is what it was set for, on `holdout` good
         captures that the model was not trained on.
     """
 
     format: Literal[1] = FORMAT
     afrd_version: str
+    category: str | None
+    captures: int
     teacher: str
     teacher_digest: str
+    trained_digest: str
     fusion: str
     lights: Lights
     image_size: int
     top_share: float
-    threshold: float
+    threshold: float = Field(allow_inf_nan=False)
     false_alarm_rate: float
     holdout: int
     config: dict[str, Any]
@@ -83,13 +89,13 @@ def save_teacher(run: Path, teacher: Teacher) -> None:
     path = run / "teacher.safetensors"
     if not path.exists():
         with atomic_path(path) as temporary:
-            save_file(_contiguous(teacher.state_dict()), temporary, metadata={"name": teacher.name})
+            save_file(contiguous(teacher.state_dict()), temporary, metadata={"name": teacher.name})
 
 
 def save_model(run: Path, model: AFRD, card: ModelCard) -> None:
     """Trained weights, then the card whose presence says that the run is finished."""
     with atomic_path(run / "model.safetensors") as temporary:
-        save_file(_contiguous(trained_state(model)), temporary)
+        save_file(contiguous(trained_state(model)), temporary)
     write_text(run / "model.yaml", to_yaml(card))
 
 
@@ -107,6 +113,8 @@ def load_model(run: Path) -> tuple[AFRD, ModelCard]:
         teacher, lights=len(card.lights.names), image_size=card.image_size, fusion=card.fusion, top_share=card.top_share
     )
     load_trained_state(model, read_tensors(run / "model.safetensors"), run / "model.safetensors")
+    if trained_digest(model) != card.trained_digest:
+        raise RunError(f"{run / 'model.safetensors'}: not the weights that model.yaml describes; restore both files")
     return model.eval(), card
 
 
@@ -128,6 +136,11 @@ def trained_state(model: AFRD) -> dict[str, Tensor]:
     return {k: v for k, v in model.state_dict().items() if not k.startswith("teacher.")}
 
 
+def trained_digest(model: AFRD) -> str:
+    """SHA-256 of everything but the teacher."""
+    return tensors_digest(trained_state(model))
+
+
 def load_trained_state(model: AFRD, state: dict[str, Tensor], path: Path) -> None:
     """Into a model of the same configuration. Raises RunError: tensors that do not fit; `path` is named."""
     own = trained_state(model)
@@ -147,6 +160,8 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise RunError(f"{path}: missing; restore it, or train again into another folder")
     try:
         return load_file(path)
+    except PermissionError as error:
+        raise RunError(f"{path}: no permission to read it; make it readable") from error
     except (SafetensorError, OSError) as error:
         raise RunError(f"{path}: damaged ({error}); restore it, or train again into another folder") from error
 
@@ -176,6 +191,6 @@ def to_yaml(value: Strict) -> str:
     return yaml.safe_dump(value.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
-def _contiguous(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    # channels-last weights are views that safetensors refuses
+def contiguous(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Copies as safetensors takes them: on the CPU, each with memory of its own, in the default layout."""
     return {k: v.detach().cpu().contiguous().clone(memory_format=torch.contiguous_format) for k, v in state.items()}

@@ -38,8 +38,8 @@ def main() -> None:
     except AfrdError as error:
         typer.echo(f"afrd: {error}", err=True)
         sys.exit(1)
-    except KeyboardInterrupt:
-        typer.echo("afrd: interrupted", err=True)
+    except OSError as error:
+        typer.echo(f"afrd: {error.filename or 'input or output'}: {error.strerror or error}", err=True)
         sys.exit(1)
 
 
@@ -99,8 +99,10 @@ def render(
 def check(data: Data, category: Category = None, pattern: Pattern = None) -> None:
     """List everything that is wrong with a data set. Exit status 1 if anything is."""
     from afrd.datasets import check_dataset
+    from afrd.progress import bar
 
-    problems = check_dataset(data, category, pattern=pattern)
+    with bar("reading files") as progress:
+        problems = check_dataset(data, category, pattern=pattern, progress=progress)
     for problem in problems:
         typer.echo(str(problem))
     if problems:
@@ -153,11 +155,13 @@ def train(
     pattern: Pattern = None,
     accelerator: Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")] = "auto",
     devices: Annotated[int, typer.Option(min=1, help="Processes for distributed training.")] = 1,
-    precision: Annotated[str, typer.Option(help="32-true, bf16-mixed, 16-mixed.")] = "32-true",
+    precision: Annotated[
+        Literal["32-true", "bf16-mixed"], typer.Option(help="Of bottleneck, student and loss while training.")
+    ] = "32-true",
 ) -> None:
     """Learn what good parts look like."""
     from afrd.datasets import open_dataset, splits
-    from afrd.progress import training_bars
+    from afrd.progress import is_main_process, training_bars
     from afrd.training import TrainConfig
     from afrd.training import train as run_training
 
@@ -194,10 +198,11 @@ def train(
             on_features=on_features,
             on_epoch=on_epoch,
         )
-    typer.echo(
-        f"{out}: trained on {len(captures)} captures; threshold {card.threshold:.4f} for a false-alarm rate of "
-        f"{card.false_alarm_rate:.3f}, from {card.holdout} held-out good captures"
-    )
+    if is_main_process():
+        typer.echo(
+            f"{out}: trained on {card.captures} captures; threshold {card.threshold:.4f} for a false-alarm rate of "
+            f"{card.false_alarm_rate:.3f}, from {card.holdout} held-out good captures"
+        )
 
 
 @app.command()
@@ -214,7 +219,10 @@ def evaluate(
     from rich.console import Console
 
     from afrd.evaluation import print_evaluation
+    from afrd.files import require_file_target
 
+    if json:
+        require_file_target(json)
     evaluation, _ = _evaluate(run, data, category, split, pattern, device)
     print_evaluation(evaluation, Console())
     if json:
@@ -228,23 +236,31 @@ def predict(
     out: Annotated[Path, typer.Option(help="Folder for maps, overlays and contact sheets.")],
     jsonl: Annotated[Path | None, typer.Option(help="Write one JSON line per capture to this file.")] = None,
     maps: Annotated[Literal["png16", "npy"], typer.Option(help="Format of the anomaly maps.")] = "png16",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace answers that are in --out already.")] = False,
     pattern: Pattern = None,
     device: Device = "cpu",
 ) -> None:
     """Give a verdict, a score and a heat map for captures without labels."""
+    import json
+    from contextlib import nullcontext
+
     from afrd.datasets import read_captures
+    from afrd.files import require_file_target
     from afrd.inspector import Inspector
     from afrd.prediction import predict as run_prediction
-    from afrd.prediction import write_jsonl
 
+    if jsonl:
+        require_file_target(jsonl)
+        jsonl.parent.mkdir(parents=True, exist_ok=True)
     inspector = Inspector.load(run, device)
     found = read_captures(captures, inspector.lights, pattern=pattern)
-    lines = []
-    for inspection, line in run_prediction(inspector, found, out, map_format=maps):
-        typer.echo(f"{line['verdict']:9}  {inspection.score:.4f}  {inspection.id}")
-        lines.append(line)
-    if jsonl:
-        write_jsonl(jsonl, lines)
+    # line by line, so that what was answered is kept whatever happens later
+    with jsonl.open("w", encoding="utf-8") if jsonl else nullcontext() as lines:
+        for inspection, line in run_prediction(inspector, found, out, map_format=maps, overwrite=overwrite):
+            typer.echo(f"{line['verdict']:9}  {inspection.score:.4f}  {inspection.id}")
+            if lines:
+                lines.write(json.dumps(line, ensure_ascii=False) + "\n")
+                lines.flush()
 
 
 @app.command()
@@ -259,7 +275,9 @@ def report(
 ) -> None:
     """Write one HTML file: figures, curves, and the best and worst captures under all their lights."""
     from afrd.evaluation import write_report
+    from afrd.files import require_file_target
 
+    require_file_target(out)
     evaluation, captures = _evaluate(run, data, category, split, pattern, device)
     write_report(out, evaluation, captures)
     typer.echo(f"wrote {out}")
@@ -274,6 +292,10 @@ def _evaluate(run: Path, data: Path, category: str | None, split: str, pattern: 
     inspector = Inspector.load(run, device)
     captures = open_dataset(data, category, split, pattern=pattern)
     require_lights(captures.lights, inspector.lights, data)
+    if inspector.card.category and captures.category and inspector.card.category != captures.category:
+        warnings.warn(
+            f"{run} was trained on {inspector.card.category} and is evaluated on {captures.category}", stacklevel=2
+        )
     with bar("inspecting captures") as progress:
         return evaluate(inspector, captures, progress=progress), captures
 

@@ -6,34 +6,44 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from afrd.errors import RunError
+
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` to write to; it takes the name `path` when the block ends without an error.
 
     A process killed inside the block leaves `path` as it was. The temporary name keeps the suffix: writers go by it.
+    Links are followed; a device such as /dev/stdout is written to directly.
     """
+    path = Path(path).resolve()
+    if path.exists() and not path.is_file():
+        require_file_target(path)
+        yield path
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+    temporary = path.with_name(f".{path.stem[:200]}.{os.getpid()}.tmp{path.suffix}")
     try:
         yield temporary
-        _flush(temporary)
+        _settle(temporary)
         temporary.replace(path)
+        _flush(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """The same for a new folder: it appears with all its files, or not at all."""
+    """The same for a new folder: it appears with all its files, or not at all. `path` must not hold files."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     try:
         yield temporary
         for file in temporary.iterdir():
-            _flush(file)
+            _settle(file)
         temporary.replace(path)
+        _flush(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -44,7 +54,33 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def _flush(file: Path) -> None:
-    """To the disk, so that after a power cut the new name never stands for an empty file."""
-    with file.open("rb") as handle:
-        os.fsync(handle.fileno())
+def require_file_target(path: Path) -> None:
+    """To be called before long work whose answer goes to `path`. Raises RunError: a file cannot be written there."""
+    if path.is_dir():
+        raise RunError(f"{path}: is a folder; name a file to write")
+    parent = next(p for p in path.resolve().parents if p.exists())
+    if not parent.is_dir():
+        raise RunError(f"{path}: {parent} is a file, not a folder; choose another place")
+    if not os.access(path if path.exists() else parent, os.W_OK):
+        raise RunError(f"{path}: no permission to write there; choose another place")
+
+
+def is_temporary(path: Path) -> bool:
+    """Whether a killed process left this half-written."""
+    return path.name.startswith(".") and ".tmp" in path.name
+
+
+def _settle(file: Path) -> None:
+    """To the disk, so that after a power cut the new name never stands for an empty file; with ordinary permissions."""
+    umask = os.umask(0)
+    os.umask(umask)
+    file.chmod(0o666 & ~umask)  # some writers make files that only their owner can read
+    _flush(file)
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -19,7 +19,7 @@ class Inspection:
     """The answer for one capture.
 
     id: the capture's.
-    score: how anomalous, the maximum (or top-share mean) of the map; 0 is a perfect reproduction.
+    score: how anomalous, the maximum (or top-share mean) of the map at the model's size; 0 is a perfect reproduction.
     threshold: the score above which a part is called anomalous, from held-out good parts.
     anomaly_map: [H, W] float32, at the capture's own size; same unit as the score.
     light_weights: [L, N] float32, weight of each of the N lights on each of the L feature levels (shallow first),
@@ -54,22 +54,35 @@ class Inspector:
 
     @classmethod
     def load(cls, run: str | Path, device: str = "cpu") -> Self:
-        """From the folder that training left. Raises RunError: no run, unfinished, damaged."""
-        from afrd.checkpoint import load_model  # torch is imported with it
+        """From the folder that training left. device: cpu, cuda, cuda:1, mps.
 
+        Raises RunError: no run, unfinished, damaged; ModelError: a device that is not there.
+        """
+        import torch
+
+        from afrd.checkpoint import load_model
+
+        try:
+            torch.zeros(1, device=device)
+        except (RuntimeError, AssertionError) as error:
+            reason = str(error).splitlines()[0]
+            raise ModelError(f"device {device!r}: not usable here ({reason}); use cpu, or cuda with a GPU") from error
         return cls(*load_model(Path(run)), device)
 
     def inspect(self, images: np.ndarray, id: str = "") -> Inspection:
         """One object under all lights. images: [N, 3, H, W], uint8 or uint16, RGB, in the order of `lights`.
 
-        Raises ModelError: another number of lights, another shape or type.
+        Raises ModelError: another number of lights, another shape or type, an answer that is not finite.
         """
         import torch
         from torch.nn.functional import interpolate
 
-        images = np.asarray(images)
+        try:
+            images = np.ascontiguousarray(images)
+        except (ValueError, TypeError, RuntimeError) as error:
+            raise ModelError(f"capture {id or 'without id'}: images are no array ({error})") from error
         expected = f"expected [{len(self.lights)}, 3, H, W], one image per light: {', '.join(self.lights.names)}"
-        if images.ndim != 4 or images.shape[0] != len(self.lights) or images.shape[1] != 3:
+        if images.ndim != 4 or images.shape[:2] != (len(self.lights), 3) or 0 in images.shape:
             raise ModelError(f"capture {id or 'without id'}: images of shape {list(images.shape)}; {expected}")
         if images.dtype not in (np.uint8, np.uint16):
             raise ModelError(f"capture {id or 'without id'}: images are {images.dtype}; expected uint8 or uint16")
@@ -78,6 +91,10 @@ class Inspector:
             anomaly_map = interpolate(
                 answer.anomaly_map[:, None], images.shape[-2:], mode="bilinear", align_corners=False
             )[0, 0]
+        if not torch.isfinite(answer.score):
+            raise ModelError(
+                f"capture {id or 'without id'}: score {float(answer.score)}; the model is broken, retrain it"
+            )
         return Inspection(
             id=id,
             score=float(answer.score),

@@ -1,18 +1,16 @@
 """Captures without labels to verdicts on disk: maps, pictures and one JSON line each."""
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from afrd.datasets import CaptureSet
+from afrd.datasets import CaptureSet, read_ahead, verify
 from afrd.errors import RunError
-from afrd.evaluation.visual import contact_sheet, overlay, write_map_png16, write_picture
+from afrd.evaluation.visual import contact_sheet, mean_light, overlay, write_map_png16, write_picture
 from afrd.files import atomic_path
 from afrd.inspector import Inspection, Inspector
-from afrd.training.features import read_ahead
 
 MapFormat = Literal["png16", "npy"]
 
@@ -20,21 +18,26 @@ MapFormat = Literal["png16", "npy"]
 def predict(
     inspector: Inspector,
     captures: CaptureSet,
-    out: Path,
+    out: str | Path,
     *,
     map_format: MapFormat = "png16",
-    progress: Callable[[int, int], None] | None = None,
+    overwrite: bool = False,
 ) -> Iterator[tuple[Inspection, dict[str, Any]]]:
     """Inspect each capture and write, into `out`, `<id>_map.png` or `.npy`, `<id>_overlay.png` and `<id>_sheet.png`.
 
     Yields, as they come, the inspection and its JSON line: `id, verdict ("good" or "anomalous"), score, threshold,
     light_weights {light: mean over levels}, peak [x, y] in pixels of the capture, map, overlay, sheet` (file names).
-    Raises RunError where `out` has answers for one of the captures: they are not overwritten.
+    Raises, before the first answer, DatasetError for a damaged file and RunError where `out` has answers for one of the
+    captures already, unless `overwrite`.
     """
+    out = Path(out)
     existing = [r.id for r in captures.records if (out / f"{r.id}_overlay.png").exists()]
-    if existing:
-        raise RunError(f"{out}: holds an answer for capture {existing[0]} already; choose another --out")
-    for i, capture in enumerate(read_ahead(captures)):
+    if existing and not overwrite:
+        raise RunError(
+            f"{out}: holds an answer for capture {existing[0]} already; choose another --out, or pass --overwrite"
+        )
+    verify(captures)
+    for capture in read_ahead(captures):
         inspection = inspector.inspect_capture(capture)
         files = {"map": f"{capture.id}_map.{'png' if map_format == 'png16' else 'npy'}"}
         files |= {name: f"{capture.id}_{name}.png" for name in ("sheet", "overlay")}
@@ -44,10 +47,8 @@ def predict(
             with atomic_path(out / files["map"]) as temporary:
                 np.save(temporary, inspection.anomaly_map)
         write_picture(out / files["sheet"], contact_sheet(capture, inspection))
-        mean = np.rint(capture.images.mean(0)).astype(capture.images.dtype)
-        write_picture(out / files["overlay"], overlay(mean, inspection.anomaly_map, inspection.threshold))
-        if progress:
-            progress(i + 1, len(captures))
+        picture = overlay(mean_light(capture.images), inspection.anomaly_map, inspection.threshold)
+        write_picture(out / files["overlay"], picture)
         yield inspection, describe(inspection, captures.lights.names) | files
 
 
@@ -63,9 +64,3 @@ def describe(inspection: Inspection, lights: tuple[str, ...]) -> dict[str, Any]:
         "light_weights": {name: round(float(w), 6) for name, w in zip(lights, weights, strict=True)},
         "peak": [int(x), int(y)],
     }
-
-
-def write_jsonl(path: Path, lines: list[dict[str, Any]]) -> None:
-    """One JSON object a line, whole or not at all."""
-    with atomic_path(path) as temporary:
-        temporary.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")

@@ -1,5 +1,6 @@
 """Progress bars of the command line: on standard error, silent where that is no terminal."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -8,6 +9,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 Step = Callable[[int, int], None]
+
+
+def is_main_process() -> bool:
+    """False in the further processes of distributed training, which should say nothing."""
+    return os.environ.get("LOCAL_RANK", "0") == "0"
 
 
 def _bars() -> Progress:
@@ -19,6 +25,7 @@ def _bars() -> Progress:
         TextColumn("left"),
         TimeRemainingColumn(),
         console=Console(stderr=True),
+        disable=not is_main_process(),
     )
 
 

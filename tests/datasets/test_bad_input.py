@@ -190,6 +190,13 @@ FOLDER_FAULTS = {
         "light name used twice: top",
         'write "lights: [{name: top',
     ),
+    "lights.yaml with a name that cannot be shown": (
+        _text("lights.yaml", 'lights: [{name: top}, {name: "le\\nft"}]'),
+        "train",
+        "lights.yaml",
+        "lights.1.name: String should match pattern",
+        'write "lights: [{name: top',
+    ),
     "lights.yaml with a direction of zero": (
         _text("lights.yaml", "lights:\n- {name: top}\n- {name: left, direction: [0, 0, 0]}"),
         "train",

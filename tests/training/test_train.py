@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -114,8 +115,8 @@ def test_runs_in_the_way(tiny, tmp_path):
         run(tiny, tmp_path / "r")
     with pytest.raises(RunError, match=r"seed: 0 → 5.*start a new --out"):
         run(tiny, tmp_path / "r", CONFIG.model_copy(update={"seed": 5}), resume=True)
-    with pytest.raises(RunError, match=r"no run to resume"):
-        run(tiny, tmp_path / "new", resume=True)
+    run(tiny, tmp_path / "new", resume=True)  # killed before anything was written, say
+    assert same_weights(tmp_path / "new", tmp_path / "r")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "holiday.jpg").touch()
     with pytest.raises(RunError, match="not empty and no run"):
@@ -128,6 +129,10 @@ def test_other_data_is_not_the_run_that_was_started(tiny, tmp_path):
     captures, holdout = (open_dataset(tiny, "Confetto", split) for split in ("train", "val"))
     with pytest.raises(RunError, match=r"captures: 12 → 11.*data_digest"):
         train(captures.subset(range(11)), tmp_path / "r", CONFIG, holdout=holdout, resume=True)
+    with pytest.raises(RunError, match=r"holdout: 6 → 5.*holdout_digest"):
+        train(captures, tmp_path / "r", CONFIG, holdout=holdout.subset(range(5)), resume=True)
+    with pytest.raises(RunError, match=r"cache: on → off"):
+        run(tiny, tmp_path / "r", CONFIG.model_copy(update={"cache": "off"}), resume=True)
 
 
 def test_without_a_val_split_a_share_of_train_is_held_out(tiny, tmp_path):
@@ -197,3 +202,74 @@ def test_runs_of_another_format_are_refused(tiny, tmp_path):
         Inspector.load(tmp_path / "r")
     with pytest.raises(RunError, match="no trained model here"):
         Inspector.load(os.fspath(tmp_path))
+
+
+def test_left_overs_of_a_killed_process_are_removed(tiny, tmp_path):
+    (tmp_path / "r" / ".epoch-0001.99.tmp").mkdir(parents=True)
+    (tmp_path / "r" / ".run.99.tmp.yaml").write_text("half")
+    run(tiny, tmp_path / "r")
+    assert not [p for p in (tmp_path / "r").iterdir() if p.name.startswith(".")]
+
+
+def test_one_process_at_a_time_in_a_run_folder(tiny, tmp_path):
+    first = start(tiny, tmp_path / "r", "--epochs", "400")
+    while first.poll() is None and not (tmp_path / "r" / "log.jsonl").exists():
+        time.sleep(0.01)
+    with pytest.raises(RunError, match="another process trains in this folder"):
+        run(tiny, tmp_path / "r", resume=True)
+    assert first.poll() is None
+    first.kill()
+    first.wait()
+
+
+def test_a_damaged_capture_is_named_before_anything_is_written(tiny, tmp_path):
+    shutil.copytree(tiny, tmp_path / "d")
+    path = sorted((tmp_path / "d" / "Confetto" / "val" / "data").glob("*_image_2.png"))[-1]
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(DatasetError, match=path.name):
+        run(tmp_path / "d", tmp_path / "r")
+    assert not (tmp_path / "r").exists()
+
+
+def test_training_that_diverges_is_no_model(tiny, tmp_path):
+    with pytest.raises(RunError, match=r"loss is (nan|inf) in epoch .*--learning-rate"):
+        run(tiny, tmp_path / "r", CONFIG.model_copy(update={"learning_rate": 1e30}))
+    with pytest.raises(RunError, match="not finished"):
+        Inspector.load(tmp_path / "r")
+
+
+def test_bf16_is_computed_in_bf16(tiny, tmp_path):
+    run(tiny, tmp_path / "fp32")
+    run(tiny, tmp_path / "bf16", CONFIG.model_copy(update={"precision": "bf16-mixed"}))
+    assert not same_weights(tmp_path / "fp32", tmp_path / "bf16")
+    for a, b in zip(log(tmp_path / "fp32"), log(tmp_path / "bf16"), strict=True):
+        assert a["loss"] == pytest.approx(b["loss"], rel=0.02)
+
+
+def test_parts_of_two_runs_are_not_one(tiny, tmp_path):
+    run(tiny, tmp_path / "a")
+    run(tiny, tmp_path / "b", CONFIG.model_copy(update={"seed": 1}))
+    shutil.copy(tmp_path / "b" / "model.safetensors", tmp_path / "a")
+    with pytest.raises(RunError, match=r"model.safetensors: not the weights"):
+        Inspector.load(tmp_path / "a")
+
+
+def test_what_was_trained_on_does_not_set_the_threshold(tiny, tmp_path):
+    captures = open_dataset(tiny, "Confetto", "train")
+    with pytest.raises(DatasetError, match="12 captures are both trained on and held out"):
+        train(captures, tmp_path / "r", CONFIG, holdout=captures)
+
+
+def test_a_run_can_be_read_by_others(tiny, tmp_path):
+    run(tiny, tmp_path / "r")
+    modes = {p.stat().st_mode & 0o777 for p in (tmp_path / "r").iterdir()}
+    assert len(modes) == 1 and modes.pop() & 0o400
+
+
+def test_two_processes_train_one_model(tiny, tmp_path):
+    assert start(tiny, tmp_path / "two", "--devices", "2", "--accelerator", "cpu").wait() == 0
+    lines = log(tmp_path / "two")
+    assert [line["epoch"] for line in lines] == list(range(1, 13))
+    assert lines[-1]["loss"] < lines[0]["loss"]
+    assert all(sum(level) == pytest.approx(1, abs=1e-4) for line in lines for level in line["light_weights"])
+    assert Inspector.load(tmp_path / "two").threshold > 0

@@ -1,13 +1,14 @@
 """Captures from disk: the Eyecandies layout, a user's own folders, and captures without labels.
 
 Knows files and images; knows no networks. Every problem of a data set is found by the same code, whether it is raised
-(`open_dataset`) or listed (`check_dataset`).
+(`open_dataset`, `verify`) or listed (`check_dataset`).
 """
 
 from afrd.datasets.capture_set import CaptureSet, Record
-from afrd.datasets.dataset import categories, check_dataset, open_dataset, splits
+from afrd.datasets.dataset import categories, check_dataset, open_dataset, splits, verify
 from afrd.datasets.lights import EYECANDIES_LIGHTS, require_lights
 from afrd.datasets.problems import Problem
+from afrd.datasets.reading import read_ahead
 from afrd.datasets.unlabelled import read_captures
 
 __all__ = [
@@ -18,7 +19,9 @@ __all__ = [
     "categories",
     "check_dataset",
     "open_dataset",
+    "read_ahead",
     "read_captures",
     "require_lights",
     "splits",
+    "verify",
 ]

@@ -1,27 +1,51 @@
 """Open or check a data set in any layout.
 
-The layouts scan; here they are told apart, splits are named, and problems are raised (`open_dataset`) or listed
-(`check_dataset`).
+The layouts scan; here they are told apart, splits are named, and problems are raised (`open_dataset`, `verify`) or
+listed (`check_dataset`).
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from afrd.datasets.capture_set import CaptureSet, Record, content_problems, header_problems
 from afrd.datasets.eyecandies import EYECANDIES
 from afrd.datasets.folder import FOLDER
-from afrd.datasets.layout import Layout, Scan
-from afrd.datasets.pattern import Pattern, visible_subfolders
+from afrd.datasets.layout import Layout
+from afrd.datasets.listing import entries, folder_problem, is_folder, name_problem
+from afrd.datasets.pattern import Pattern
 from afrd.datasets.problems import Problem, raise_first
+from afrd.datasets.strays import stray_category, stray_splits
 from afrd.errors import DatasetError
 
 LayoutName = Literal["auto", "eyecandies", "folder"]
+Progress = Callable[[int, int], None]
 
 _LAYOUTS = {layout.name: layout for layout in (EYECANDIES, FOLDER)}
 _SAME_SPLIT = {"test": "test_public", "test_public": "test"}
+_Place = tuple[Layout, Path]
+
+
+@dataclass
+class _Root:
+    """What the folder of a data set holds.
+
+    layouts: those looked for. categories: name → layout and folder. others: the folders that are no category.
+    problems: what could not be listed or reached beside them.
+    """
+
+    layouts: list[Layout]
+    categories: dict[str, _Place] = field(default_factory=dict)
+    others: list[Path] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+    def all_problems(self, *, search: bool) -> list[Problem]:
+        """Those of `others` as well; `search` as in `stray_category`."""
+        strays = [problem for other in self.others for problem in stray_category(self.layouts, other, search=search)]
+        return self.problems + strays
 
 
 def open_dataset(
@@ -41,14 +65,15 @@ def open_dataset(
     layout: "eyecandies" (`afrd.datasets.eyecandies`), "folder" (`afrd.datasets.folder`), or "auto": by what is there.
     pattern: file names below the folder of a label, with `{id}` and `{light}`; folder layout only.
 
-    Raises DatasetError for the first of all problems that file names, labels and image headers show, and says how many
-    more there are. Damage inside of images shows when they are decoded; `check_dataset` finds it beforehand.
+    Raises DatasetError for the first of all problems that folders, file names, labels and image headers show, and says
+    how many more there are. Damage inside of images shows when they are decoded; `verify` finds it beforehand.
     """
     root = Path(root)
-    name, (found, folder) = _choose(root, category, layout, pattern)
+    name, (found, folder) = _choose(root, category, _contents(root, layout, pattern))
     split = _existing_split(found, folder, split)
-    scan = found.scan(root, folder, split, pattern)
-    problems = scan.problems + [problem for record in scan.records for problem in header_problems(record)]
+    scan = found.scan(folder, split, pattern)
+    problems = stray_splits(found, folder, search=False) + scan.problems
+    problems += [problem for record in scan.records for problem in header_problems(record)]
     raise_first(problems, f": afrd check {root}")
     assert scan.lights is not None, "a scan without lights has a problem"
     return CaptureSet(root, name, split, scan.lights, scan.records)
@@ -60,51 +85,74 @@ def check_dataset(
     *,
     layout: LayoutName = "auto",
     pattern: str | None = None,
+    progress: Progress | None = None,
 ) -> list[Problem]:
     """Every problem of a data set at once, in all splits of all categories (or of one); decodes every file.
+
+    progress: called with (captures decoded, captures in all).
 
     Raises DatasetError where nothing can be checked: no data set, no such category, a pattern that makes no sense.
     """
     root = Path(root)
-    chosen = _categories(root, layout, pattern)
-    if category is not None:
-        name, place = _choose(root, category, layout, pattern)
-        chosen = {name: place}
-    problems: dict[Problem, None] = {}  # ordered; one about lights.yaml is met in every split
-    with ThreadPoolExecutor() as pool:
-        for found, folder in chosen.values():
-            for scan in _scans(root, found, folder, pattern):
-                problems |= dict.fromkeys(scan.problems)
-                for of_record in pool.map(_record_problems, scan.records):
-                    problems |= dict.fromkeys(of_record)
-    return list(problems)
+    contents = _contents(root, layout, pattern)
+    if category is None:
+        chosen, problems = contents.categories, contents.all_problems(search=True)
+    else:
+        name, place = _choose(root, category, contents)
+        chosen, problems = {name: place}, []
+    problems += [problem for place in chosen.values() for problem in stray_splits(*place, search=True)]
+    scans = [
+        found.scan(folder, split, pattern) for found, folder in chosen.values() for split in _splits(found, folder)
+    ]
+    problems += [problem for scan in scans for problem in scan.problems]
+    problems += _file_problems([record for scan in scans for record in scan.records], progress)
+    return list(dict.fromkeys(problems))  # one about lights.yaml is met in every split
+
+
+def verify(captures: CaptureSet, progress: Progress | None = None) -> None:
+    """Decode every file of a set, so that damage shows before hours are spent on the others.
+
+    progress: called with (captures decoded, captures in all). Keeps one image a thread in memory.
+
+    Raises DatasetError for the first damaged file, after all were decoded, and says how many more there are.
+    """
+    see = "" if captures.split is None else f": afrd check {captures.root}"
+    raise_first(_file_problems(captures.records, progress), see)
 
 
 def categories(root: str | os.PathLike[str], *, layout: LayoutName = "auto") -> list[str]:
     """The categories of a data set, sorted; a folder that is itself one category gives its own name.
 
-    Raises DatasetError where there is none.
+    Raises DatasetError where there is none, or where one is misspelt or cannot be listed.
     """
-    return list(_categories(Path(root), layout, None))
+    contents = _contents(Path(root), layout, None)
+    raise_first(contents.all_problems(search=False), f": afrd check {root}")
+    return list(contents.categories)
 
 
 def splits(root: str | os.PathLike[str], category: str | None = None, *, layout: LayoutName = "auto") -> list[str]:
     """The splits that a category has, in the order train, val, test. Raises DatasetError as `open_dataset`."""
-    _, (found, folder) = _choose(Path(root), category, layout, None)
+    _, (found, folder) = _choose(Path(root), category, _contents(Path(root), layout, None))
     return _splits(found, folder)
+
+
+def _file_problems(records: Sequence[Record], progress: Progress | None) -> list[Problem]:
+    """What headers and contents of the files of some captures show, each once; several are decoded at a time."""
+    problems: dict[Problem, None] = {}  # ordered
+    with ThreadPoolExecutor() as pool:
+        for done, of_record in enumerate(pool.map(_record_problems, records), 1):
+            problems |= dict.fromkeys(of_record)
+            if progress:
+                progress(done, len(records))
+    return list(problems)
 
 
 def _record_problems(record: Record) -> list[Problem]:
     return header_problems(record) + content_problems(record)
 
 
-def _scans(root: Path, found: Layout, folder: Path, pattern: str | None) -> Iterator[Scan]:
-    for split in _splits(found, folder):
-        yield found.scan(root, folder, split, pattern)
-
-
 def _splits(found: Layout, folder: Path) -> list[str]:
-    return [split for split in found.splits if (folder / split).is_dir()]
+    return [split for split in found.splits if is_folder(folder / split)]
 
 
 def _existing_split(found: Layout, folder: Path, split: str) -> str:
@@ -115,37 +163,43 @@ def _existing_split(found: Layout, folder: Path, split: str) -> str:
     raise DatasetError(f"{folder}: no split {split!r}; name one of those there with --split: {', '.join(there)}")
 
 
-def _choose(
-    root: Path, category: str | None, layout: LayoutName, pattern: str | None
-) -> tuple[str, tuple[Layout, Path]]:
-    found = _categories(root, layout, pattern)
-    if category is None and len(found) > 1:
-        raise DatasetError(f"{root}: holds several categories; name one with --category: {', '.join(found)}")
+def _choose(root: Path, category: str | None, contents: _Root) -> tuple[str, _Place]:
+    found = contents.categories
     if category is not None and category not in found:
         raise DatasetError(f"{root}: no category {category!r}; name one of those there: {', '.join(found)}")
+    if category is None and len(found) > 1:
+        raise DatasetError(f"{root}: holds several categories; name one with --category: {', '.join(found)}")
+    if category is None:  # what was misspelt might be the one that is meant
+        raise_first(contents.all_problems(search=False), f": afrd check {root}")
     name = category or next(iter(found))
     return name, found[name]
 
 
-def _categories(root: Path, layout: LayoutName, pattern: str | None) -> dict[str, tuple[Layout, Path]]:
-    """name → layout and folder."""
-    layouts = _layouts(layout, pattern)
-    if not root.is_dir():
-        what = "is a file" if root.exists() else "no such folder"
-        raise DatasetError(f"{root}: {what}; give the folder of a data set")
-    folders = [root, *visible_subfolders(root)]
-    found = {}
+def _contents(root: Path, layout: LayoutName, pattern: str | None) -> _Root:
+    """Raises DatasetError where there is no category."""
+    contents = _Root(_layouts(layout, pattern))
+    raise_first([wrong] if (wrong := folder_problem(root, "give the folder of a data set")) else [])
+    if fitting := _fitting(root, contents.layouts):
+        named = root.resolve()
+        contents.problems += [wrong] if (wrong := name_problem(named)) else []
+        contents.categories[named.name] = (fitting, root)
+        return contents
+    folders, files = entries(root, contents.problems)
     for folder in folders:
-        fitting = next((layout for layout in layouts if layout.is_category(folder)), None)
-        if fitting:
-            found[folder.resolve().name] = (fitting, folder)
-            if folder is root:
-                break
-    if not found:
-        looked_for = " or ".join(f"{layout.looked_for} ({layout.name} layout)" for layout in layouts)
-        there = ", ".join(sorted(path.name for path in root.iterdir())[:5]) or "nothing"
-        raise DatasetError(f"{root}: no data set; looked for {looked_for}; found {there}")
-    return found
+        if fitting := _fitting(folder, contents.layouts):
+            contents.categories[folder.name] = (fitting, folder)
+        else:
+            contents.others.append(folder)
+    if not contents.categories:
+        looked_for = " or ".join(f"{layout.looked_for} ({layout.name} layout)" for layout in contents.layouts)
+        there = ", ".join(path.name for path in sorted(folders + files)[:5]) or "nothing"
+        perhaps = "".join(f"; {problem}" for problem in contents.all_problems(search=False)[:1])
+        raise DatasetError(f"{root}: no data set; looked for {looked_for}; found {there}{perhaps}")
+    return contents
+
+
+def _fitting(folder: Path, layouts: Sequence[Layout]) -> Layout | None:
+    return next((layout for layout in layouts if layout.is_category(folder)), None)
 
 
 def _layouts(layout: LayoutName, pattern: str | None) -> list[Layout]:

@@ -3,7 +3,7 @@
 Read are `image_0.png` … (RGB, one per light), `metadata.yaml`, `mask.png` and `bumps_mask.png dents_mask.png
 colors_mask.png normals_mask.png`; every other item (depth, normals, pose, …) is left alone. The index has any width.
 `test_private` has no labels: label and mask are unknown there, whatever files lie beside the images. Names of lights
-are those of the Eyecandies rig unless a `lights.yaml` in the class folder or the root names others.
+are those of the Eyecandies rig unless a `lights.yaml` in the class folder or around it names others.
 
 Source: Bonfiglioli et al., "The Eyecandies Dataset for Unsupervised Multimodal Anomaly Detection and Localization",
 ACCV 2022, https://eyecan-ai.github.io/eyecandies.
@@ -17,6 +17,7 @@ from afrd.capture import LightRig
 from afrd.datasets.capture_set import Record
 from afrd.datasets.layout import Layout, Scan, images_in_order
 from afrd.datasets.lights import EYECANDIES_LIGHTS, find_lights_file, read_lights
+from afrd.datasets.listing import entries, is_folder
 from afrd.datasets.problems import Problem, ProblemError
 from afrd.datasets.yaml_file import YamlFile
 
@@ -30,17 +31,19 @@ _FLAG = re.compile(rf"({'|'.join(DEFECTS)})(_\w+)?")
 
 
 def _is_category(folder: Path) -> bool:
-    return any((folder / split / "data").is_dir() for split in SPLITS)
+    return any(is_folder(folder / split / "data") for split in SPLITS)
 
 
-def _scan(root: Path, folder: Path, split: str, pattern: str | None) -> Scan:
+def _scan(folder: Path, split: str, pattern: str | None) -> Scan:
     del pattern  # the layout is fixed
     data = folder / split / "data"
-    if not data.is_dir():
-        return Scan(problems=[Problem(data, "no such folder", f"restore it, or remove {data.parent}")])
     scan = Scan()
+    if data not in entries(data.parent, scan.problems)[0]:
+        if not scan.problems:
+            scan.problems.append(Problem(data, "no such folder", f"restore it, or remove {data.parent}"))
+        return scan
     try:
-        scan.lights = data_lights(data, root)
+        scan.lights = data_lights(data)
     except ProblemError as error:
         scan.problems.append(error.problem)
     names = scan.lights.names if scan.lights else EYECANDIES_LIGHTS
@@ -50,27 +53,30 @@ def _scan(root: Path, folder: Path, split: str, pattern: str | None) -> Scan:
         scan.problems.extend(problems)
         if images:
             scan.records.append(_labelled(index, images, items, data, split, scan.problems))
-    if not captures:
+    if not captures and not scan.problems:
         scan.problems.append(
             Problem(data, "holds no capture", "expected files such as 000_image_0.png; restore or remove it")
         )
     return scan
 
 
-def data_lights(data: Path, root: Path) -> LightRig:
-    """The rig of a data folder, by the `lights.yaml` of its class or of the root, else the Eyecandies rig.
+def data_lights(data: Path) -> LightRig:
+    """The rig of a data folder, by the `lights.yaml` of its class or of the data set, else the Eyecandies rig.
 
     Raises ProblemError for an unreadable `lights.yaml`.
     """
-    found = find_lights_file(data.parent.parent, root)
+    found = find_lights_file(data.parent.parent)
     return read_lights(found) if found else LightRig(EYECANDIES_LIGHTS)
 
 
 def list_captures(data: Path, problems: list[Problem]) -> dict[str, dict[str, Path]]:
-    """index → item name → path, for the items that are read, by index. Equal indices of two widths are a problem."""
+    """index → item name → path, for the items that are read, by index.
+
+    Problems: equal indices of two widths; whatever cannot be listed or reached.
+    """
     known = {"metadata.yaml", "mask.png", *(f"{defect}_mask.png" for defect in DEFECTS)}
     captures: dict[str, dict[str, Path]] = defaultdict(dict)
-    for path in sorted(data.iterdir()):
+    for path in entries(data, problems)[1]:
         match = _ITEM.fullmatch(path.name)
         if match and (match[2] in known or _IMAGE.fullmatch(match[2])):
             captures[match[1]][match[2]] = path

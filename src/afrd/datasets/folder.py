@@ -13,7 +13,7 @@
 - A capture's id is its label and its own id, as in `good-017` or `scratch-003`, so that every label may count from 0.
 - Without `lights.yaml` the lights are the names that at least half of the captures have, sorted, numbers by value
   (`2` before `10`).
-- `lights.yaml` may also lie in DATA, for all categories.
+- `lights.yaml` may also lie in DATA, for all categories; it is found as well where the folder of one is opened.
 - Masks may be given for all, some or none of the anomalous captures of `test`.
 """
 
@@ -24,7 +24,8 @@ from afrd.datasets.capture_set import Record
 from afrd.datasets.images import SUFFIXES
 from afrd.datasets.layout import Layout, Scan, common_names, duplicate_problems, images_in_order, number_problem
 from afrd.datasets.lights import find_lights_file, read_lights
-from afrd.datasets.pattern import DEFAULT_PATTERN, Pattern, files_below, natural, visible_subfolders
+from afrd.datasets.listing import entries, files_below, is_folder
+from afrd.datasets.pattern import DEFAULT_PATTERN, Pattern, natural
 from afrd.datasets.problems import Problem, ProblemError
 
 SPLITS = ("train", "val", "test")
@@ -32,15 +33,15 @@ GOOD = "good"
 
 
 def _is_category(folder: Path) -> bool:
-    return any((folder / split).is_dir() for split in SPLITS)
+    return any(is_folder(folder / split) for split in SPLITS)
 
 
-def _scan(root: Path, folder: Path, split: str, pattern: str | None) -> Scan:
+def _scan(folder: Path, split: str, pattern: str | None) -> Scan:
     scan = Scan()
-    names, files = _lights_and_pattern(root, folder, pattern or DEFAULT_PATTERN, scan)
-    scan.problems.extend(_stray_problems(folder / split, split))
+    names, files = _lights_and_pattern(folder, pattern or DEFAULT_PATTERN, scan)
+    labels = _labels(folder / split, split, scan.problems)
     masks = _masks(folder, scan.problems) if split == "test" else {}
-    for label in visible_subfolders(folder / split):
+    for label in labels:
         found, problems = files.find(label)
         scan.problems.extend(problems)
         for capture, images in sorted(found.items(), key=lambda item: natural(item[0])):
@@ -60,9 +61,9 @@ def _scan(root: Path, folder: Path, split: str, pattern: str | None) -> Scan:
     return scan
 
 
-def _lights_and_pattern(root: Path, folder: Path, pattern: str, scan: Scan) -> tuple[tuple[str, ...], Pattern]:
+def _lights_and_pattern(folder: Path, pattern: str, scan: Scan) -> tuple[tuple[str, ...], Pattern]:
     """The light names and the pattern that knows them; sets `scan.lights` where the names make a rig."""
-    path = find_lights_file(folder, root)
+    path = find_lights_file(folder)
     try:
         if path:
             scan.lights = read_lights(path)
@@ -73,7 +74,8 @@ def _lights_and_pattern(root: Path, folder: Path, pattern: str, scan: Scan) -> t
     captures = [
         [light for light, _ in images]
         for split in SPLITS
-        for label in visible_subfolders(folder / split)
+        if is_folder(folder / split)
+        for label in entries(folder / split, [])[0]  # problems are those of the split that is scanned
         for images in files.find(label)[0].values()
     ]
     names = tuple(sorted(common_names(captures), key=natural))
@@ -91,30 +93,35 @@ def _record(label: str, capture: str, images: tuple[Path, ...], mask: Path | Non
     return Record(f"{label}-{capture}", images, True, (label,), mask, {label: mask} if mask else {})
 
 
-def _stray_problems(split_folder: Path, split: str) -> list[Problem]:
-    """Images outside of the folder of a label, labels that a split may not hold, and a split without any."""
-    problems = []
-    labels = visible_subfolders(split_folder)
-    stray = [path.name for path in sorted(split_folder.iterdir()) if path.suffix.lower() in SUFFIXES]
+def _labels(split_folder: Path, split: str, problems: list[Problem]) -> list[Path]:
+    """The folders of the labels.
+
+    Problems: images outside of them, labels that a split may not hold, a split without any.
+    """
+    before = len(problems)
+    labels, files = entries(split_folder, problems)
+    stray = [path.name for path in files if path.suffix.lower() in SUFFIXES]
     if stray:
         what = f"{len(stray)} image(s) outside of the folder of a label, such as {stray[0]}"
         problems.append(
             Problem(split_folder, what, f"move them to {split_folder / GOOD} or to a folder per defect type")
         )
-    if not labels:
+    if not labels and len(problems) == before:
         problems.append(Problem(split_folder, "holds no capture", f"put good parts into {split_folder / GOOD}/<id>/"))
     if split != "test":
         for label in labels:
             if label.name != GOOD:
                 what = f"anomalous captures in {split}, which holds good parts only"
                 problems.append(Problem(label, what, f"move the folder to test/{label.name}"))
-    return problems
+    return labels
 
 
 def _masks(folder: Path, problems: list[Problem]) -> dict[tuple[str, str], Path]:
     """(defect type, own id) → mask; doubled masks, masks of good captures and masks elsewhere are problems."""
     masks: dict[tuple[str, str], Path] = {}
-    for path in files_below(folder / "masks"):
+    if not is_folder(folder / "masks"):
+        return masks
+    for path in files_below(folder / "masks", problems):
         if path.suffix.lower() not in SUFFIXES:
             continue
         defect, *rest = path.relative_to(folder / "masks").parts
@@ -132,4 +139,6 @@ def _masks(folder: Path, problems: list[Problem]) -> dict[tuple[str, str], Path]
     return masks
 
 
-FOLDER = Layout("folder", "[<category>/]{train,val,test}/good/<id>/<light>.png", SPLITS, _is_category, _scan)
+FOLDER = Layout(
+    "folder", "[<category>/]{train,val,test}/good/<id>/<light>.png", SPLITS, _is_category, _scan, ("masks",)
+)

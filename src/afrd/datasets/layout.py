@@ -29,14 +29,16 @@ class Layout:
     looked_for: its paths in one line, for the error about a folder that is no data set.
     splits: names of the split folders, in the order they are listed in.
     is_category: whether a folder holds the splits of one category.
-    scan: (root, category folder, split, pattern) → Scan.
+    scan: (category folder, split, pattern) → Scan.
+    beside: other folders of a category that are read.
     """
 
     name: str
     looked_for: str
     splits: tuple[str, ...]
     is_category: Callable[[Path], bool]
-    scan: Callable[[Path, Path, str, str | None], Scan]
+    scan: Callable[[Path, str, str | None], Scan]
+    beside: tuple[str, ...] = ()
 
 
 def images_in_order(

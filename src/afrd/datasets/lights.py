@@ -6,6 +6,7 @@ lights:                                # in the order of the captures' lights
 """
 
 import math
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -25,7 +26,7 @@ _MEND = 'write "lights: [{name: top, direction: [0, 1, 1]}, {name: box}]", in th
 class _Light(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    name: Annotated[str, Field(min_length=1, pattern=r"^[^/\\]+$")]
+    name: Annotated[str, Field(min_length=1, pattern=r"^[^/\\\x00-\x1f\x7f]+$")]
     direction: Annotated[list[float], Field(min_length=3, max_length=3)] | None = None
 
     @field_validator("direction")
@@ -70,9 +71,13 @@ def read_lights(path: Path) -> LightRig:
     return LightRig(tuple(light.name for light in lights), directions)
 
 
-def find_lights_file(*folders: Path) -> Path | None:
-    """The `lights.yaml` in the first of `folders` that has one."""
-    return next((folder / LIGHTS_FILE for folder in folders if (folder / LIGHTS_FILE).is_file()), None)
+def find_lights_file(category: Path) -> Path | None:
+    """The `lights.yaml` of a category's folder or else of the data set around it, however the category is opened.
+
+    A link to a file that is gone counts: reading it tells.
+    """
+    around = (category.resolve() if category.name in ("", "..") else category).parent
+    return next((folder / LIGHTS_FILE for folder in (category, around) if os.path.lexists(folder / LIGHTS_FILE)), None)
 
 
 def require_lights(found: LightRig, model: LightRig, where: Path | str | None = None) -> None:

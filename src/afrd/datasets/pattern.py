@@ -7,13 +7,13 @@ Where `{id}` and `{light}` meet in one name, as in `{id}_{light}.png`, known lig
 fits; without them `{light}` is the part with the fewest characters (`part_1_top` is light `top` of capture `part_1`).
 """
 
-import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from afrd.datasets.images import SUFFIXES
+from afrd.datasets.listing import files_below
 from afrd.datasets.problems import Problem
 from afrd.errors import DatasetError
 
@@ -60,48 +60,36 @@ class Pattern:
     def find(self, folder: Path) -> tuple[Found, list[Problem]]:
         """The images below `folder`, by capture, sorted.
 
-        Problems: none that fits (with examples of what is there); with the default pattern, images that do not fit.
+        Problems: none that fits (with examples of what is there); with the default pattern, images that do not fit;
+        whatever cannot be listed or reached.
         """
         found: Found = defaultdict(list)
         others: list[str] = []
-        for path in files_below(folder):
+        problems: list[Problem] = []
+        for path in files_below(folder, problems):
             name = path.relative_to(folder).as_posix()
             if match := self.match(name):
                 found[match[0]].append((match[1], path))
             else:
                 others.append(name)
-        if not found:
+        if not found and not problems:
             there = f"found {_examples(others)}" if others else "the folder is empty"
             mend = 'name the files so, or give a --pattern such as "{id}_{light}.png"'
             return {}, [Problem(folder, f'no file fits the pattern "{self.text}": {there}', mend)]
         stray = [name for name in others if Path(name).suffix.lower() in SUFFIXES]
         if stray and self.text == DEFAULT_PATTERN:
             what = f'{len(stray)} image(s) do not fit the pattern "{self.text}": {_examples(stray)}'
-            return dict(found), [Problem(folder, what, "move them into the folder of their capture, or remove them")]
-        return dict(found), []
+            problems.append(Problem(folder, what, "move them into the folder of their capture, or remove them"))
+        return dict(found), problems
 
     def fill(self, capture: str, light: str) -> str:
         """The path that the image of a capture under a light has; `*` stays."""
         return self.text.replace("{id}", capture).replace("{light}", light)
 
 
-def files_below(folder: Path) -> Iterable[Path]:
-    """Every file below `folder`, links followed, sorted by name within each folder; hidden ones left alone."""
-    for parent, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(parent, name) for name in sorted(files) if not name.startswith("."))
-
-
-def visible_subfolders(folder: Path) -> list[Path]:
-    """The folders in `folder`, hidden ones left alone, by name; none where it does not exist."""
-    if not folder.is_dir():
-        return []
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-
-
 def natural(name: str) -> tuple[tuple[int, int | str], ...]:
     """A sort key by which `2` comes before `10`."""
-    return tuple((0, int(part)) if part.isdigit() else (1, part) for part in re.split(r"([0-9]+)", name) if part)
+    return tuple((0, int(part)) if part.isdecimal() else (1, part) for part in re.split(r"([0-9]+)", name) if part)
 
 
 def _examples(names: Sequence[str]) -> str:

@@ -3,11 +3,15 @@
 Scanning and decoding collect problems; `open_dataset` raises the first, `check_dataset` returns them all.
 """
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from afrd.errors import DatasetError
+
+UNSHOWABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
+"""Unicode categories that no line of text can show: control characters, undecodable bytes of a name, line ends."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,9 @@ class Problem:
     mend: str
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.what}; {self.mend}"
+        """One line, whatever the names in it hold."""
+        text = f"{self.path}: {self.what}; {self.mend}"
+        return "".join(ascii(c)[1:-1] if unicodedata.category(c) in UNSHOWABLE else c for c in text)
 
 
 class ProblemError(DatasetError):

@@ -14,7 +14,8 @@ from afrd.datasets.eyecandies import data_lights, light_images, list_captures
 from afrd.datasets.images import SUFFIXES
 from afrd.datasets.layout import duplicate_problems, images_in_order
 from afrd.datasets.lights import EYECANDIES_LIGHTS, require_lights
-from afrd.datasets.pattern import Pattern, natural, visible_subfolders
+from afrd.datasets.listing import entries, folder_problem, is_folder, name_problem
+from afrd.datasets.pattern import Pattern, natural
 from afrd.datasets.problems import Problem, raise_first
 from afrd.errors import DatasetError
 
@@ -37,7 +38,8 @@ def read_captures(
     4. with a pattern: whatever fits it below the path, `{id}` being the id.
 
     Raises DatasetError for the first problem that names and headers show: other lights than the model's, or in another
-    order; a light missing or unknown; sizes that differ between lights; an id used twice; nothing found.
+    order; a light missing or unknown; sizes that differ between lights; an id used twice or that cannot be shown;
+    something that cannot be listed or reached; nothing found.
     """
     if not paths:
         raise DatasetError("no captures given; name at least one folder that holds one image per light")
@@ -45,9 +47,8 @@ def read_captures(
     records: list[Record] = []
     problems: list[Problem] = []
     for path in map(Path, paths):
-        if not path.is_dir():
-            what = "is a file" if path.exists() else "no such folder"
-            problems.append(Problem(path, what, "give a folder that holds one image per light, or such folders"))
+        if wrong := folder_problem(path, "give a folder that holds one image per light, or such folders"):
+            problems.append(wrong)
         elif files is not None:
             records += _by_pattern(path, files, lights, problems)
         elif (data := _data_folder(path)) is not None:
@@ -77,14 +78,13 @@ def _by_pattern(path: Path, files: Pattern, lights: LightRig, problems: list[Pro
 def _data_folder(path: Path) -> Path | None:
     """The folder of `<index>_image_<k>.png`: the path itself, or `data` in a split."""
     for folder in (path, path / "data"):
-        if folder.is_dir() and any(_INDEXED_IMAGE.fullmatch(file.name) for file in folder.iterdir()):
+        if is_folder(folder) and any(_INDEXED_IMAGE.fullmatch(file.name) for file in entries(folder, [])[1]):
             return folder
     return None
 
 
 def _eyecandies(data: Path, lights: LightRig, problems: list[Problem]) -> list[Record]:
-    place = data.absolute()  # <root>/<class>/<split>/data
-    require_lights(data_lights(place, place.parent.parent.parent), lights, data)
+    require_lights(data_lights(data.absolute()), lights, data)
     records = []
     for index, items in list_captures(data, problems).items():
         images, wrong = light_images(data, index, items, lights.names)
@@ -95,43 +95,47 @@ def _eyecandies(data: Path, lights: LightRig, problems: list[Problem]) -> list[R
 
 def _folders(path: Path, lights: LightRig, problems: list[Problem]) -> list[Record]:
     """The path as one capture, or the folders in it as captures."""
-    subfolders = visible_subfolders(path)
-    if _images(path):
-        if subfolders:
-            what = f"holds images and folders ({subfolders[0].name})"
-            problems.append(Problem(path, what, "give a folder of images, one per light, or a folder of such folders"))
-        return _capture(path, lights, problems)
-    if not subfolders:
+    before = len(problems)
+    subfolders, files = entries(path, problems)
+    if images := _images(files):
+        named = path.resolve()  # "." has no name
+        problems += [wrong] if (wrong := name_problem(named)) else []
+        return _capture(path, named.name, subfolders, images, lights, problems)
+    if not subfolders and len(problems) == before:
         problems.append(Problem(path, "holds no image", "give a folder that holds one image per light"))
     records = []
     for folder in sorted(subfolders, key=lambda folder: natural(folder.name)):
-        if _images(folder):
-            records += _capture(folder, lights, problems)
-        else:
+        before = len(problems)
+        inner, files = entries(folder, problems)
+        if images := _images(files):
+            records += _capture(folder, folder.name, inner, images, lights, problems)
+        elif len(problems) == before:
             mend = "give folders that hold one image per light, folders of such folders, or a --pattern"
             problems.append(Problem(folder, "holds no image", mend))
     return records
 
 
-def _capture(folder: Path, lights: LightRig, problems: list[Problem]) -> list[Record]:
-    named = {path: path.stem for path in _images(folder)}
+def _capture(
+    folder: Path, capture: str, subfolders: list[Path], images: list[Path], lights: LightRig, problems: list[Problem]
+) -> list[Record]:
+    if subfolders:
+        what = f"holds images and folders ({subfolders[0].name})"
+        problems.append(Problem(folder, what, "give a folder of images, one per light, or a folder of such folders"))
+    named = {path: path.stem for path in images}
     numbers = {path: int(match[1]) for path, stem in named.items() if (match := _IMAGE.fullmatch(stem))}
     if len(numbers) == len(named) and not set(named.values()) & set(lights.names):
         require_lights(LightRig(EYECANDIES_LIGHTS), lights, folder)
         named |= {path: lights.names[k] for path, k in numbers.items() if k < len(lights)}
-    suffix = next(iter(named)).suffix
-    capture = folder.resolve().name
-    images, wrong = images_in_order(
+    suffix = images[0].suffix
+    found, wrong = images_in_order(
         capture,
         [(light, path) for path, light in named.items()],
         lights.names,
         lambda light: folder / f"{light}{suffix}",
     )
     problems += wrong
-    return [Record(capture, images)] if images else []
+    return [Record(capture, found)] if found else []
 
 
-def _images(folder: Path) -> list[Path]:
-    return sorted(
-        path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
-    )
+def _images(files: list[Path]) -> list[Path]:
+    return [path for path in files if path.suffix.lower() in SUFFIXES]

@@ -33,7 +33,7 @@ class AnomalyMap(nn.Module):
             interpolate(1 - cosine_similarity(t, s, dim=1).unsqueeze(1), size, mode="bilinear", align_corners=True)
             for t, s in zip(target, student, strict=True)
         )
-        return self.smooth(total).squeeze(1)
+        return self.smooth(total).squeeze(1).clamp(min=0)  # rounding can leave -1e-7 where nothing differs
 
     def smooth(self, maps: Tensor) -> Tensor:
         """maps: [B, 1, H, W]. Gaussian as two one-dimensional convolutions; borders are mirrored."""

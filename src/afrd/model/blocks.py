@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor, nn
 
 
@@ -22,12 +23,9 @@ class ResidualBlock(nn.Module):
 
     resample: None keeps the resolution; "down" halves it with a strided 3×3, "up" doubles it with a 2×2 transposed
         convolution. A resampling block projects its shortcut in the same way.
-    signed: leave out the last ReLU, so that the output can be negative.
     """
 
-    def __init__(
-        self, inputs: int, width: int, outputs: int, resample: str | None = None, signed: bool = False
-    ) -> None:
+    def __init__(self, inputs: int, width: int, outputs: int, resample: str | None = None) -> None:
         super().__init__()
         spatial: Callable[[], nn.Module] = {
             None: lambda: conv3x3(width, width),
@@ -48,17 +46,15 @@ class ResidualBlock(nn.Module):
         if resample is not None:
             project = conv1x1(inputs, outputs, stride=2) if resample == "down" else deconv2x2(inputs, outputs)
             self.shortcut = nn.Sequential(project, nn.BatchNorm2d(outputs))
-        self.last = nn.Identity() if signed else nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.last(self.body(x) + self.shortcut(x))
+        return torch.relu(self.body(x) + self.shortcut(x))
 
 
-def stage(inputs: int, width: int, outputs: int, blocks: int, resample: str, signed: bool = False) -> nn.Sequential:
-    """A resampling block followed by blocks - 1 that keep the resolution. signed: of the last block's output."""
+def stage(inputs: int, width: int, outputs: int, blocks: int, resample: str) -> nn.Sequential:
+    """A resampling block followed by blocks - 1 that keep the resolution."""
     first = ResidualBlock(inputs, width, outputs, resample)
-    others = (ResidualBlock(outputs, width, outputs, signed=signed and i == blocks - 1) for i in range(1, blocks))
-    return nn.Sequential(first, *others)
+    return nn.Sequential(first, *(ResidualBlock(outputs, width, outputs) for _ in range(1, blocks)))
 
 
 def initialise(module: nn.Module) -> None:

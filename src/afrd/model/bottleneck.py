@@ -1,7 +1,7 @@
 """The bottleneck: three fused levels become one compact embedding (eq. 3).
 
 As in Reverse Distillation: multi-scale feature fusion brings all levels to the deepest one's resolution, one-class
-embedding compresses them to half of it. Its channels follow from the teacher's levels alone.
+embedding compresses them to half of it. Its channels follow from the teacher's levels alone (`Level.width`).
 """
 
 from collections.abc import Sequence
@@ -16,15 +16,16 @@ BLOCKS = 3
 
 
 class Bottleneck(nn.Module):
-    """levels: the teacher's, shallow first. channels: of the embedding, twice the deepest level's."""
+    """levels: the teacher's, shallow first. channels: of the embedding, twice the deepest level's width."""
 
     def __init__(self, levels: Sequence[Level]) -> None:
         super().__init__()
-        c1, c2, c3 = (level.channels for level in levels)
-        self.channels = 2 * c3
-        self.shallow = nn.Sequential(*_halve(c1, c2), *_halve(c2, c3))
-        self.middle = nn.Sequential(*_halve(c2, c3))
-        self.embedding = stage(3 * c3, self.channels // 2, self.channels, BLOCKS, resample="down")
+        shallow, middle, deep = levels
+        self.channels = 2 * deep.width
+        self.shallow = nn.Sequential(*_halve(shallow.channels, middle.width), *_halve(middle.width, deep.width))
+        self.middle = nn.Sequential(*_halve(middle.channels, deep.width))
+        inputs = 2 * deep.width + deep.channels
+        self.embedding = stage(inputs, self.channels // 2, self.channels, BLOCKS, resample="down")
         initialise(self)
 
     def forward(self, levels: Sequence[Tensor]) -> Tensor:

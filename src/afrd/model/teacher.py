@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from afrd.errors import ModelError
-from afrd.model.weights import Normalisation, empty_backbone, load_backbone, state_digest
+from afrd.model.weights import Normalisation, empty_backbone, load_backbone, tensors_digest
 
 STRIDES = (4, 8, 16)
 
@@ -24,6 +24,15 @@ class Level:
     channels: int
     stride: int
     signed: bool
+
+    @property
+    def width(self) -> int:
+        """Channels at which bottleneck and student work at this stride.
+
+        A signed level is a linear projection of something wider (MobileNet's linear bottleneck): EfficientNet-Lite0 has
+        24 channels at stride 4. Its student works at no less than ResNet-18's 64, 128, 256 and ends in a projection.
+        """
+        return max(self.channels, 16 * self.stride) if self.signed else self.channels
 
 
 class Teacher(nn.Module):
@@ -62,10 +71,17 @@ class Teacher(nn.Module):
         return teacher
 
     def _describe(self) -> tuple[Level, ...]:
-        """The levels as they come out for a grey ramp: measured, since backbones only tell part of it."""
+        """The levels as they come out for a ramp of values: measured, since backbones only tell part of it."""
         size = 2 * max(STRIDES)
         ramp = torch.linspace(0, 1, 3 * size * size).view(1, 1, 3, size, size)
-        return tuple(Level(x.shape[2], size // x.shape[-1], bool((x < 0).any())) for x in self(ramp))
+        try:
+            levels = self(ramp)
+        except AssertionError as error:
+            raise ModelError(
+                f"teacher {self.name!r}: reads images of one size only ({error}); choose a convolutional one, such "
+                f"as efficientnet_lite0 or wide_resnet50_2.tv_in1k"
+            ) from error
+        return tuple(Level(x.shape[2], size // x.shape[-1], bool((x < 0).any())) for x in levels)
 
     def train(self, mode: bool = True) -> Self:
         """Stays in eval mode whatever is asked: batch-norm statistics are part of the frozen weights."""
@@ -73,7 +89,7 @@ class Teacher(nn.Module):
 
     def digest(self) -> str:
         """Identifies architecture and weights; equal digests give equal features."""
-        return state_digest(self)
+        return tensors_digest(self.state_dict())
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> list[Tensor]:

@@ -6,6 +6,7 @@ Never a random initialisation unless it is asked for by name.
 
 import hashlib
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,7 +59,12 @@ def empty_backbone(name: str) -> tuple[nn.Module, Normalisation]:
     """The architecture alone, for weights that are loaded into it next. Raises WeightsError: unknown name."""
     name = ALIASES.get(name, name)
     _require_known(name)
-    model = timm.create_model(name, pretrained=False)
+    try:
+        model = timm.create_model(name, pretrained=False)
+    except (RuntimeError, ValueError) as error:
+        raise WeightsError(
+            f"teacher {name!r}: timm cannot build it ({error}); is the tag after the dot right?"
+        ) from error
     return model, _normalisation(model)
 
 
@@ -99,7 +105,7 @@ def _embedded_lite0() -> tuple[nn.Module, Normalisation]:
 
 
 def _from_hub(name: str) -> tuple[nn.Module, Normalisation]:
-    _require_known(name)
+    empty_backbone(name)  # an unknown tag is not a network that is down
     if not timm.get_pretrained_cfg(name).has_weights:
         raise WeightsError(f"teacher {name}: timm has no pretrained weights for it; pass --teacher-weights FILE")
     try:
@@ -163,10 +169,10 @@ def _classifiers(model: nn.Module) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else tuple(names)
 
 
-def state_digest(module: nn.Module) -> str:
-    """SHA-256 over names, shapes and values of a module's parameters and buffers: equal digests, equal networks."""
+def tensors_digest(tensors: Mapping[str, torch.Tensor]) -> str:
+    """SHA-256 over names, shapes, types and values: equal digests, equal networks."""
     digest = hashlib.sha256()
-    for name, value in sorted(module.state_dict().items()):
+    for name, value in sorted(tensors.items()):
         digest.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
         digest.update(value.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()

@@ -23,9 +23,9 @@ class TrainConfig(Strict):
     image_size: int = 256
     epochs: int = Field(100, ge=1)
     batch_size: int = Field(8, ge=1)
-    learning_rate: float = Field(4e-4, gt=0)
+    learning_rate: float = Field(4e-4, gt=0, allow_inf_nan=False)
     loss: Literal["position", "flat"] = "position"
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**32)
     top_share: float = Field(0.0, ge=0, le=1)
     holdout_share: float = Field(0.1, gt=0, lt=1)
     false_alarm_rate: float = Field(0.05, gt=0, lt=1)
@@ -33,11 +33,7 @@ class TrainConfig(Strict):
     cache_gb: float = Field(4.0, ge=0)
     accelerator: str = "auto"
     devices: int = Field(1, ge=1)
-    precision: str = "32-true"
-
-
-# what may change between the two halves of a resumed run without changing its result
-FREE_ON_RESUME = {"cache", "cache_gb"}
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
 
 
 class RunRecord(Strict):
@@ -49,6 +45,7 @@ class RunRecord(Strict):
     captures: int
     holdout: int
     data_digest: str
+    holdout_digest: str
     lights: Lights
     teacher_digest: str
     config: TrainConfig
@@ -56,10 +53,13 @@ class RunRecord(Strict):
     def differences(self, other: "RunRecord") -> list[str]:
         """Fields in which a resumed run would not be the run that was started, as "name: was → is"."""
         mine, theirs = _flat(self), _flat(other)
-        return [f"{k}: {mine[k]} → {theirs[k]}" for k in mine if mine[k] != theirs[k] and k not in FREE_ON_RESUME]
+        return [f"{k}: {mine[k]} → {theirs[k]}" for k in mine if mine[k] != theirs[k]]
 
 
 def _flat(record: RunRecord) -> dict[str, Any]:
     data = record.model_dump(mode="json")
-    data.pop("afrd_version")
-    return {**data.pop("config"), **data}
+    data = {**data.pop("config"), **data}
+    # where half-precision features lie changes nothing; whether they are rounded at all does
+    data["cache"] = "off" if data["cache"] == "off" else "on"
+    del data["afrd_version"], data["cache_gb"]
+    return data

@@ -7,24 +7,21 @@ the fused levels are kept instead of every light's, which takes an Nth of the ro
 import hashlib
 import json
 import shutil
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import timm
 import torch
 from torch import Tensor
 
 from afrd.capture import Capture
+from afrd.datasets import read_ahead
 from afrd.errors import RunError
 from afrd.files import atomic_folder, write_text
 from afrd.model import AFRD
-from afrd.model.fusion import Fusion
 
 Progress = Callable[[int, int], None]
-READERS = 2
-AHEAD = 4  # captures decoded before they are needed
 
 
 class FeatureCache:
@@ -41,18 +38,6 @@ class FeatureCache:
         order = np.asarray(indices)
         return [torch.from_numpy(level[order]).float() for level in self.levels]
 
-    def fuse(self, fusion: Fusion) -> "FeatureCache":
-        """All lights' features reduced to what a fixed fusion makes of them: several fusions share one teacher pass."""
-        if self.fused or not fusion.is_fixed:
-            raise ValueError("only features of all lights can be fused, and only by a fusion without parameters")
-        used = list(fusion.lights_used)
-        fused = [_empty((len(self), *level.shape[2:])) for level in self.levels]
-        for i in range(len(self)):
-            lights = [torch.from_numpy(level[i : i + 1, used]).float() for level in self.levels]
-            for out, level in zip(fused, fusion(lights)[0], strict=True):
-                out[i] = level[0].numpy()
-        return FeatureCache(fused, fused=True)
-
 
 class Recompute:
     """The same interface without a cache: decodes and extracts at every call."""
@@ -65,8 +50,10 @@ class Recompute:
         return len(self.captures)
 
     def batch(self, indices: Sequence[int]) -> list[Tensor]:
-        images = np.stack([self.captures[int(i)].images for i in indices])
-        return self.model.extract(torch.from_numpy(images).to(self.device))
+        # one by one: captures may differ in size and depth
+        captures = [self.captures[int(i)] for i in indices]
+        parts = [self.model.extract(torch.from_numpy(c.images)[None].to(self.device)) for c in captures]
+        return [torch.cat(level) for level in zip(*parts, strict=True)]
 
 
 def cache_features(
@@ -102,8 +89,15 @@ def cache_features(
     target = folder / _key(model, data_digest)
     if not (target / "features.json").is_file():
         _write(target, model, captures, needed, device, progress)
-    levels = [np.load(target / f"level{i}.npy", mmap_mode="r") for i in range(len(model.teacher.levels))]
-    return FeatureCache(levels, model.fusion.is_fixed)
+    return FeatureCache([_open(target, i) for i in range(len(model.teacher.levels))], model.fusion.is_fixed)
+
+
+def _open(folder: Path, level: int) -> np.ndarray:
+    path = folder / f"level{level}.npy"
+    try:
+        return np.load(path, mmap_mode="r")
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path}: damaged ({error}); delete {folder} and run again") from error
 
 
 def feature_bytes(model: AFRD, captures: int) -> int:
@@ -121,7 +115,7 @@ def _shapes(model: AFRD) -> list[tuple[int, ...]]:
 
 def _key(model: AFRD, data_digest: str) -> str:
     fused = type(model.fusion).__name__ if model.fusion.is_fixed else "lights"
-    parts = [model.teacher.digest(), model.image_size, fused, model.fusion.lights_used, data_digest]
+    parts = [timm.__version__, model.teacher.digest(), model.image_size, fused, model.fusion.lights_used, data_digest]
     return "features-" + hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
@@ -155,18 +149,6 @@ def _fill(levels: list[np.ndarray], model: AFRD, captures: Sequence[Capture], de
             level[i] = feature[0].cpu().numpy()
         if progress:
             progress(i + 1, len(captures))
-
-
-def read_ahead(captures: Sequence[Capture]) -> Iterator[Capture]:
-    """Captures in order, decoded in threads a few ahead of their use; memory stays bounded."""
-    waiting: deque[Future[Capture]] = deque()
-    with ThreadPoolExecutor(READERS) as pool:
-        for i in range(len(captures)):
-            waiting.append(pool.submit(captures.__getitem__, i))
-            if len(waiting) > AHEAD:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
 
 
 def _empty(shape: tuple[int, ...]) -> np.ndarray:

@@ -1,15 +1,13 @@
 """From good captures to a run folder: features, epochs, threshold, model.
 
-A run can be killed at any moment. Everything random follows from the seed and the epoch's number, so `resume` goes on
-from the last whole epoch and ends with the weights of the run that was never killed.
+Everything random follows from the seed and the epoch's number, so a run that was killed and resumed ends with the
+weights of the run that was never killed.
 """
 
-import json
-import shutil
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -20,48 +18,37 @@ from torch.optim import AdamW
 
 from afrd import __version__
 from afrd.capture import Capture
-from afrd.checkpoint import Lights, ModelCard, load_card, parse, read_yaml, save_model, save_teacher, to_yaml
-from afrd.datasets import CaptureSet, require_lights
-from afrd.errors import DatasetError, RunError
-from afrd.files import write_text
+from afrd.checkpoint import Lights, ModelCard, load_card, save_model, save_teacher, trained_digest
+from afrd.datasets import CaptureSet, read_ahead, verify
+from afrd.errors import RunError
 from afrd.model import AFRD
 from afrd.model.loss import get_loss
 from afrd.training.config import RunRecord, TrainConfig
-from afrd.training.features import FeatureCache, Progress, Recompute, cache_features, read_ahead
-from afrd.training.state import last_epoch, load_epoch, remove_epochs, save_epoch
+from afrd.training.features import FeatureCache, Progress, Recompute, cache_features
+from afrd.training.holdout import split_holdout
+from afrd.training.run_folder import Epoch, load_epoch, locked, prepare, save_epoch, tidy
 from afrd.training.threshold import reachable_rate, threshold
-
-MIN_CAPTURES = 2
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """A line of log.jsonl. loss: mean over captures; light_weights: [L][N], likewise; seconds: wall time."""
-
-    epoch: int
-    loss: float
-    light_weights: list[list[float]]
-    seconds: float
 
 
 def train(
     captures: CaptureSet,
-    out: Path,
+    out: str | Path,
     config: TrainConfig | None = None,
     *,
     holdout: CaptureSet | None = None,
     resume: bool = False,
-    cache_dir: Path | None = None,
+    cache_dir: str | Path | None = None,
     on_features: Progress | None = None,
     on_epoch: Callable[[Epoch, int], None] | None = None,
 ) -> ModelCard:
     """Train on good captures and leave a run folder that `Inspector.load` takes.
 
     holdout: good captures for the threshold; None holds out `config.holdout_share` of `captures`.
-    resume: go on with the run in `out`; without it `out` must not hold a run.
+    resume: go on with the run in `out`, if there is one; without it `out` must not hold a run.
     cache_dir: where features on disk go and stay for other runs; None puts them into `out` until the run is finished.
     on_features(done, captures), on_epoch(epoch, epochs): progress.
-    Raises DatasetError (captures that are not good, too few), RunError (a run in the way, another configuration).
+    Raises DatasetError (damaged captures, captures that are not good, too few) before anything is written; RunError (a
+    run in the way, another configuration, training that diverged).
     """
     config, out = config or TrainConfig(), Path(out)
     captures, holdout = split_holdout(captures, holdout, config)
@@ -70,87 +57,32 @@ def train(
     model = AFRD(
         config.teacher, config.teacher_weights, len(captures.lights), config.image_size, config.fusion, config.top_share
     )
+    if fabric.is_global_zero:
+        verify(captures)
+        verify(holdout)
     record = RunRecord(
         afrd_version=__version__,
         category=captures.category,
         captures=len(captures),
         holdout=len(holdout),
         data_digest=captures.digest(),
+        holdout_digest=holdout.digest(),
         lights=Lights.of(captures.lights),
         teacher_digest=model.teacher.digest(),
         config=config,
     )
-    done = fabric.broadcast(_prepare(out, record, resume) if fabric.is_global_zero else 0)
-    if (out / "model.yaml").is_file():  # killed after the last epoch, or resumed once too often: nothing is left to do
-        _tidy(out)
-        return load_card(out)
-    if fabric.is_global_zero:
-        save_teacher(out, model.teacher)
-
-    trained = [p for p in model.parameters() if p.requires_grad]
-    optimizer = AdamW(trained, lr=config.learning_rate, fused=True)
-    if done:
-        load_epoch(out, done, model, optimizer)
-    model_, optimizer = fabric.setup(model, optimizer)
-    model_.mark_forward_method("distil")
-    if done < config.epochs:
-        features = _features(model, captures, config, cache_dir or out / "features", record, fabric, on_features)
-        for epoch in range(done + 1, config.epochs + 1):
-            result = _epoch(epoch, model_, features, optimizer, config, fabric)
+    with locked(out) if fabric.is_global_zero else nullcontext():
+        done = fabric.broadcast(prepare(out, record, resume) if fabric.is_global_zero else 0)
+        if not (out / "model.yaml").is_file():
+            folder = Path(cache_dir) if cache_dir else out / "features"
+            _fit(fabric, model, captures, out, record, done, folder, on_features, on_epoch)
             if fabric.is_global_zero:
-                _log(out, result)
-                save_epoch(out, epoch, model, optimizer)
-                if on_epoch:
-                    on_epoch(result, config.epochs)
+                scores = hold_out_scores(model.eval(), holdout, fabric.device)
+                save_model(out, model, _card(model, record, scores))
             fabric.barrier()
-
-    model.eval()
-    scores = hold_out_scores(model, holdout, fabric.device)
-    card = ModelCard(
-        afrd_version=__version__,
-        teacher=config.teacher,
-        teacher_digest=record.teacher_digest,
-        fusion=config.fusion,
-        lights=record.lights,
-        image_size=config.image_size,
-        top_share=config.top_share,
-        threshold=threshold(scores, config.false_alarm_rate),
-        false_alarm_rate=reachable_rate(len(scores), config.false_alarm_rate),
-        holdout=len(scores),
-        config=config.model_dump(mode="json"),
-    )
-    if card.false_alarm_rate > config.false_alarm_rate:
-        warnings.warn(
-            f"{len(scores)} held-out good captures can promise a false-alarm rate of {card.false_alarm_rate:.3f}, not "
-            f"{config.false_alarm_rate:g}: the threshold is their largest score. Hold out more good parts.",
-            stacklevel=2,
-        )
-    if fabric.is_global_zero:
-        save_model(out, model, card)
-        _tidy(out)
-    return card
-
-
-def split_holdout(
-    captures: CaptureSet, holdout: CaptureSet | None, config: TrainConfig
-) -> tuple[CaptureSet, CaptureSet]:
-    """Captures to train on and captures for the threshold; the same seed holds out the same ones."""
-    if holdout is not None:
-        require_lights(holdout.lights, captures.lights, "held-out captures")
-        held, kept = holdout, captures
-    else:
-        order = np.random.default_rng(config.seed).permutation(len(captures)).tolist()
-        n = max(1, round(config.holdout_share * len(captures)))
-        held, kept = captures.subset(sorted(order[:n])), captures.subset(sorted(order[n:]))
-    for part in (kept, held):
-        bad = [record.id for record in part.records if record.anomalous]
-        if bad:
-            raise DatasetError(f"capture {bad[0]} is anomalous; training and threshold take good captures only")
-    if len(kept) < MIN_CAPTURES:
-        raise DatasetError(
-            f"{len(kept)} captures left to train on; expected at least {MIN_CAPTURES}, and some 60 for good results"
-        )
-    return kept, held
+        if fabric.is_global_zero:
+            tidy(out)
+    return load_card(out)
 
 
 def _fabric(config: TrainConfig) -> Fabric:
@@ -164,35 +96,28 @@ def _fabric(config: TrainConfig) -> Fabric:
     return fabric
 
 
-def _prepare(out: Path, record: RunRecord, resume: bool) -> int:
-    """Checks or starts the run folder. Returns the number of epochs done."""
-    path = out / "run.yaml"
-    if not path.is_file():
-        if resume:
-            raise RunError(f"{out}: no run to resume (run.yaml not found); leave out --resume to start one")
-        if out.exists() and any(out.iterdir()):
-            raise RunError(f"{out}: not empty and no run; choose another --out")
-        write_text(path, to_yaml(record))
-        return 0
-    if not resume:
-        raise RunError(f"{out}: holds a run already; pass --resume to go on with it, or another --out")
-    changed = parse(RunRecord, read_yaml(path), path).differences(record)
-    if changed:
-        raise RunError(
-            f"{out}: was started with another configuration ({'; '.join(changed)}); start a new --out instead"
-        )
-    if (out / "model.yaml").is_file():
-        return record.config.epochs
-    done = last_epoch(out)
-    remove_epochs(out, keep=done)
-    _cut_log(out, done)
-    return done
-
-
-def _tidy(out: Path) -> None:
-    """What a finished run no longer needs."""
-    remove_epochs(out)
-    shutil.rmtree(out / "features", ignore_errors=True)
+def _fit(fabric, model, captures, out, record: RunRecord, done: int, folder: Path, on_features, on_epoch) -> None:
+    """Epochs done + 1 to the last."""
+    config = record.config
+    if fabric.is_global_zero:
+        save_teacher(out, model.teacher)
+    optimizer = AdamW([p for p in model.parameters() if p.requires_grad], lr=config.learning_rate, fused=True)
+    if done:
+        load_epoch(out, done, model, optimizer)
+    wrapped, optimizer = fabric.setup(model, optimizer)
+    wrapped.mark_forward_method("distil")
+    if done == config.epochs:
+        return
+    features = _features(model, captures, config, folder, record, fabric, on_features)
+    for number in range(done + 1, config.epochs + 1):
+        epoch = _epoch(number, wrapped, features, optimizer, config, fabric)
+        if not np.isfinite(epoch.loss):
+            raise RunError(f"{out}: the loss is {epoch.loss} in epoch {number}; lower --learning-rate and train again")
+        if fabric.is_global_zero:
+            save_epoch(out, epoch, model, optimizer)
+            if on_epoch:
+                on_epoch(epoch, config.epochs)
+        fabric.barrier()
 
 
 def _features(model, captures, config, folder, record, fabric, progress) -> FeatureCache | Recompute:
@@ -211,24 +136,29 @@ def _features(model, captures, config, folder, record, fabric, progress) -> Feat
 
 
 def _epoch(number: int, model, features, optimizer, config: TrainConfig, fabric: Fabric) -> Epoch:
-    start, loss_of = time.perf_counter(), get_loss(config.loss)
+    start, loss_of, world = time.perf_counter(), get_loss(config.loss), fabric.world_size
     order = np.random.default_rng((config.seed, number)).permutation(len(features))
-    losses, weights = [], []
+    losses, weights, seen = [], [], 0
     model.train()
     for batch in np.array_split(order, range(config.batch_size, len(order), config.batch_size)):
-        mine = np.resize(batch, max(len(batch), fabric.world_size))[fabric.global_rank :: fabric.world_size]
+        whole = np.resize(batch, max(len(batch), world))  # every process needs a capture
+        mine = whole[fabric.global_rank :: world]
         levels = [fabric.to_device(level) for level in features.batch(mine)]
-        target, student, light_weights = model.distil(levels, fused=features.fused)
-        loss = loss_of(target, student)
-        fabric.backward(loss)
+        with fabric.autocast():
+            target, student, light_weights = model.distil(levels, fused=features.fused)
+            loss = loss_of(target, student)
+        fabric.backward(loss * (len(mine) * world / len(whole)))  # processes are averaged; captures should be
         optimizer.step()
         optimizer.zero_grad()
+        seen += len(whole)
         losses.append(loss.detach() * len(mine))
         if light_weights is not None:
-            weights.append(light_weights.detach().sum(0))
-    mean_loss = float(fabric.all_reduce(torch.stack(losses).sum(), reduce_op="sum")) / len(order)
-    mean_weights = (torch.stack(weights).sum(0) / len(order)).tolist() if weights else []
-    return Epoch(number, mean_loss, mean_weights, time.perf_counter() - start)
+            weights.append(light_weights.detach().float().sum(0))
+
+    def mean(parts: list[torch.Tensor]) -> torch.Tensor:
+        return fabric.all_reduce(torch.stack(parts).sum(0), reduce_op="sum") / seen
+
+    return Epoch(number, float(mean(losses)), mean(weights).tolist() if weights else [], time.perf_counter() - start)
 
 
 @torch.inference_mode()
@@ -237,13 +167,28 @@ def hold_out_scores(model: AFRD, captures: Sequence[Capture], device: torch.devi
     return [float(model(torch.from_numpy(c.images)[None].to(device)).score) for c in read_ahead(captures)]
 
 
-def _log(out: Path, epoch: Epoch) -> None:
-    with (out / "log.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps(asdict(epoch)) + "\n")
-
-
-def _cut_log(out: Path, done: int) -> None:
-    """Lines of epochs that were logged but not saved, or half-written, go."""
-    path = out / "log.jsonl"
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    write_text(path, "".join(f"{line}\n" for line in lines[:done]))
+def _card(model: AFRD, record: RunRecord, scores: list[float]) -> ModelCard:
+    config = record.config
+    rate = reachable_rate(len(scores), config.false_alarm_rate)
+    if rate > config.false_alarm_rate:
+        warnings.warn(
+            f"{len(scores)} held-out good captures can promise a false-alarm rate of {rate:.3f}, not "
+            f"{config.false_alarm_rate:g}: the threshold is their largest score. Hold out more good parts.",
+            stacklevel=2,
+        )
+    return ModelCard(
+        afrd_version=__version__,
+        category=record.category,
+        captures=record.captures,
+        teacher=config.teacher,
+        teacher_digest=record.teacher_digest,
+        trained_digest=trained_digest(model),
+        fusion=config.fusion,
+        lights=record.lights,
+        image_size=config.image_size,
+        top_share=config.top_share,
+        threshold=threshold(scores, config.false_alarm_rate),
+        false_alarm_rate=rate,
+        holdout=len(scores),
+        config=config.model_dump(mode="json"),
+    )

@@ -1,0 +1,41 @@
+"""Which good captures are learned from, and which set the threshold: never the same ones."""
+
+import numpy as np
+
+from afrd.datasets import CaptureSet, require_lights
+from afrd.errors import DatasetError
+from afrd.training.config import TrainConfig
+
+MIN_CAPTURES = 2
+
+
+def split_holdout(
+    captures: CaptureSet, holdout: CaptureSet | None, config: TrainConfig
+) -> tuple[CaptureSet, CaptureSet]:
+    """Captures to train on and captures for the threshold; the same seed holds out the same ones.
+
+    Raises DatasetError: an anomalous capture, a capture in both, other lights, too few.
+    """
+    if holdout is not None:
+        require_lights(holdout.lights, captures.lights, "held-out captures")
+        held, kept = holdout, captures
+    else:
+        order = np.random.default_rng(config.seed).permutation(len(captures)).tolist()
+        n = max(1, round(config.holdout_share * len(captures)))
+        held, kept = captures.subset(sorted(order[:n])), captures.subset(sorted(order[n:]))
+    for part in (kept, held):
+        bad = [record.id for record in part.records if record.anomalous]
+        if bad:
+            raise DatasetError(f"capture {bad[0]} is anomalous; training and threshold take good captures only")
+    both = {record.images for record in kept.records} & {record.images for record in held.records}
+    if both:
+        raise DatasetError(
+            f"{min(both)[0]}: {len(both)} captures are both trained on and held out; a threshold from captures that "
+            f"the model knows is too low: hold out others"
+        )
+    if len(kept) < MIN_CAPTURES or not len(held):
+        raise DatasetError(
+            f"{len(kept)} captures left to train on and {len(held)} for the threshold; expected at least "
+            f"{MIN_CAPTURES} and 1, and some 60 and 12 for good results"
+        )
+    return kept, held
