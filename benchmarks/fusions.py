@@ -45,7 +45,9 @@ def job(data: Path, category: str, fusion: str, seed: int, path: Path) -> None:
     from afrd.training import TrainConfig, train
 
     train_, val, test = (open_dataset(data, category, split) for split in ("train", "val", "test_public"))
-    config = TrainConfig(fusion=fusion, seed=seed, epochs=EPOCHS, cache="disk", false_alarm_rate=0.1)
+    config = TrainConfig(
+        fusion=fusion, seed=seed, epochs=EPOCHS, cache="disk", false_alarm_rate=0.1, precision="bf16-mixed"
+    )
     started = time.perf_counter()
     with TemporaryDirectory() as out:
         train(train_, Path(out) / "run", config, holdout=val, cache_dir=data / ".features")

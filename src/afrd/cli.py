@@ -129,7 +129,9 @@ def train(
     image_size: Annotated[int, typer.Option(help="Captures are resized to this square; a multiple of 32.")] = 256,
     epochs: Annotated[int, typer.Option(min=1)] = 100,
     batch_size: Annotated[int, typer.Option(min=1, help="Captures a step.")] = 8,
-    learning_rate: Annotated[float, typer.Option(help="Of AdamW.")] = 4e-4,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Of AdamW. [default: 4e-4 as in the paper; 1.5e-3 below 4000 steps]")
+    ] = None,
     loss: Annotated[
         Literal["position", "flat"], typer.Option(help="position (eq. 5 of the paper) or flat (as in RD's code).")
     ] = "position",

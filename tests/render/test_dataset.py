@@ -1,4 +1,4 @@
-"""A rendered data set on disk: whole, the same for the same seed, going on after a real kill, and clear about mistakes."""
+"""A rendered data set on disk: whole, the same for the same seed, resumed after a real kill, clear about mistakes."""
 
 import os
 import re
@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import yaml
 
+from afrd.datasets import check_dataset, open_dataset
 from afrd.errors import DatasetError
 from afrd.render import CLASSES, LIGHT_DIRECTIONS, render_dataset
 from afrd.render.sample import render_object
@@ -96,11 +97,20 @@ def test_depth_and_normals_decode_to_what_was_rendered(out):
 
 
 def test_lights_file_names_every_light_and_its_direction(out):
-    lights = yaml.safe_load((out / "lights.yaml").read_text())
-    assert lights["names"] == list(LIGHT_DIRECTIONS)
-    for said, true in zip(lights["directions"], LIGHT_DIRECTIONS.values(), strict=True):
-        assert (said is None) == (true is None)
-        assert true is None or said == pytest.approx(true, abs=1e-5)
+    lights = yaml.safe_load((out / "lights.yaml").read_text())["lights"]
+    assert [light["name"] for light in lights] == list(LIGHT_DIRECTIONS)
+    assert [tuple(light["direction"]) if light["direction"] else None for light in lights] == list(
+        LIGHT_DIRECTIONS.values()
+    )
+
+
+def test_the_package_reads_what_it_renders(out):
+    assert check_dataset(out) == []
+    train, test = (open_dataset(out, category="Confetto", split=split) for split in ("train", "test_public"))
+    assert len(train) == 2 and len(test) == 3
+    capture = test[0]
+    assert capture.anomalous and capture.mask.any() and capture.defects
+    assert capture.lights.names == tuple(LIGHT_DIRECTIONS)
 
 
 def test_same_seed_same_bytes_with_other_workers_and_order(out, tmp_path):
@@ -131,14 +141,14 @@ def test_killed_at_any_moment_it_goes_on_and_ends_with_the_same_bytes(out, tmp_p
         process = subprocess.Popen(
             [sys.executable, tmp_path / "script.py", again], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
-        while process.poll() is None and len(list(again.rglob("*_image_0.png"))) < after:
+        while process.poll() is None and len(list(again.glob("*/*/data/*_image_0.png"))) < after:
             time.sleep(0.001)
         if process.poll() is None:
             os.kill(process.pid, signal.SIGKILL)
             kills += 1
         process.stdout.read()  # ends only when no worker holds the pipe any more
         process.wait()
-        assert len(list(again.rglob("*_image_0.png"))) < 16
+        assert len(list(again.glob("*/*/data/*_image_0.png"))) < 16
     assert kills == 4
     render_dataset(again, CLASS_NAMES, **COUNTS, size=32, seed=4, workers=1)
     assert _bytes(again) == _bytes(out)

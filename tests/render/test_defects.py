@@ -40,13 +40,14 @@ def test_bumps_come_nearer_and_dents_go_deeper_where_the_mask_is(kind, sign):
     agreement = []
     for index in range(4):
         bad, good = _twins("Confetto", (kind,), index)
-        change = sign * (bad.exposure.depth - good.exposure.depth)
+        both = bad.exposure.part & good.exposure.part  # a dent in the outline lets the belt be seen
+        change = np.where(both, sign * (bad.exposure.depth - good.exposure.depth), 0)
         moved = change > FOOTPRINT * change.max()
-        mask = bad.masks[kind]
+        mask = bad.masks[kind] & both
         assert change[mask].mean() > 0
-        assert np.abs(change[bad.exposure.weights[kind] == 0]).mean() < 1e-6
+        assert np.abs(change[bad.exposure.weights[kind] == 0]).mean() < 1e-7
         agreement.append((moved & mask).sum() / (moved | mask).sum())
-    assert np.mean(agreement) > 0.7
+    assert np.median(agreement) > 0.7  # one may lie on a slope, where depth and the way out differ
 
 
 def test_the_twin_shares_everything_but_the_defect():
@@ -73,7 +74,9 @@ def test_defects_span_small_and_large_faint_and_strong():
     for kind in KINDS:
         assert 0.2 < np.mean([kind in kinds for kinds in drawn]) < 0.45
     assert 0.65 < np.mean([len(kinds) == 1 for kinds in drawn]) < 0.85
-    defects = [_twins("Confetto", ("dents",), i)[0].defects[0] for i in range(8)]
+    candy = CLASSES["Confetto"]()
+    draw = {"bad": True, "seed": 11, "size": 48, "kinds": ("dents",)}
+    defects = [render_object(candy, "test_public", i, **draw).defects[0] for i in range(10)]
     strengths = [d.strength for d in defects]
     assert max(strengths) > 2.5 * min(strengths)
     assert len({d.form for d in defects}) > 1

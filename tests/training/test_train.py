@@ -61,7 +61,7 @@ def test_the_loss_falls_and_is_logged_every_epoch(tiny, tmp_path):
 
 @pytest.mark.parametrize("cache", ["disk", "off"])
 def test_where_features_come_from_does_not_change_what_is_learned(tiny, tmp_path, cache):
-    config = CONFIG.model_copy(update={"batch_size": 12})
+    config = CONFIG.model_copy(update={"batch_size": 12, "learning_rate": 1e-4})
     run(tiny, tmp_path / "memory", config)
     run(tiny, tmp_path / cache, config.model_copy(update={"cache": cache}))
     if cache == "disk":  # the same half-precision values
@@ -244,6 +244,13 @@ def test_bf16_is_computed_in_bf16(tiny, tmp_path):
     assert not same_weights(tmp_path / "fp32", tmp_path / "bf16")
     for a, b in zip(log(tmp_path / "fp32"), log(tmp_path / "bf16"), strict=True):
         assert a["loss"] == pytest.approx(b["loss"], rel=0.02)
+
+
+def test_short_trainings_take_larger_steps():
+    """The paper: 1000 captures, batch 8, 100 epochs."""
+    assert TrainConfig().resolved(1000).learning_rate == 4e-4
+    assert TrainConfig().resolved(60).learning_rate == 1.5e-3
+    assert TrainConfig(learning_rate=1e-4).resolved(60).learning_rate == 1e-4
 
 
 def test_parts_of_two_runs_are_not_one(tiny, tmp_path):

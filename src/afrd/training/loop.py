@@ -52,6 +52,7 @@ def train(
     """
     config, out = config or TrainConfig(), Path(out)
     captures, holdout = split_holdout(captures, holdout, config)
+    config = config.resolved(len(captures))
     fabric = _fabric(config)
     seed_everything(config.seed, verbose=False)
     model = AFRD(
@@ -146,7 +147,7 @@ def _epoch(number: int, model, features, optimizer, config: TrainConfig, fabric:
         levels = [fabric.to_device(level) for level in features.batch(mine)]
         with fabric.autocast():
             target, student, light_weights = model.distil(levels, fused=features.fused)
-            loss = loss_of(target, student)
+        loss = loss_of([t.float() for t in target], [s.float() for s in student])
         fabric.backward(loss * (len(mine) * world / len(whole)))  # processes are averaged; captures should be
         optimizer.step()
         optimizer.zero_grad()

@@ -1,0 +1,197 @@
+"""A whole rendered data set: which objects there are to be, which are missing, and making those on all cores.
+
+`OUT/render.yaml` says what a folder is; a folder without it is somebody else's and is left alone. An object depends on
+(seed, class, split, index) only, so a data set can be stopped anywhere, go on, and grow by classes and captures.
+"""
+
+import multiprocessing
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import NamedTuple
+
+import yaml
+
+from afrd.errors import DatasetError
+from afrd.render.classes import CLASSES
+from afrd.render.sample import render_object
+from afrd.render.stage import LIGHT_DIRECTIONS, mitsuba
+from afrd.render.writing import LAST, sample_name, write_sample
+
+RECIPE = 1
+"""Counts up when the same seed would give other pictures than before."""
+
+_RECIPE_FILE, _LIGHTS_FILE, _PARTIAL = "render.yaml", "lights.yaml", ".partial"
+_SIZES = (16, 1024)
+
+
+class _Object(NamedTuple):
+    """One object to render; picklable, as it travels to a worker process."""
+
+    out: Path
+    name: str
+    split: str
+    index: int
+    seed: int
+    size: int
+
+    @property
+    def bad(self) -> bool:
+        """In the test splits every other object, the first one bad: half and half, whatever the number."""
+        return self.split.startswith("test") and self.index % 2 == 0
+
+    @property
+    def folder(self) -> Path:
+        return self.out / self.name / self.split / "data"
+
+    @property
+    def done(self) -> bool:
+        return (self.folder / f"{sample_name(self.split, self.index)}_{LAST}").exists()
+
+
+def render_dataset(
+    out: Path,
+    classes: Sequence[str],
+    *,
+    train: int,
+    val: int,
+    test: int,
+    test_private: int = 0,
+    size: int = 256,
+    seed: int = 0,
+    workers: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Renders captures of `classes` into `out`, in the Eyecandies layout, and goes on where an earlier call stopped.
+
+    train, val: good captures a class. test, test_private: captures in `test_public` and `test_private`, half of them
+        bad (of an odd number, one more). test_private has no labels on disk.
+    size: side of the square images in pixels. seed: the same one gives the same bytes, whatever `workers`.
+    workers: processes; 0 is one a core. More than one are started by `spawn`: call this under `__main__`'s guard.
+    progress: called with (captures done, captures in all), first with those that were there already.
+
+    Raises DatasetError for unknown classes, numbers out of range, an `out` that holds something else, another seed or
+    size, or more captures than asked for; MissingExtraError without Mitsuba.
+    """
+    out = Path(out)
+    counts = {"train": train, "val": val, "test_public": test, "test_private": test_private}
+    _check(classes, counts, size, seed, workers)
+    mitsuba()
+    _claim(out, seed, size)
+    wanted = [
+        _Object(out, name, split, index, seed, size)
+        for name in dict.fromkeys(classes)
+        for split, count in counts.items()
+        for index in range(count)
+    ]
+    _check_surplus(out, classes, counts)
+    shutil.rmtree(out / _PARTIAL, ignore_errors=True)
+    lights = [{"name": name, "direction": list(d) if d else None} for name, d in LIGHT_DIRECTIONS.items()]
+    _write(out, _LIGHTS_FILE, {"lights": lights})
+    missing = [item for item in wanted if not item.done]
+    done = len(wanted) - len(missing)
+    report = progress or (lambda done, total: None)
+    report(done, len(wanted))
+    for _ in _rendered(missing, min(workers or os.cpu_count() or 1, max(len(missing), 1))):
+        done += 1
+        report(done, len(wanted))
+    shutil.rmtree(out / _PARTIAL, ignore_errors=True)
+
+
+def _rendered(items: list[_Object], workers: int) -> Iterator[None]:
+    """Renders the items, one yield each, in the order in which they are finished."""
+    if workers == 1:
+        for item in items:
+            _render(item)
+            yield
+        return
+    spawn = multiprocessing.get_context("spawn")  # a fork would copy the renderer's threads and locks
+    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_die_with_parent) as pool:
+        futures = [pool.submit(_render, item) for item in items]
+        try:
+            for future in as_completed(futures):
+                future.result()
+                yield
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _render(item: _Object) -> None:
+    candy = CLASSES[item.name]()
+    rendered = render_object(candy, item.split, item.index, bad=item.bad, seed=item.seed, size=item.size)
+    name = sample_name(item.split, item.index)
+    partial = item.out / _PARTIAL / f"{item.name}-{item.split}-{name}-{os.getpid()}"
+    write_sample(rendered, item.folder, name, partial, labelled=item.split != "test_private")
+
+
+def _die_with_parent() -> None:
+    """A worker must not outlive a killed render: it would go on writing beside the one that was started again."""
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _check(classes: Sequence[str], counts: dict[str, int], size: int, seed: int, workers: int) -> None:
+    unknown = [name for name in classes if name not in CLASSES]
+    if unknown or not classes:
+        said = f"no class named {', '.join(unknown)}" if unknown else "no class given"
+        raise DatasetError(f"{said}: choose from {', '.join(CLASSES)}")
+    for what, count in counts.items():
+        if count < 0:
+            raise DatasetError(f"{what}: {count} captures; expected 0 or more")
+    if not any(counts.values()):
+        raise DatasetError("0 captures in every split: ask for at least one")
+    if not _SIZES[0] <= size <= _SIZES[1]:
+        raise DatasetError(f"image size {size}: expected {_SIZES[0]} to {_SIZES[1]} pixels")
+    if seed < 0 or workers < 0:
+        raise DatasetError(f"{'seed' if seed < 0 else 'workers'} {min(seed, workers)}: expected 0 or more")
+
+
+def _claim(out: Path, seed: int, size: int) -> None:
+    """Makes `out` a rendered data set of this seed and size, or makes sure that it is one."""
+    recipe = {"recipe": RECIPE, "seed": seed, "size": size}
+    path = out / _RECIPE_FILE
+    if path.exists():
+        try:
+            found = yaml.safe_load(path.read_text())
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise DatasetError(
+                f"{path}: not readable as YAML ({error}); delete {out} or choose another folder"
+            ) from error
+        for key, value in recipe.items():
+            was = found.get(key) if isinstance(found, dict) else None
+            if was != value:
+                raise DatasetError(
+                    f"{out} was rendered with {key} {was}, not {value}: use another folder, or delete this one"
+                )
+        return
+    if out.exists() and (not out.is_dir() or any(item.name != _PARTIAL for item in out.iterdir())):
+        raise DatasetError(f"{out} exists and holds other files (no {_RECIPE_FILE}): choose a new or empty folder")
+    _write(out, _RECIPE_FILE, recipe)
+
+
+def _check_surplus(out: Path, classes: Sequence[str], counts: dict[str, int]) -> None:
+    """A render never deletes, so a folder with more captures than asked for cannot become what was asked for."""
+    for name in classes:
+        for split, count in counts.items():
+            there = [int(p.name.split("_")[0]) for p in (out / name / split / "data").glob(f"*_{LAST}")]
+            if max(there, default=-1) >= count:
+                raise DatasetError(
+                    f"{out / name / split} already holds {len(there)} captures, more than the {count} asked for: "
+                    "ask for as many, use another folder, or delete this one"
+                )
+
+
+def _write(out: Path, name: str, content: dict) -> None:
+    partial = out / _PARTIAL / name
+    partial.parent.mkdir(parents=True, exist_ok=True)
+    partial.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    partial.replace(out / name)

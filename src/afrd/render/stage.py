@@ -1,0 +1,275 @@
+"""The station: a belt, a camera above it, four spots around the camera and a light box. Mitsuba lives only here.
+
+Lengths in centimetres, x right, y up in the image, z from the belt to the camera. Everything is fixed except the belt,
+which runs on between two parts. Light is additive: the capture under all spots is the sum of the four spot renders in
+linear light, so it is not rendered. Exposure is fixed per light, as on a real station. Knows no classes and no files.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from afrd.errors import MissingExtraError
+from afrd.render.colour import to_srgb
+from afrd.render.denoise import denoise
+from afrd.render.noise import Noise
+from afrd.render.surface import Surface
+
+_POLAR = np.radians(52)  # between the camera's axis and a spot: low enough that relief throws shade
+_SIDE, _UP = round(float(np.sin(_POLAR)), 6), round(float(np.cos(_POLAR)), 6)
+
+LIGHTS = ("all_spots", "bottom", "right", "top", "left", "light_box")
+SPOTS = ("bottom", "right", "top", "left")
+LIGHT_DIRECTIONS: dict[str, tuple[float, float, float] | None] = {
+    "all_spots": None,
+    "bottom": (0.0, -_SIDE, _UP),
+    "right": (_SIDE, 0.0, _UP),
+    "top": (0.0, _SIDE, _UP),
+    "left": (-_SIDE, 0.0, _UP),
+    "light_box": None,
+}
+"""Unit vectors from the part towards each light, x right, y up, z to the camera; None where there is not one."""
+
+CAMERA_HEIGHT = 10.5
+FOCAL = 711.11 / 512  # focal length over image width, as in Eyecandies
+_SPOT_DISTANCE, _SPOT_RADIUS = 17.0, 1.1
+_BELT_HALF = 9.0
+_SPOT_SAMPLES, _BOX_SAMPLES, _GUIDE_SAMPLES = 6, 9, 4  # a pixel
+_WALLS = 0.05  # share of a spot that the walls of the box send back from all around, in units of the light box
+EXPOSURE = {"spot": 0.82, "all_spots": 0.36, "light_box": 0.85}
+"""Linear value of a white matte surface that faces a spot (alone or all on) or, in the light box, the camera."""
+# A disc of area A and radiance L at distance d lights a surface that faces it with L·A/d²; white returns 1/π of it.
+_SPOT_RADIANCE = EXPOSURE["spot"] * np.pi * _SPOT_DISTANCE**2 / (np.pi * _SPOT_RADIUS**2)
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """What the camera and the renderer's geometry pass saw of one part.
+
+    images: light name → [H, W, 3] uint8.
+    depth: [H, W] metres from the camera along its axis.
+    normals: [H, W, 3] unit, shading normals, x right, y up, z to the camera.
+    weights: per footprint handed in, [H, W] float, 0 off the part.
+    part: [H, W] bool, True on the part.
+    """
+
+    images: dict[str, np.ndarray]
+    depth: np.ndarray
+    normals: np.ndarray
+    weights: dict[str, np.ndarray]
+    part: np.ndarray
+
+
+@cache
+def mitsuba():
+    """The renderer, with its variant set and on one thread: parts, not pixels, are shared between processes."""
+    try:
+        import mitsuba as mi
+    except ImportError as error:
+        raise MissingExtraError("mitsuba", "render") from error
+    import drjit
+
+    mi.set_variant("scalar_rgb")
+    mi.set_log_level(mi.LogLevel.Error)
+    drjit.set_thread_count(1)
+    return mi
+
+
+def pose() -> np.ndarray:
+    """Camera to world, [4, 4], metres: the camera looks along its -z."""
+    matrix = np.eye(4)
+    matrix[2, 3] = CAMERA_HEIGHT / 100
+    return matrix
+
+
+def observe(surface: Surface, footprints: dict[str, np.ndarray], size: int, rng: np.random.Generator) -> Exposure:
+    """One part under the six lights, `size`² pixels.
+
+    footprints: per name a weight per vertex [V]; comes back as an image, interpolated where the camera sees it.
+    """
+    mi = mitsuba()
+    scene = _scene(mi, surface, size, rng)
+    geometry = _geometry(mi, scene, surface, footprints, size)
+    params = mi.traverse(scene)
+    through = surface.material.translucency > 0
+    # Opaque parts need one bounce; light that went into a part and out again needs some, and all of it denoised.
+    bounce = (
+        {"type": "path", "max_depth": 4} if through else {"type": "direct", "emitter_samples": 1, "bsdf_samples": 0}
+    )
+    light_path, guide = mi.load_dict(bounce), mi.load_dict({"type": "aov", "aovs": "a:albedo,n:sh_normal,p:position"})
+
+    def render(light: str, integrator, samples: int) -> np.ndarray:
+        for name in SPOTS:
+            params[f"{name}.emitter.sampling_weight"] = float(name == light)
+            params[f"{name}.emitter.radiance.value"] = mi.ScalarColor3f(_SPOT_RADIANCE if name == light else 0.0)
+        params["light_box.sampling_weight"] = float(light == "light_box")
+        params["light_box.scale"] = float(light == "light_box")
+        params.update()
+        return np.array(mi.render(scene, integrator=integrator, spp=samples, seed=int(rng.integers(2**31))))
+
+    seen = render("light_box", guide, _GUIDE_SAMPLES)
+
+    def clean(image: np.ndarray) -> np.ndarray:
+        return denoise(image, albedo=seen[..., 0:3], normals=seen[..., 3:6], height=seen[..., 8])
+
+    box = clean(render("light_box", light_path, _SPOT_SAMPLES if through else _BOX_SAMPLES))
+    linear = {}
+    for name in SPOTS:
+        spot = render(name, light_path, _SPOT_SAMPLES)
+        spot = clean(spot) if through else spot
+        linear[name] = _sensor(spot + _WALLS * box, rng)
+    every = sum(linear.values()) * (EXPOSURE["all_spots"] / EXPOSURE["spot"])
+    images = {"all_spots": every, **linear, "light_box": _sensor(box, rng)}
+    return Exposure(images={name: _develop(image) for name, image in images.items()}, **geometry)
+
+
+def _sensor(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Shot and read noise of a good industrial camera."""
+    return np.maximum(image + rng.normal(size=image.shape) * np.sqrt(4e-7 + 6e-5 * np.maximum(image, 0)), 0)
+
+
+def _develop(linear: np.ndarray) -> np.ndarray:
+    return np.round(to_srgb(linear) * 255).astype(np.uint8)
+
+
+def _geometry(mi, scene, surface: Surface, footprints: dict[str, np.ndarray], size: int) -> dict:
+    """Position, normal and footprints through the centre of each pixel: no sample is averaged, so edges are exact."""
+    aov = mi.load_dict({"type": "aov", "aovs": "p:position,n:sh_normal,f:prim_index,s:shape_index"})
+    seen = np.array(mi.render(scene, integrator=aov, sensor=_sensor_of(mi, size, exact=True), spp=1))
+    position, normals = seen[..., 0:3].astype(np.float64), seen[..., 3:6]
+    part = position[..., 2] > 1e-4
+    face = surface.faces[np.where(part, seen[..., 6], 0).astype(np.int64)]
+    a, b, c = (surface.vertices[face[..., i]] for i in range(3))
+    double = np.linalg.norm(np.cross(b - a, c - a), axis=-1)
+    beta = np.linalg.norm(np.cross(position - a, c - a), axis=-1) / np.maximum(double, 1e-12)
+    gamma = np.linalg.norm(np.cross(b - a, position - a), axis=-1) / np.maximum(double, 1e-12)
+    weights = {
+        name: np.where(part, w[face[..., 0]] * (1 - beta - gamma) + w[face[..., 1]] * beta + w[face[..., 2]] * gamma, 0)
+        for name, w in footprints.items()
+    }
+    return {"depth": (CAMERA_HEIGHT - position[..., 2]) / 100, "normals": normals, "weights": weights, "part": part}
+
+
+def _sensor_of(mi, size: int, exact: bool = False):
+    sampler = (
+        {"type": "stratified", "sample_count": 1, "jitter": False}
+        if exact
+        else {"type": "multijitter", "sample_count": _BOX_SAMPLES}
+    )
+    return mi.load_dict(
+        {
+            "type": "perspective",
+            "fov": float(2 * np.degrees(np.arctan(0.5 / FOCAL))),
+            "to_world": mi.ScalarTransform4f().look_at(origin=[0, 0, CAMERA_HEIGHT], target=[0, 0, 0], up=[0, 1, 0]),
+            "film": {
+                "type": "hdrfilm",
+                "width": size,
+                "height": size,
+                "rfilter": {"type": "box"},
+                "pixel_format": "rgb",
+                "component_format": "float32",
+            },
+            "sampler": sampler,
+        }
+    )
+
+
+def _scene(mi, surface: Surface, size: int, rng: np.random.Generator):
+    transform = mi.ScalarTransform4f
+    aim = np.array([0, 0, 0.6])
+    spots = {
+        name: {
+            "type": "disk",
+            "to_world": transform().look_at(
+                origin=list(aim + _SPOT_DISTANCE * np.array(LIGHT_DIRECTIONS[name])), target=list(aim), up=[0.3, 0.4, 1]
+            )
+            @ transform().scale(_SPOT_RADIUS),
+            "emitter": {"type": "area", "radiance": {"type": "rgb", "value": _SPOT_RADIANCE}},
+        }
+        for name in SPOTS
+    }
+    # rng.uniform: the belt runs on by any length and wanders a little sideways
+    run = [float(rng.uniform(-0.02, 0.02)), float(rng.uniform(0, 1)), 0.0]
+    belt = {
+        "type": "rectangle",
+        "to_world": transform().scale(_BELT_HALF),
+        "bsdf": {
+            "type": "diffuse",
+            "reflectance": {
+                "type": "bitmap",
+                "bitmap": mi.Bitmap(_belt_texture()),
+                "raw": True,
+                "to_uv": mi.ScalarTransform3f().translate(run[:2]),
+            },
+        },
+    }
+    box = {
+        "type": "envmap",
+        "bitmap": mi.Bitmap(_light_box()),
+        "to_world": transform().rotate([1, 0, 0], 90),
+    }
+    return mi.load_dict(
+        {
+            "type": "scene",
+            "part": _mesh(mi, surface),
+            "belt": belt,
+            "light_box": box,
+            "sensor": _sensor_of(mi, size),
+            **spots,
+        }
+    )
+
+
+def _mesh(mi, surface: Surface):
+    material = surface.material
+    properties = mi.Properties()
+    colour = {"type": "mesh_attribute", "name": "vertex_color"}
+    if material.translucency:
+        # diff_trans runs to 2: half of the body's light at 1
+        bsdf = {"type": "principledthin", "diff_trans": 2 * material.translucency, "spec_trans": 0.3, "eta": 1.5}
+    else:
+        bsdf = {
+            "type": "principled",
+            "specular": material.specular,
+            "clearcoat": material.clearcoat,
+            "clearcoat_gloss": material.clearcoat_gloss,
+        }
+    bsdf |= {"base_color": colour, "roughness": material.roughness}
+    properties["bsdf"] = mi.load_dict({"type": "twosided", "bsdf": bsdf} if not material.translucency else bsdf)
+    mesh = mi.Mesh("part", len(surface.vertices), len(surface.faces), has_vertex_normals=True, props=properties)
+    params = mi.traverse(mesh)
+    params["vertex_positions"] = surface.vertices.astype(np.float32).ravel()
+    params["vertex_normals"] = surface.shading_normals().astype(np.float32).ravel()
+    params["faces"] = surface.faces.astype(np.uint32).ravel()
+    mesh.add_attribute("vertex_color", 3, np.clip(surface.albedo, 0.005, 0.95).astype(np.float32).ravel())
+    params.update()
+    return mesh
+
+
+@cache
+def _belt_texture() -> np.ndarray:
+    """Albedo of the belt: ribbed dark rubber with scuffs, [512, 512, 3]; its lower edge continues its upper one."""
+    side = 512
+    g = (np.arange(side) + 0.5) / side
+    u, v = np.meshgrid(g, g)
+    turn = 2 * np.pi * v  # on a cylinder, so that the belt closes
+    points = np.stack([u * 18, 18 / (2 * np.pi) * np.cos(turn), 18 / (2 * np.pi) * np.sin(turn)], -1).reshape(-1, 3)
+    noise = Noise(np.random.default_rng(7))
+    weave = np.sin(2 * np.pi * u * 84) * np.sin(2 * np.pi * v * 84)
+    wear = noise.fractal(points, 0.35, 4, 0.6).reshape(side, side)
+    grain = noise.fractal(points, 5.0, 2, 0.7).reshape(side, side)
+    value = 0.045 * (1 + 0.22 * weave + 0.25 * wear + 0.25 * grain)
+    return (np.clip(value, 0.01, 0.2)[..., None] * np.array([1.0, 1.02, 1.06])).astype(np.float32)
+
+
+@cache
+def _light_box() -> np.ndarray:
+    """Radiance of the light box by direction, [32, 64, 3]: bright walls, brighter panels."""
+    polar, around = np.meshgrid((np.arange(32) + 0.5) / 32 * 180, (np.arange(64) + 0.5) / 64 * 360, indexing="ij")
+    panel = np.exp(-(((polar - 42) / 16) ** 2)) * (0.5 + 0.5 * np.cos(np.radians(around) * 4))
+    value = np.where(polar < 90, 0.9 + 0.45 * panel, 0.0)
+    # scaled so that a white matte surface facing the camera returns the stated exposure
+    solid = np.sin(np.radians(polar)) * np.radians(180 / 32) * np.radians(360 / 64)
+    value *= EXPOSURE["light_box"] * np.pi / np.sum(value * solid * np.maximum(np.cos(np.radians(polar)), 0))
+    return np.repeat(value[..., None], 3, axis=2).astype(np.float32)
