@@ -2,6 +2,7 @@
 
     afrd render DATA --train 60 --val 12 --test 80 --seed 0 --classes …
     python benchmarks/fusions.py run DATA            # one result file per job; started again, it runs what is missing
+    python benchmarks/fusions.py run DATA --loss flat --fusions mean --seeds 0
     python benchmarks/fusions.py table               # results → benchmarks/results/fusions.md
 
 Several processes may run at once, each with its own --classes.
@@ -25,16 +26,17 @@ SEEDS = [0, 1, 2]
 EPOCHS = 40
 
 
-def run(data: Path, classes: list[str], seeds: list[int], fusions: list[str]) -> None:
+def run(data: Path, classes: list[str], seeds: list[int], fusions: list[str], loss: str) -> None:
     from afrd.datasets import categories
 
     for category, seed, fusion in product(classes or categories(data), seeds, fusions):
-        path = RESULTS / f"{category}-{fusion.replace(':', '-')}-seed{seed}.json"
+        name = fusion.replace(":", "-") + ("" if loss == "position" else f"-{loss}")
+        path = RESULTS / f"{category}-{name}-seed{seed}.json"
         if not path.exists():
-            job(data, category, fusion, seed, path)
+            job(data, category, fusion, seed, loss, path)
 
 
-def job(data: Path, category: str, fusion: str, seed: int, path: Path) -> None:
+def job(data: Path, category: str, fusion: str, seed: int, loss: str, path: Path) -> None:
     import torch
 
     from afrd import __version__
@@ -46,7 +48,13 @@ def job(data: Path, category: str, fusion: str, seed: int, path: Path) -> None:
 
     train_, val, test = (open_dataset(data, category, split) for split in ("train", "val", "test_public"))
     config = TrainConfig(
-        fusion=fusion, seed=seed, epochs=EPOCHS, cache="disk", false_alarm_rate=0.1, precision="bf16-mixed"
+        fusion=fusion,
+        seed=seed,
+        loss=loss,
+        epochs=EPOCHS,
+        cache="disk",
+        false_alarm_rate=0.1,
+        precision="bf16-mixed",
     )
     started = time.perf_counter()
     with TemporaryDirectory() as out:
@@ -56,7 +64,7 @@ def job(data: Path, category: str, fusion: str, seed: int, path: Path) -> None:
         last = (Path(out) / "run" / "log.jsonl").read_text().splitlines()[-1]
     result = evaluation.to_json() | {
         "seed": seed,
-        "fusion": fusion,
+        "fusion": fusion if loss == "position" else f"{fusion}, {loss} loss",
         "data_digest": test.digest(),
         "n_train": len(train_),
         "last_epoch": json.loads(last),
@@ -90,15 +98,24 @@ def table() -> str:
         lines += ["| class | " + " | ".join(FUSIONS) + " |", "|---|" + "---|" * len(FUSIONS)]
         rows = {c: [values(results, c, f, seeds, metric) for f in FUSIONS] for c in classes}
         lines += [f"| {c} | " + " | ".join(map(cell, row)) + " |" for c, row in rows.items()]
-        means = [statistics.fmean(v for row in rows.values() for v in row[i]) for i in range(len(FUSIONS))]
-        lines += ["| **mean** | " + " | ".join(f"**{m:.3f}**" for m in means) + " |", ""]
-    lines += ["## attention against the others, paired over captures (I-AUROC; scores averaged over seeds)", ""]
-    lines += ["| class | against | difference | 95 % interval | p |", "|---|---|---|---|---|"]
+        means = [statistics.fmean(v for row in rows.values() for v in row[i][:1]) for i in range(len(FUSIONS))]
+        lines += [f"| **mean, seed {seeds[0]}** | " + " | ".join(f"**{m:.3f}**" for m in means) + " |", ""]
+    lines += ["## attention against the others, paired over captures (I-AUROC; scores averaged over common seeds)", ""]
+    lines += ["| class | against | seeds | difference | 95 % interval | p |", "|---|---|---|---|---|---|"]
     for c in classes:
         for other in ["mean", *SINGLES]:
-            labels, a, b = scores(results, c, "attention", other, seeds)
-            difference, low, high, p = paired_difference(labels, a, b)
-            lines.append(f"| {c} | {other} | {difference:+.3f} | {low:+.3f} to {high:+.3f} | {p:.3f} |")
+            common = [s for s in seeds if (c, other, s) in results and (c, "attention", s) in results]
+            if common:
+                difference, low, high, p = paired_difference(*scores(results, c, "attention", other, common))
+                lines.append(
+                    f"| {c} | {other} | {len(common)} | {difference:+.3f} | {low:+.3f} to {high:+.3f} | {p:.3f} |"
+                )
+    lines += ["", "## Loss: eq. 5 per position against the flattened form (mean fusion)", ""]
+    lines += ["| class | seed | per position | flattened |", "|---|---|---|---|"]
+    for c, f, s in sorted(results):
+        if f == "mean, flat loss":
+            both = [results[c, name, s]["image_auroc"] for name in ("mean", f)]
+            lines.append(f"| {c} | {s} | {both[0]:.3f} | {both[1]:.3f} |")
     return "\n".join([*lines, ""])
 
 
@@ -133,10 +150,11 @@ if __name__ == "__main__":
     runner.add_argument("--classes", type=lambda s: s.split(","), default=[])
     runner.add_argument("--seeds", type=lambda s: [int(x) for x in s.split(",")], default=SEEDS)
     runner.add_argument("--fusions", type=lambda s: s.split(","), default=FUSIONS)
+    runner.add_argument("--loss", default="position")
     commands.add_parser("table")
     options = parser.parse_args()
     if options.command == "run":
-        run(options.data, options.classes, options.seeds, options.fusions)
+        run(options.data, options.classes, options.seeds, options.fusions, options.loss)
     else:
         TABLE.write_text(f"# Fusions compared on rendered captures\n\n{table()}", encoding="utf-8")
         print(TABLE)

@@ -3,12 +3,12 @@
 Everything lands in one folder and is gone on with where it stopped.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from afrd.checkpoint import load_card
 from afrd.datasets import open_dataset
 from afrd.evaluation import Evaluation, evaluate, write_report
 from afrd.evaluation.visual import contact_sheet, write_picture
@@ -21,22 +21,31 @@ CLASSES = ("Confetto", "ChocolateCookie")
 FUSIONS = {"one light (all spots)": "single:0", "mean of six": "mean", "attention": "attention"}
 # as many captures and epochs as fit into some minutes on two cores; real training takes 60 captures and 100 epochs
 COUNTS = {"train": 40, "val": 10, "test": 24}
-EPOCHS = 40
+EPOCHS = 25
 
 
-def run_demo(out: Path, seed: int = 0) -> dict[tuple[str, str], Evaluation]:
-    """Into `out`: `data`, `runs`, `reports`, `pictures`. Returns the evaluation per class and fusion."""
+def run_demo(
+    out: Path,
+    seed: int = 0,
+    *,
+    counts: Mapping[str, int] = COUNTS,
+    size: int = 256,
+    epochs: int = EPOCHS,
+) -> dict[tuple[str, str], Evaluation]:
+    """Into `out`: `data`, `runs`, `reports`, `pictures`. Returns the evaluation per class and fusion.
+
+    counts: captures per split, as `render_dataset` takes them. size: of the images and of the model, pixels.
+    """
     console = Console()
     with bar("rendering captures") as progress:
-        render_dataset(out / "data", CLASSES, **COUNTS, seed=seed, progress=progress)
+        render_dataset(out / "data", CLASSES, **counts, size=size, seed=seed, progress=progress)
     results = {}
     for category in CLASSES:
         test = open_dataset(out / "data", category, "test_public")
         for name, fusion in FUSIONS.items():
+            config = TrainConfig(fusion=fusion, image_size=size, epochs=epochs, seed=seed, false_alarm_rate=0.1)
             run = out / "runs" / category / fusion.replace(":", "-")
-            _train(
-                out / "data", category, run, TrainConfig(fusion=fusion, epochs=EPOCHS, seed=seed, false_alarm_rate=0.1)
-            )
+            _train(out / "data", category, run, config)
             inspector = Inspector.load(run)
             with bar(f"inspecting {category}, {name}") as progress:
                 results[category, name] = evaluation = evaluate(inspector, test, progress=progress)
@@ -51,13 +60,9 @@ def run_demo(out: Path, seed: int = 0) -> dict[tuple[str, str], Evaluation]:
 
 
 def _train(data: Path, category: str, run: Path, config: TrainConfig) -> None:
-    if (run / "model.yaml").is_file():
-        load_card(run)
-        return
     train_, val = (open_dataset(data, category, split) for split in ("train", "val"))
     with training_bars(f"{category}, {config.fusion}") as (on_features, on_epoch):
-        resume = (run / "run.yaml").is_file()
-        train(train_, run, config, holdout=val, resume=resume, on_features=on_features, on_epoch=on_epoch)
+        train(train_, run, config, holdout=val, resume=True, on_features=on_features, on_epoch=on_epoch)
 
 
 def _table(results: dict[tuple[str, str], Evaluation]) -> Table:
