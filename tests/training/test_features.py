@@ -6,6 +6,7 @@ from afrd.capture import Capture
 from afrd.datasets import open_dataset
 from afrd.errors import RunError
 from afrd.model import AFRD
+from afrd.model.teacher import Teacher
 from afrd.training.features import Recompute, cache_features, feature_bytes
 
 
@@ -93,3 +94,10 @@ def test_captures_of_other_sizes_and_depths_are_recomputed_as_they_are_cached(te
     fresh = Recompute(m, mixed, torch.device("cpu")).batch([0, 1])
     for level, reference in zip(cached(m, mixed, tmp_path).batch([0, 1]), fresh, strict=True):
         np.testing.assert_allclose(level, reference, rtol=1e-3, atol=1e-3)
+
+
+def test_features_too_large_for_half_precision_are_refused(captures, tmp_path):
+    large = Teacher.load("efficientnet_lite0")
+    large.backbone.blocks[1][-1].bn3.weight.data *= 1e6
+    with np.errstate(over="ignore"), pytest.raises(RunError, match=r"half precision cannot hold; use --cache off"):
+        cached(model(large), captures, tmp_path)

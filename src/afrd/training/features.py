@@ -147,6 +147,11 @@ def _fill(levels: list[np.ndarray], model: AFRD, captures: Sequence[Capture], de
             features = model.fuse(features)[0]
         for level, feature in zip(levels, features, strict=True):
             level[i] = feature[0].cpu().numpy()
+            if not np.isfinite(level[i]).all():
+                raise RunError(
+                    f"capture {capture.id}: {model.teacher.name} has features that half precision cannot hold; "
+                    f"use --cache off"
+                )
         if progress:
             progress(i + 1, len(captures))
 

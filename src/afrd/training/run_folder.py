@@ -45,14 +45,19 @@ def locked(out: Path) -> Iterator[None]:
     out.mkdir(parents=True, exist_ok=True)
     handle = os.open(out, os.O_RDONLY)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(handle, out)
         yield
-    except BlockingIOError as error:
-        raise RunError(f"{out}: another process trains in this folder; wait for it, or choose another --out") from error
     finally:
         os.close(handle)
         if not any(out.iterdir()):
             out.rmdir()
+
+
+def _lock(handle: int, out: Path) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise RunError(f"{out}: another process trains in this folder; wait for it, or choose another --out") from error
 
 
 def prepare(out: Path, record: RunRecord, resume: bool) -> int:
