@@ -98,8 +98,9 @@ def table() -> str:
         lines += ["| class | " + " | ".join(FUSIONS) + " |", "|---|" + "---|" * len(FUSIONS)]
         rows = {c: [values(results, c, f, seeds, metric) for f in FUSIONS] for c in classes}
         lines += [f"| {c} | " + " | ".join(map(cell, row)) + " |" for c, row in rows.items()]
-        means = [statistics.fmean(v for row in rows.values() for v in row[i][:1]) for i in range(len(FUSIONS))]
-        lines += [f"| **mean, seed {seeds[0]}** | " + " | ".join(f"**{m:.3f}**" for m in means) + " |", ""]
+        first = [[row[i][0] for row in rows.values() if row[i]] for i in range(len(FUSIONS))]
+        means = [f"**{statistics.fmean(v):.3f}**" if len(v) == len(classes) else "–" for v in first]
+        lines += [f"| **mean, seed {seeds[0]}** | " + " | ".join(means) + " |", ""]
     lines += ["## attention against the others, paired over captures (I-AUROC; scores averaged over common seeds)", ""]
     lines += ["| class | against | seeds | difference | 95 % interval | p |", "|---|---|---|---|---|---|"]
     for c in classes:
