@@ -87,7 +87,11 @@ def table() -> str:
         results[r["category"], r["fusion"], r["seed"]] = r
     classes = sorted({c for c, _, _ in results})
     seeds = sorted({s for _, _, s in results})
-    missing = [k for k in product(classes, FUSIONS, seeds) if k not in results]
+    missing = "; ".join(
+        f"{f} seed {s} ({', '.join(without)})"
+        for f, s in product(FUSIONS, seeds)
+        if (without := [c for c in classes if (c, f, s) not in results])
+    )
     lines = [
         f"{len(results)} runs; classes × fusions × seeds {seeds}; {EPOCHS} epochs; missing: {missing or 'none'}.",
         "",
