@@ -74,7 +74,7 @@ def job(data: Path, category: str, fusion: str, seed: int, loss: str, path: Path
         "versions": {"afrd": __version__, "torch": torch.__version__, "python": platform.python_version()},
         "threads": torch.get_num_threads(),
     }
-    write_text(path, json.dumps(result, indent=1) + "\n")
+    write_text(path, json.dumps(result) + "\n")
     print(f"{path.stem}: I-AUROC {evaluation.image_auroc:.3f}, {trained - started:.0f} s", flush=True)
 
 
@@ -93,7 +93,7 @@ def table() -> str:
         if (without := [c for c in classes if (c, f, s) not in results])
     )
     lines = [
-        f"{len(results)} runs; classes × fusions × seeds {seeds}; {EPOCHS} epochs; missing: {missing or 'none'}.",
+        f"{len(results)} runs; classes × fusions × seeds {seeds}; {EPOCHS} epochs, bf16-mixed; missing: {missing or 'none'}.",
         "",
     ]
     for metric in ("image_auroc", "pixel_auroc", "au_pro"):

@@ -83,7 +83,7 @@ def test_prediction_writes_what_it_says(trained, test_set, tmp_path, map_format)
         assert line["verdict"] == ("anomalous" if inspection.score > inspection.threshold else "good")
         assert sum(line["light_weights"].values()) == pytest.approx(1, abs=1e-4)
     assert {p.name for p in tmp_path.iterdir()} == {line[k] for line in lines for k in ("map", "overlay", "sheet")}
-    json.dumps(lines)
+    assert json.loads(json.dumps(lines)) == lines  # as `--jsonl` writes them
 
 
 def test_prediction_overwrites_nothing(trained, test_set, tmp_path):

@@ -6,10 +6,11 @@ Exit status: 0 done, 1 failed (an error that says what to mend), 2 wrong usage.
 import sys
 import warnings
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
+from afrd.cli_options import Category, Data, Device, Pattern, Run, Split, checked
 from afrd.errors import AfrdError
 
 app = typer.Typer(
@@ -19,15 +20,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-Data = Annotated[Path, typer.Argument(help="Data set: Eyecandies layout, or your own folders (see README).")]
-Run = Annotated[Path, typer.Argument(help="Run folder that afrd train wrote.")]
-Category = Annotated[str | None, typer.Option(help="Category (class) within the data set.")]
-Pattern = Annotated[
-    str | None, typer.Option(help="Where the images of a capture lie, e.g. '{id}/{light}.png' or '{id}_{light}.tif'.")
-]
-Split = Annotated[str, typer.Option(help="Split to use.")]
-Device = Annotated[str, typer.Option(help="Where to compute: cpu, cuda, cuda:1, mps.")]
 
 
 def main() -> None:
@@ -167,7 +159,7 @@ def train(
     from afrd.training import TrainConfig
     from afrd.training import train as run_training
 
-    config = _config(
+    config = checked(
         TrainConfig,
         fusion=fusion,
         teacher=teacher,
@@ -300,15 +292,3 @@ def _evaluate(run: Path, data: Path, category: str | None, split: str, pattern: 
         )
     with bar("inspecting captures") as progress:
         return evaluate(inspector, captures, progress=progress), captures
-
-
-def _config(kind: Any, **values: Any) -> Any:
-    """A configuration; a value out of range is wrong usage."""
-    from pydantic import ValidationError
-
-    try:
-        return kind(**values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        option = "--" + str(first["loc"][0]).replace("_", "-")
-        raise typer.BadParameter(f"{first['input']!r}: {first['msg']}", param_hint=option) from None

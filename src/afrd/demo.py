@@ -21,7 +21,7 @@ CLASSES = ("Confetto", "ChocolateCookie")
 FUSIONS = {"one light (all spots)": "single:0", "mean of six": "mean", "attention": "attention"}
 # as many captures and epochs as fit into some minutes on two cores; real training takes 60 captures and 100 epochs
 COUNTS = {"train": 40, "val": 10, "test": 24}
-EPOCHS = 32
+EPOCHS = 25
 
 
 def run_demo(

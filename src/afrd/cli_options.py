@@ -1,0 +1,27 @@
+"""Arguments and options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Data = Annotated[Path, typer.Argument(help="Data set: Eyecandies layout, or your own folders (see README).")]
+Run = Annotated[Path, typer.Argument(help="Run folder that afrd train wrote.")]
+Category = Annotated[str | None, typer.Option(help="Category (class) within the data set.")]
+Pattern = Annotated[
+    str | None, typer.Option(help="Where the images of a capture lie, e.g. '{id}/{light}.png' or '{id}_{light}.tif'.")
+]
+Split = Annotated[str, typer.Option(help="Split to use.")]
+Device = Annotated[str, typer.Option(help="Where to compute: cpu, cuda, cuda:1, mps.")]
+
+
+def checked(kind: Any, **values: Any) -> Any:
+    """A configuration; a value out of range is wrong usage."""
+    from pydantic import ValidationError
+
+    try:
+        return kind(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = "--" + str(first["loc"][0]).replace("_", "-")
+        raise typer.BadParameter(f"{first['input']!r}: {first['msg']}", param_hint=option) from None
