@@ -93,7 +93,8 @@ def table() -> str:
         if (without := [c for c in classes if (c, f, s) not in results])
     )
     lines = [
-        f"{len(results)} runs; classes × fusions × seeds {seeds}; {EPOCHS} epochs, bf16-mixed; missing: {missing or 'none'}.",
+        f"{len(results)} runs; classes × fusions × seeds {seeds}; {EPOCHS} epochs, bf16-mixed; "
+        f"missing: {missing or 'none'}.",
         "",
     ]
     for metric in ("image_auroc", "pixel_auroc", "au_pro"):
