@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from afrd import cli_benchmark
 from afrd.cli_options import Category, Data, Device, Pattern, Run, Split, checked
 from afrd.errors import AfrdError
 
@@ -20,6 +21,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+app.add_typer(cli_benchmark.app, name="benchmark")
 
 
 def main() -> None:

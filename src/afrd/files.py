@@ -1,5 +1,6 @@
 """Writing files whole or not at all."""
 
+import fcntl
 import os
 import shutil
 from collections.abc import Iterator
@@ -63,6 +64,21 @@ def require_file_target(path: Path) -> None:
         raise RunError(f"{path}: {parent} is a file, not a folder; choose another place")
     if not os.access(path if path.exists() else parent, os.W_OK):
         raise RunError(f"{path}: no permission to write there; choose another place")
+
+
+@contextmanager
+def locked_file(path: Path, busy: str | None = None) -> Iterator[None]:
+    """`path`, made if need be, for this process alone, until the block or the process ends.
+
+    busy: message of the RunError raised where another process has it; None waits until it is free.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (fcntl.LOCK_NB if busy else 0))
+        except BlockingIOError as error:
+            raise RunError(busy) from error
+        yield
 
 
 def is_temporary(path: Path) -> bool:

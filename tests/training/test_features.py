@@ -7,7 +7,7 @@ from afrd.datasets import open_dataset
 from afrd.errors import RunError
 from afrd.model import AFRD
 from afrd.model.teacher import Teacher
-from afrd.training.features import Recompute, cache_features, feature_bytes
+from afrd.training.features import Recompute, cache_features, feature_bytes, stored_features
 
 
 def model(teacher, fusion="attention"):
@@ -101,3 +101,37 @@ def test_features_too_large_for_half_precision_are_refused(captures, tmp_path):
     large.backbone.blocks[1][-1].bn3.weight.data *= 1e6
     with np.errstate(over="ignore"), pytest.raises(RunError, match=r"half precision cannot hold; use --cache off"):
         cached(model(large), captures, tmp_path)
+
+
+class Unreadable:
+    """As many captures, none of which may be read."""
+
+    def __len__(self):
+        return 12
+
+    def __getitem__(self, index):
+        raise AssertionError("read again")
+
+
+@pytest.mark.parametrize("fusion", ["mean", "single:3"])
+@pytest.mark.parametrize("where", ["memory", "disk"])
+def test_features_of_all_lights_on_disk_serve_every_fusion_without_reading_a_capture(
+    teacher, captures, tmp_path, fusion, where
+):
+    cached(model(teacher, "attention"), captures, tmp_path, "disk")
+    derived = cached(model(teacher, fusion), Unreadable(), tmp_path, where)
+    direct = cached(model(teacher, fusion), captures, tmp_path / "other", where)
+    for a, b in zip(derived.batch([0, 11, 4]), direct.batch([0, 11, 4]), strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-3, atol=2e-3)
+
+
+def test_stored_features_give_the_lights_of_the_fusion_and_judge_as_the_images_do(teacher, captures, tmp_path):
+    assert stored_features(model(teacher, "single:3"), tmp_path, "d") is None
+    cached(model(teacher, "attention"), captures, tmp_path, "disk")
+    m = model(teacher, "single:3").eval()
+    stored = stored_features(m, tmp_path, "d")
+    assert stored_features(m, tmp_path, "another") is None
+    with torch.inference_mode():
+        for levels, capture in zip(stored.each(), captures, strict=True):
+            direct = m(torch.from_numpy(capture.images)[None])
+            np.testing.assert_allclose(m.judge(levels).anomaly_map, direct.anomaly_map, rtol=0.01, atol=1e-3)

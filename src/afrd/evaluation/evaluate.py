@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from afrd.capture import Capture
+from afrd.datasets import CaptureSet
 from afrd.errors import DatasetError, ModelError
 from afrd.evaluation.metrics import RESAMPLES, Estimate, image_auroc, pixel_metrics
 from afrd.evaluation.result import CaptureResult, Evaluation, Metrics
@@ -28,9 +29,17 @@ class Inspects(Protocol):
     def inspect_capture(self, capture: Capture) -> Inspection: ...
 
 
+@dataclass(frozen=True)
+class Truth:
+    """The masks of a capture, without its images."""
+
+    mask: np.ndarray | None
+    defect_masks: dict[str, np.ndarray]
+
+
 def evaluate(
     inspector: Inspects,
-    captures: Sequence[Capture],
+    captures: CaptureSet,
     *,
     progress: Callable[[int, int], None] | None = None,
     seed: int = 0,
@@ -68,18 +77,46 @@ def evaluate(
                 light_weights=np.asarray(inspection.light_weights),
             )
         )
-        truths.append(_truth(capture))
+        truths.append(truth(capture))
         maps.append(np.asarray(inspection.anomaly_map, dtype=np.float32))
-        lights = capture.lights.names
         if progress is not None:
             progress(i + 1, len(captures))
+    return compare(
+        captures,
+        results,
+        truths,
+        maps,
+        threshold=float(inspector.threshold),
+        seconds_per_capture=median(seconds),
+        config=dict(inspector.config),
+        seed=seed,
+        resamples=resamples,
+    )
+
+
+def compare(
+    captures: CaptureSet,
+    results: Sequence[CaptureResult],
+    truths: Sequence[Truth],
+    maps: Sequence[np.ndarray] | None,
+    *,
+    threshold: float,
+    seconds_per_capture: float | None,
+    config: dict[str, Any],
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> Evaluation:
+    """All metrics from answers that are there: results, truths and maps in the order of captures.
+
+    maps: [H, W] float32 each, at the captures' own size; None for a method that scores whole captures only.
+    """
     options = {"seed": seed, "resamples": resamples}
     everything = range(len(results))
     defects = sorted({defect for result in results for defect in result.defects})
     return Evaluation(
         category=captures.category,
         split=captures.split,
-        lights=tuple(lights),
+        lights=captures.lights.names,
         captures=tuple(results),
         metrics=_metrics(results, truths, maps, everything, None, options),
         per_defect={
@@ -93,28 +130,21 @@ def evaluate(
             )
             for defect in defects
         },
-        threshold=float(inspector.threshold),
-        seconds_per_capture=median(seconds),
-        config=dict(inspector.config),
-        maps=maps,
+        threshold=threshold,
+        seconds_per_capture=seconds_per_capture,
+        config=config,
+        maps=[] if maps is None else list(maps),
     )
 
 
-@dataclass(frozen=True)
-class _Truth:
-    """The masks of a capture, without its images."""
-
-    mask: np.ndarray | None
-    defect_masks: dict[str, np.ndarray]
-
-
-def _truth(capture: Capture) -> _Truth:
+def truth(capture: Capture) -> Truth:
+    """Raises DatasetError: a good capture whose mask marks a defect."""
     mask = None if capture.mask is None else np.asarray(capture.mask, dtype=bool)
     if mask is None and not capture.anomalous:
         mask = np.broadcast_to(np.False_, capture.size)
     if not capture.anomalous and mask.any():
         raise DatasetError(f"capture {capture.id} is labelled good, but its mask marks a defect; mend one of them")
-    return _Truth(
+    return Truth(
         mask,
         {
             defect: np.asarray(capture.defect_masks[defect], dtype=bool)
@@ -139,9 +169,11 @@ def _check_answer(inspection: Inspection, capture: Capture) -> None:
 
 def _metrics(results, truths, maps, chosen, defect, options) -> Metrics:
     """The metrics on the chosen captures; with a defect type, by its masks."""
-    labels = [results[i].anomalous for i in chosen]
+    labels, scores = [results[i].anomalous for i in chosen], [results[i].score for i in chosen]
     unmasked = [results[i].id for i in chosen if truths[i].mask is None]
-    if unmasked:
+    if maps is None:
+        pixel_auroc = au_pro = Estimate(None, reason="the method gives no map")
+    elif unmasked:
         reason = f"{len(unmasked)} of {sum(labels)} defective captures have no mask ({', '.join(unmasked[:3])}"
         pixel_auroc = au_pro = Estimate(None, reason=reason + (", …)" if len(unmasked) > 3 else ")"))
     else:
@@ -153,7 +185,7 @@ def _metrics(results, truths, maps, chosen, defect, options) -> Metrics:
         ]
         pixel_auroc, au_pro = pixel_metrics([maps[i] for i in chosen], masks, ignored=ignored, **options)
     return Metrics(
-        image_auroc=image_auroc(labels, [results[i].score for i in chosen], **options),
+        image_auroc=image_auroc(labels, scores, **options),
         pixel_auroc=pixel_auroc,
         au_pro=au_pro,
         n_good=len(labels) - sum(labels),

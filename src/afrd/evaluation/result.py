@@ -56,7 +56,7 @@ class Evaluation:
     captures: one result per capture, in the order of the split.
     metrics: on all captures.  per_defect: on the good captures and those with the defect type.
     threshold: the inspector's; it was set without looking at these captures.
-    seconds_per_capture: median time of inspection alone; reading the images is not in it.
+    seconds_per_capture: median time of inspection alone; reading the images is not in it. None where not timed.
     config: the inspector's.
     maps: anomaly maps, [H, W] float32, in the order of captures. Not written to JSON.
     """
@@ -68,7 +68,7 @@ class Evaluation:
     metrics: Metrics
     per_defect: dict[str, Metrics]
     threshold: float
-    seconds_per_capture: float
+    seconds_per_capture: float | None
     config: dict[str, Any]
     maps: list[np.ndarray] = field(repr=False, compare=False)
 

@@ -93,7 +93,11 @@ class AFRD(nn.Module):
 
     def forward(self, images: Tensor) -> Prediction:
         """images: as for `extract`."""
-        target, weights = self.fuse(self.extract(images))
+        return self.judge(self.extract(images))
+
+    def judge(self, levels: Sequence[Tensor]) -> Prediction:
+        """levels: what `extract` gives, now or from a cache."""
+        target, weights = self.fuse(levels)
         anomaly_map = self.anomaly_map(target, self.reconstruct(target))
         return Prediction(anomaly_map, score(anomaly_map, self.top_share), weights)
 

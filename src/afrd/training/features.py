@@ -1,13 +1,14 @@
 """The frozen teacher's features, computed once and read in every epoch.
 
 Half precision, in memory or memory-mapped on disk; both hold the same values. Where the fusion has nothing to train,
-the fused levels are kept instead of every light's, which takes an Nth of the room.
+the fused levels are kept instead of every light's, which takes an Nth of the room. Features of all lights that lie on
+disk already serve every fusion: no second teacher pass.
 """
 
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,10 +26,13 @@ Progress = Callable[[int, int], None]
 
 
 class FeatureCache:
-    """levels: one array [M, N', C, h, w] (lights) or [M, C, h, w] (fused) per level, float16, for M captures."""
+    """levels: one array [M, N', C, h, w] (lights) or [M, C, h, w] (fused) per level, float16, for M captures.
 
-    def __init__(self, levels: Sequence[np.ndarray], fused: bool) -> None:
-        self.levels, self.fused = list(levels), fused
+    lights: which of the N' lights are given out; None for all.
+    """
+
+    def __init__(self, levels: Sequence[np.ndarray], fused: bool, lights: Sequence[int] | None = None) -> None:
+        self.levels, self.fused, self.lights = list(levels), fused, lights
 
     def __len__(self) -> int:
         return len(self.levels[0])
@@ -36,7 +40,12 @@ class FeatureCache:
     def batch(self, indices: Sequence[int]) -> list[Tensor]:
         """The levels of some captures, float32."""
         order = np.asarray(indices)
-        return [torch.from_numpy(level[order]).float() for level in self.levels]
+        wanted = order if self.lights is None else np.ix_(order, self.lights)
+        return [torch.from_numpy(level[wanted]).float() for level in self.levels]
+
+    def each(self) -> Iterator[list[Tensor]]:
+        """One capture after the other, in order, as batches of one."""
+        return (self.batch([i]) for i in range(len(self)))
 
 
 class Recompute:
@@ -52,8 +61,15 @@ class Recompute:
     def batch(self, indices: Sequence[int]) -> list[Tensor]:
         # one by one: captures may differ in size and depth
         captures = [self.captures[int(i)] for i in indices]
-        parts = [self.model.extract(torch.from_numpy(c.images)[None].to(self.device)) for c in captures]
+        parts = [self._extract(c) for c in captures]
         return [torch.cat(level) for level in zip(*parts, strict=True)]
+
+    def each(self) -> Iterator[list[Tensor]]:
+        """One capture after the other, in order, as batches of one; the next ones are decoded meanwhile."""
+        return (self._extract(capture) for capture in read_ahead(self.captures))
+
+    def _extract(self, capture: Capture) -> list[Tensor]:
+        return self.model.extract(torch.from_numpy(capture.images)[None].to(self.device))
 
 
 def cache_features(
@@ -71,7 +87,7 @@ def cache_features(
 
     where: "memory", "disk", or "auto" (memory while it fits `budget_gb`, 1e9 bytes each).
     folder: features on disk go to a folder of their own in here and are found again by teacher, image size, lights
-        and data digest.
+        and data digest; what is made of them for one fusion is made from the features of all lights, if those are here.
     Raises RunError: more than the budget asked for in memory, or more than the disk has free.
     """
     needed = feature_bytes(model, len(captures))
@@ -82,14 +98,27 @@ def cache_features(
         )
     in_memory = where == "memory" or (where == "auto" and needed <= budget_gb * 1e9)
     device = device or torch.device("cpu")
-    if in_memory:
-        levels = [_empty((len(captures), *shape)) for shape in _shapes(model)]
-        _fill(levels, model, captures, device, progress)
-        return FeatureCache(levels, model.fusion.is_fixed)
     target = folder / _key(model, data_digest)
+    if in_memory or not (target / "features.json").is_file():
+        source = stored_features(model, folder, data_digest) or Recompute(model, captures, device)
+        if in_memory:
+            levels = [_empty((len(captures), *shape)) for shape in _shapes(model)]
+            _fill(levels, model, source, captures, progress)
+            return FeatureCache(levels, model.fusion.is_fixed)
+        _write(target, model, source, captures, needed, progress)
+    return FeatureCache(_open_levels(target, model), model.fusion.is_fixed)
+
+
+def stored_features(model: AFRD, folder: Path, data_digest: str) -> FeatureCache | None:
+    """The lights that the fusion uses, from features of all lights in `folder`; None if these are not there."""
+    target = folder / _key_of_lights(model, range(model.lights), data_digest)
     if not (target / "features.json").is_file():
-        _write(target, model, captures, needed, device, progress)
-    return FeatureCache([_open(target, i) for i in range(len(model.teacher.levels))], model.fusion.is_fixed)
+        return None
+    return FeatureCache(_open_levels(target, model), False, model.fusion.lights_used)
+
+
+def _open_levels(folder: Path, model: AFRD) -> list[np.ndarray]:
+    return [_open(folder, i) for i in range(len(model.teacher.levels))]
 
 
 def _open(folder: Path, level: int) -> np.ndarray:
@@ -114,12 +143,21 @@ def _shapes(model: AFRD) -> list[tuple[int, ...]]:
 
 
 def _key(model: AFRD, data_digest: str) -> str:
-    fused = type(model.fusion).__name__ if model.fusion.is_fixed else "lights"
-    parts = [timm.__version__, model.teacher.digest(), model.image_size, fused, model.fusion.lights_used, data_digest]
+    if model.fusion.is_fixed:
+        return _named(model, type(model.fusion).__name__, model.fusion.lights_used, data_digest)
+    return _key_of_lights(model, model.fusion.lights_used, data_digest)
+
+
+def _key_of_lights(model: AFRD, lights: Iterable[int], data_digest: str) -> str:
+    return _named(model, "lights", tuple(lights), data_digest)
+
+
+def _named(model: AFRD, what: str, lights: Sequence[int], data_digest: str) -> str:
+    parts = [timm.__version__, model.teacher.digest(), model.image_size, what, lights, data_digest]
     return "features-" + hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
-def _write(target: Path, model: AFRD, captures: Sequence[Capture], needed: int, device: torch.device, progress) -> None:
+def _write(target: Path, model: AFRD, source, captures: Sequence[Capture], needed: int, progress) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(target.parent).free
     if needed > 0.95 * free:
@@ -132,24 +170,23 @@ def _write(target: Path, model: AFRD, captures: Sequence[Capture], needed: int, 
             np.lib.format.open_memmap(temporary / f"level{i}.npy", "w+", np.float16, (len(captures), *shape))
             for i, shape in enumerate(_shapes(model))
         ]
-        _fill(levels, model, captures, device, progress)
+        _fill(levels, model, source, captures, progress)
         for level in levels:
             level.flush()
         write_text(temporary / "features.json", json.dumps({"captures": len(captures), "bytes": needed}))
 
 
 @torch.inference_mode()
-def _fill(levels: list[np.ndarray], model: AFRD, captures: Sequence[Capture], device: torch.device, progress) -> None:
+def _fill(levels: list[np.ndarray], model: AFRD, source, captures: Sequence[Capture], progress) -> None:
     model.eval()
-    for i, capture in enumerate(read_ahead(captures)):
-        features = model.extract(torch.from_numpy(capture.images)[None].to(device))
+    for i, features in enumerate(source.each()):
         if model.fusion.is_fixed:
             features = model.fuse(features)[0]
         for level, feature in zip(levels, features, strict=True):
             level[i] = feature[0].cpu().numpy()
             if not np.isfinite(level[i]).all():
                 raise RunError(
-                    f"capture {capture.id}: {model.teacher.name} has features that half precision cannot hold; "
+                    f"capture {captures[i].id}: {model.teacher.name} has features that half precision cannot hold; "
                     f"use --cache off"
                 )
         if progress:

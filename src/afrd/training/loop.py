@@ -6,7 +6,7 @@ weights of the run that was never killed.
 
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -17,14 +17,13 @@ from lightning_fabric.utilities.seed import seed_everything
 from torch.optim import AdamW
 
 from afrd import __version__
-from afrd.capture import Capture
 from afrd.checkpoint import Lights, ModelCard, load_card, save_model, save_teacher, trained_digest
-from afrd.datasets import CaptureSet, read_ahead, verify
+from afrd.datasets import CaptureSet, verify
 from afrd.errors import RunError
 from afrd.model import AFRD
 from afrd.model.loss import get_loss
 from afrd.training.config import RunRecord, TrainConfig
-from afrd.training.features import FeatureCache, Progress, Recompute, cache_features
+from afrd.training.features import FeatureCache, Progress, Recompute, cache_features, stored_features
 from afrd.training.holdout import split_holdout
 from afrd.training.run_folder import Epoch, load_epoch, locked, prepare, save_epoch, tidy
 from afrd.training.threshold import reachable_rate, threshold
@@ -46,6 +45,7 @@ def train(
     holdout: good captures for the threshold; None holds out `config.holdout_share` of `captures`.
     resume: go on with the run in `out`, if there is one; without it `out` must not hold a run.
     cache_dir: where features on disk go and stay for other runs; None puts them into `out` until the run is finished.
+        Features of all lights that lie there serve every fusion, for the threshold too.
     on_features(done, captures), on_epoch(epoch, epochs): progress.
     Raises DatasetError (damaged captures, captures that are not good, too few) before anything is written; RunError (a
     run in the way, another configuration, training that diverged).
@@ -78,7 +78,10 @@ def train(
             folder = Path(cache_dir) if cache_dir else out / "features"
             _fit(fabric, model, captures, out, record, done, folder, on_features, on_epoch)
             if fabric.is_global_zero:
-                scores = hold_out_scores(model.eval(), holdout, fabric.device)
+                stored = stored_features(model, folder, record.holdout_digest) if config.cache != "off" else None
+                scores = hold_out_scores(
+                    model.eval(), stored or Recompute(model, holdout, fabric.device), fabric.device
+                )
                 save_model(out, model, _card(model, record, scores))
             fabric.barrier()
         if fabric.is_global_zero:
@@ -163,9 +166,9 @@ def _epoch(number: int, model, features, optimizer, config: TrainConfig, fabric:
 
 
 @torch.inference_mode()
-def hold_out_scores(model: AFRD, captures: Sequence[Capture], device: torch.device) -> list[float]:
-    """Scores of good captures the model has not seen, by the same forward pass that inspects."""
-    return [float(model(torch.from_numpy(c.images)[None].to(device)).score) for c in read_ahead(captures)]
+def hold_out_scores(model: AFRD, features: FeatureCache | Recompute, device: torch.device) -> list[float]:
+    """Scores of good captures the model has not seen."""
+    return [float(model.judge([level.to(device) for level in levels]).score) for levels in features.each()]
 
 
 def _card(model: AFRD, record: RunRecord, scores: list[float]) -> ModelCard:

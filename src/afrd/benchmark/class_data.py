@@ -1,0 +1,75 @@
+"""The captures of one class as methods need them: split, as images of one light policy, and as shared features.
+
+The teacher reads a class once in all jobs together: its features of all lights lie on disk, under a lock while they are
+written. Knows no methods and no results.
+"""
+
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn.functional import interpolate
+
+from afrd.benchmark.job import MEAN_IMAGE, Settings
+from afrd.datasets import CaptureSet, open_dataset, read_ahead, splits
+from afrd.errors import DatasetError
+from afrd.files import locked_file
+from afrd.model import AFRD
+from afrd.training import TrainConfig
+from afrd.training.features import FeatureCache, cache_features
+from afrd.training.holdout import split_holdout
+
+
+class ClassData:
+    """One class of a data set: `train`, `holdout` (good captures for thresholds), `test`.
+
+    store: folder for features; it may be shared by several processes and machines.
+    Raises DatasetError: a part of the class is missing, or the captures to test have no labels.
+    """
+
+    def __init__(self, root: Path, category: str | None, settings: Settings, store: Path) -> None:
+        self.settings, self.store = settings, Path(store)
+        train = open_dataset(root, category, "train")
+        held = open_dataset(root, category, "val") if "val" in splits(root, category) else None
+        self.train, self.holdout = split_holdout(train, held, TrainConfig())
+        self.test = open_dataset(root, category, settings.split)
+        if None in self.test.labels:
+            raise DatasetError(f"{root}: {category}/{self.test.split} has no labels; choose a split that has them")
+
+    @cached_property
+    def digests(self) -> dict[str, str]:
+        """Of the captures of each part; they change with any byte of any file."""
+        return {part: getattr(self, part).digest() for part in ("train", "holdout", "test")}
+
+    def features(self, part: str) -> FeatureCache:
+        """The teacher's features of all lights of "train", "holdout" or "test", memory-mapped."""
+        captures: CaptureSet = getattr(self, part)
+        with locked_file(self.store / f"{captures.category or 'captures'}.lock"):
+            return cache_features(
+                self._reader,
+                captures,
+                where="disk",
+                budget_gb=0,
+                folder=self.store,
+                data_digest=self.digests[part],
+            )
+
+    @cached_property
+    def _reader(self) -> AFRD:
+        """A model that reads every light; only its teacher is used."""
+        s = self.settings
+        return AFRD(s.teacher, s.teacher_weights, len(self.train.lights), s.image_size, "attention")
+
+    def images(self, part: str, light: str) -> np.ndarray:
+        """[M, 3, S, S] uint8 at the settings' size, under a light policy of one image a capture."""
+        captures: CaptureSet = getattr(self, part)
+        return np.stack([self._image(capture.images, light) for capture in read_ahead(captures)])
+
+    def _image(self, images: np.ndarray, light: str) -> np.ndarray:
+        one = images.mean(axis=0) if light == MEAN_IMAGE else images[int(light)].astype(np.float64)
+        scaled = torch.from_numpy(one / (257 if images.dtype == np.uint16 else 1)).float()[None]
+        size = (self.settings.image_size,) * 2
+        if scaled.shape[-2:] != size:
+            scaled = interpolate(scaled, size, mode="bilinear", antialias=True, align_corners=False)
+        return scaled[0].round().clamp(0, 255).to(torch.uint8).numpy()

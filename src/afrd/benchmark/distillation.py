@@ -1,0 +1,46 @@
+"""Ours: Reverse Distillation on one light, and every fusion of lights, from the shared features of a class."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+
+from afrd.benchmark.class_data import ClassData
+from afrd.benchmark.job import ALL_LIGHTS, Job, Scored, Settings
+from afrd.checkpoint import load_model
+from afrd.model import AFRD
+from afrd.training import TrainConfig, train
+from afrd.training.features import FeatureCache
+
+
+def distil(data: ClassData, job: Job, settings: Settings) -> Scored:
+    """Train as `afrd train` does, last epoch, and score held-out and test captures."""
+    features = {part: data.features(part) for part in ("train", "holdout", "test")}
+    config = TrainConfig(
+        fusion=job.method if job.light == ALL_LIGHTS else f"single:{job.light}",
+        teacher=settings.teacher,
+        teacher_weights=settings.teacher_weights,
+        image_size=settings.image_size,
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        precision=settings.precision,
+        false_alarm_rate=settings.false_alarm_rate,
+        seed=job.seed,
+    )
+    with TemporaryDirectory() as folder:
+        run = Path(folder) / "run"
+        train(data.train, run, config, holdout=data.holdout, cache_dir=data.store)
+        model, _ = load_model(run)
+    holdout_maps, holdout_scores, _ = judge(model, features["holdout"])
+    maps, scores, weights = judge(model, features["test"])
+    return Scored(holdout_scores, scores, holdout_maps, maps, None if model.fusion.is_fixed else weights)
+
+
+@torch.inference_mode()
+def judge(model: AFRD, features: FeatureCache) -> Sequence[np.ndarray]:
+    """Maps [K, S, S], scores [K] and light weights [K, L, N] of every capture from features of all lights."""
+    chosen = FeatureCache(features.levels, False, model.fusion.lights_used)
+    answers = [model.judge(levels) for levels in chosen.each()]
+    return [torch.cat(parts).float().numpy() for parts in zip(*answers, strict=True)]

@@ -1,0 +1,69 @@
+"""One cell of the comparison: which method on which class, under which light, with which seed; and how all are run.
+
+Knows neither the methods nor where results lie.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+from pydantic import Field
+
+from afrd.checkpoint import Strict
+
+ALL_LIGHTS = "all"
+MEAN_IMAGE = "mean-image"
+
+
+@dataclass(frozen=True, order=True)
+class Job:
+    """What is run once and leaves one result file.
+
+    light: the light policy. "all": the method reads every light; "0", "1", …: that light alone; "mean-image": the
+        pixelwise mean of the lights, as one image.
+    """
+
+    category: str
+    method: str
+    light: str
+    seed: int
+
+    @property
+    def id(self) -> str:
+        """Names the result file; unique in a comparison."""
+        return f"{self.category}__{self.method}__{self.light}__seed{self.seed}"
+
+
+class Settings(Strict):
+    """The same for every job of a comparison.
+
+    epochs: passes over the training captures, for every method that is trained by gradient.
+    split: what is tested. false_alarm_rate: sets each method's threshold, from held-out good parts.
+    threads: of each job. teacher, teacher_weights: of every method that takes a backbone from outside.
+    """
+
+    format: Literal[1] = 1
+    teacher: str = "efficientnet_lite0"
+    teacher_weights: str | None = None
+    image_size: int = 256
+    epochs: int = Field(100, ge=1)
+    batch_size: int = Field(8, ge=1)
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    split: str = "test_public"
+    false_alarm_rate: float = Field(0.1, gt=0, lt=1)
+    threads: int = Field(1, ge=1)
+
+
+class Scored(NamedTuple):
+    """What a method says of V held-out good captures and of K test captures.
+
+    holdout_scores: [V], scores: [K]; higher is more anomalous, any unit.
+    holdout_maps: [V, S, S], maps: [K, S, S] float32 at the model's size, or None where the method has no map.
+    light_weights: [K, L, N], or None where the method does not weigh lights.
+    """
+
+    holdout_scores: np.ndarray
+    scores: np.ndarray
+    holdout_maps: np.ndarray | None = None
+    maps: np.ndarray | None = None
+    light_weights: np.ndarray | None = None

@@ -1,0 +1,77 @@
+"""Every method of the comparison by name: what it reads, whether it gives a map, what it needs; loaded when run."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Literal
+
+from afrd.benchmark.job import ALL_LIGHTS, MEAN_IMAGE
+from afrd.errors import ModelError
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method and where its function lies.
+
+    reads: "lights": all lights of a capture together; "light": one of them, through the shared features; "image": one
+        image a capture, which may be a light or the mean image.
+    function: "module:name" in this package, returning Scored. Arguments, of a method that reads "image":
+        (train, holdout, test, settings, seed), images [M, 3, S, S] uint8; of one that comes after others: (holdout,
+        test), their maps [N, V, S, S] and [N, K, S, S]; of the rest: (data, job, settings).
+    has_map: False where it scores whole images only.
+    extra: what must be installed for it.
+    after: the method whose maps under each light it combines.
+    """
+
+    name: str
+    title: str
+    reads: Literal["lights", "light", "image"]
+    function: str
+    has_map: bool = True
+    extra: str | None = None
+    after: str | None = None
+
+    def policies(self, lights: int) -> tuple[str, ...]:
+        """The light policies it can be run under, for a rig of so many lights."""
+        if self.reads == "lights":
+            return (ALL_LIGHTS,)
+        each = tuple(map(str, range(lights)))
+        return each if self.reads == "light" else (*each, MEAN_IMAGE)
+
+    def load(self) -> Callable:
+        """Its function."""
+        module, _, name = self.function.partition(":")
+        return getattr(import_module(f"afrd.benchmark.{module}"), name)
+
+
+METHODS: dict[str, Method] = {
+    method.name: method
+    for method in (
+        Method("rd", "RD", "light", "distillation:distil"),
+        Method("mean", "mean", "lights", "distillation:distil"),
+        Method("attention", "attention", "lights", "distillation:distil"),
+        Method("paper-attention", "attention, eq. 6", "lights", "distillation:distil"),
+        Method("late-mean", "late fusion, mean", "lights", "late_fusion:mean", after="rd"),
+        Method("late-max", "late fusion, normalised maximum", "lights", "late_fusion:normalised_maximum", after="rd"),
+        Method("ganomaly", "GANomaly", "image", "baselines.anomalib_models:ganomaly", False, "baselines"),
+        Method("dfkde", "DFKDE", "image", "baselines.anomalib_models:dfkde", False, "baselines"),
+        Method("dfm", "DFM", "image", "baselines.anomalib_models:dfm", extra="baselines"),
+        Method("stfpm", "STFPM", "image", "baselines.anomalib_models:stfpm", extra="baselines"),
+        Method("padim", "PaDiM", "image", "baselines.anomalib_models:padim", extra="baselines"),
+        Method("patchcore", "PatchCore", "image", "baselines.anomalib_models:patchcore", extra="baselines"),
+        Method(
+            "anomalib-rd", "RD (anomalib)", "image", "baselines.anomalib_models:reverse_distillation", extra="baselines"
+        ),
+        Method("ssim-ae", "AE (SSIM)", "image", "baselines.autoencoder:ssim"),
+        Method("l2-ae", "AE (L2)", "image", "baselines.autoencoder:l2"),
+        Method("spade", "SPADE", "image", "baselines.spade:spade"),
+        Method("riad", "RIAD", "image", "baselines.riad:riad"),
+    )
+}
+
+
+def get_method(name: str) -> Method:
+    """Raises ModelError: no method of that name."""
+    if name not in METHODS:
+        raise ModelError(f"method {name!r}: unknown; choose from {', '.join(METHODS)}")
+    return METHODS[name]

@@ -1,0 +1,147 @@
+"""The folder of a comparison: one result file a job, the maps of those that others need, and the table of all.
+
+    suite.yaml               settings, the same for every job
+    results/<job>.json       metrics, scores per capture, versions, times: whole or absent
+    maps/<job>.npz           "test" [K, S, S] and "holdout" [V, S, S] float16, anomaly maps at the model's size
+    features/                the teacher's features, shared by all jobs; may be deleted
+    results.csv              one row a job, rebuilt from the files
+
+Everything is derived from the result files; nothing else has to be kept. Knows neither methods nor how they are run.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+
+from afrd.benchmark.job import Job, Settings
+from afrd.checkpoint import parse, read_yaml, to_yaml
+from afrd.errors import RunError
+from afrd.files import atomic_path, write_text
+
+FORMAT = 1
+_NUMBERS = (
+    "image_auroc",
+    "pixel_auroc",
+    "au_pro",
+    "n_good",
+    "n_bad",
+    "n_train",
+    "threshold",
+    "seconds_fit",
+    "seconds_total",
+    "peak_memory_mb",
+)
+COLUMNS = ("category", "method", "light", "seed", "status", *_NUMBERS, "commit", "error")
+
+
+class Store:
+    """A comparison's folder. Raises RunError where a file is damaged or does not belong."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(folder)
+        self.features = self.folder / "features"
+
+    def open(self, settings: Settings) -> None:
+        """Make the folder, or check that it holds a comparison with the same settings."""
+        path = self.folder / "suite.yaml"
+        if not path.is_file():
+            if self.folder.is_dir() and any(p.name != ".lock" for p in self.folder.iterdir()):
+                raise RunError(f"{self.folder}: not empty and no comparison (no suite.yaml); choose another --out")
+            write_text(path, to_yaml(settings))
+            return
+        mine, theirs = settings.model_dump(), self.settings().model_dump()
+        changed = [f"{k}: {theirs[k]} → {mine[k]}" for k in mine if mine[k] != theirs[k] and k != "threads"]
+        if changed:
+            raise RunError(
+                f"{self.folder}: was started with other settings ({'; '.join(changed)}); use these, or another --out"
+            )
+
+    def settings(self) -> Settings:
+        """What the comparison was started with."""
+        path = self.folder / "suite.yaml"
+        if not path.is_file():
+            raise RunError(
+                f"{self.folder}: no comparison here (suite.yaml not found); pass the --out of afrd benchmark"
+            )
+        return parse(Settings, read_yaml(path), path)
+
+    def result_path(self, job: Job) -> Path:
+        return self.folder / "results" / f"{job.id}.json"
+
+    def write(self, job: Job, result: dict[str, Any]) -> None:
+        """One result file, whole or not at all."""
+        head = {"format": FORMAT, "job": vars(job)}
+        text = json.dumps(head | result, ensure_ascii=False, allow_nan=False)
+        write_text(self.result_path(job), text + "\n")
+
+    def write_maps(self, job: Job, holdout: np.ndarray, test: np.ndarray) -> None:
+        with atomic_path(self.folder / "maps" / f"{job.id}.npz") as temporary:
+            np.savez(temporary, holdout=holdout.astype(np.float16), test=test.astype(np.float16))
+
+    def read_maps(self, job: Job) -> tuple[np.ndarray, np.ndarray]:
+        """Maps of held-out and of test captures, float16."""
+        path = self.folder / "maps" / f"{job.id}.npz"
+        try:
+            with np.load(path, allow_pickle=False) as maps:
+                return maps["holdout"], maps["test"]
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+            raise RunError(
+                f"{path}: missing or damaged ({error}); delete {self.result_path(job)} and run the comparison again"
+            ) from error
+
+    def read(self) -> dict[Job, dict[str, Any]]:
+        """Every result, by job."""
+        self.settings()
+        results = (read_result(path) for path in sorted((self.folder / "results").glob("*.json")))
+        return {Job(**result["job"]): result for result in results}
+
+    def write_table(self) -> None:
+        """results.csv from the result files."""
+        text = io.StringIO()
+        table = csv.writer(text, lineterminator="\n")
+        table.writerow(COLUMNS)
+        for job, result in sorted(self.read().items()):
+            table.writerow([*vars(job).values(), *(result.get(name) for name in COLUMNS[4:])])
+        write_text(self.folder / "results.csv", text.getvalue())
+
+    def require_same_data(self, digests: dict[str, dict[str, str]], results: Iterable[dict[str, Any]]) -> None:
+        """digests: of each class as it is now. Raises RunError: a result was made from other captures."""
+        for result in results:
+            category = result["job"]["category"]
+            before, now = result.get("data", {}).get("digests"), digests.get(category)
+            if before and now and before != now:
+                parts = ", ".join(part for part in now if before.get(part) != now[part])
+                raise RunError(
+                    f"{self.folder}: results of {category} were made from other captures ({parts} changed since); "
+                    f"restore the data set, or compare in another --out"
+                )
+
+
+def read_results(folder: Path) -> dict[Job, dict[str, Any]]:
+    """Every result of a comparison. Raises RunError: no comparison, or a damaged result file."""
+    return Store(folder).read()
+
+
+def read_result(path: Path) -> dict[str, Any]:
+    """One result file. Raises RunError: cut short, of another format, or not of the job that its name says."""
+    try:
+        result = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise RunError(f"{path}: damaged ({error}); delete it and run the comparison again") from error
+    if not isinstance(result, dict) or result.get("format") != FORMAT:
+        found = result.get("format") if isinstance(result, dict) else type(result).__name__
+        raise RunError(f"{path}: format {found!r}, this afrd reads {FORMAT}; use the afrd that wrote it")
+    try:
+        job = Job(**result["job"])
+        result["status"]
+    except (KeyError, TypeError) as error:
+        raise RunError(f"{path}: no job or status in it ({error}); delete it and run the comparison again") from error
+    if job.id != path.stem:
+        raise RunError(f"{path}: holds the result of {job.id}; restore its name")
+    return result

@@ -1,0 +1,135 @@
+"""`afrd benchmark`: run a comparison of methods, and write its tables and figures."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from typer.core import TyperGroup
+
+from afrd.cli_options import checked
+
+Folder = Annotated[Path, typer.Argument(help="The --out folder of afrd benchmark.")]
+
+
+class SuiteGroup(TyperGroup):
+    """`afrd benchmark SUITE …` is short for `afrd benchmark run SUITE …`."""
+
+    def resolve_command(self, ctx, args):
+        """What is no command is a suite."""
+        return super().resolve_command(ctx, args if args[0] in self.commands else ["run", *args])
+
+
+app = typer.Typer(
+    cls=SuiteGroup,
+    no_args_is_help=True,
+    help="Compare methods: afrd benchmark SUITE --data DATA --out DIR, then tables and figures of DIR.",
+)
+
+
+@app.command()
+def run(
+    suite: Annotated[str, typer.Argument(help="table1, table2, table3, all, or a YAML file (classes, runs).")],
+    data: Annotated[Path, typer.Option(help="Data set: Eyecandies layout, or your own folders.")],
+    out: Annotated[Path, typer.Option(help="Folder of the comparison; a started one is gone on with.")],
+    classes: Annotated[str | None, typer.Option(help="Separated by commas. [default: the suite's, else all]")] = None,
+    methods: Annotated[str | None, typer.Option(help="Separated by commas. [default: the suite's]")] = None,
+    lights: Annotated[
+        str | None, typer.Option(help="For methods that read one image: numbers, mean-image. [default: the suite's]")
+    ] = None,
+    seeds: Annotated[str | None, typer.Option(help="Separated by commas. [default: the suite's, else 0]")] = None,
+    epochs: Annotated[int, typer.Option(min=1, help="Of every method that is trained by gradient.")] = 100,
+    batch_size: Annotated[int, typer.Option(min=1)] = 8,
+    image_size: Annotated[int, typer.Option(help="Captures are resized to this square; a multiple of 32.")] = 256,
+    teacher: Annotated[str, typer.Option(help="timm backbone of every method that takes one.")] = "efficientnet_lite0",
+    teacher_weights: Annotated[
+        str | None, typer.Option(help="File, or 'random'. [default: the teacher's ImageNet weights]")
+    ] = None,
+    precision: Annotated[Literal["32-true", "bf16-mixed"], typer.Option(help="While training.")] = "32-true",
+    split: Annotated[str, typer.Option(help="What is tested.")] = "test_public",
+    workers: Annotated[int, typer.Option(min=0, help="Jobs at once; 0 is one per core.")] = 0,
+    threads: Annotated[int, typer.Option(min=1, help="Of each job.")] = 1,
+    ray: Annotated[str | None, typer.Option(help="Run on a Ray cluster: its address, or local.")] = None,
+) -> None:
+    """Run what has no result yet. Exit status 1 if a job failed; its row says why."""
+    import os
+
+    from afrd.benchmark.job import Settings
+    from afrd.benchmark.pools import Processes, Ray
+    from afrd.benchmark.runner import run_comparison
+    from afrd.benchmark.suite import jobs_of, load_suite, narrowed
+    from afrd.datasets import categories, open_dataset
+
+    settings = checked(
+        Settings,
+        teacher=teacher,
+        teacher_weights=teacher_weights,
+        image_size=image_size,
+        epochs=epochs,
+        batch_size=batch_size,
+        precision=precision,
+        split=split,
+        threads=threads,
+    )
+    chosen = narrowed(load_suite(suite), _list(classes), _list(methods), _list(lights), _numbers(seeds))
+    names = categories(data)
+    jobs = jobs_of(chosen, names, len(open_dataset(data, names[0], "train").lights))
+    slots = workers or max(1, (os.cpu_count() or 1) // threads)
+
+    def pool():
+        return Ray(ray, slots, threads) if ray else Processes(slots, threads)
+
+    failed = run_comparison(data.resolve(), jobs, settings, out.resolve(), pool, _say)
+    typer.echo(f"{out}: {len(jobs) - len(failed)} of {len(jobs)} jobs done; afrd benchmark tables {out}")
+    if failed:
+        typer.echo(f"{len(failed)} jobs failed: {', '.join(job.id for job in failed)}", err=True)
+        raise typer.Exit(1)
+
+
+@app.command()
+def tables(
+    folder: Folder,
+    out: Annotated[Path | None, typer.Option(help="Where to write them. [default: FOLDER]")] = None,
+) -> None:
+    """Write tables I to III of the paper, and more, as Markdown, HTML and LaTeX."""
+    from afrd.benchmark.tables import write_tables
+
+    for path in write_tables(folder, out or folder):
+        typer.echo(f"wrote {path}")
+
+
+@app.command()
+def figures(
+    folder: Folder,
+    data: Annotated[Path, typer.Option(help="The data set of the comparison.")],
+    out: Annotated[Path | None, typer.Option(help="Where to write them. [default: FOLDER]")] = None,
+    classes: Annotated[str | None, typer.Option(help="Separated by commas. [default: all that have results]")] = None,
+) -> None:
+    """Draw figures 4 and 5 of the paper: captures under their lights, masks, and the maps of each method."""
+    from afrd.benchmark.figures import write_figures
+
+    for path in write_figures(folder, data, out or folder, categories=_list(classes) or None):
+        typer.echo(f"wrote {path}")
+
+
+def _say(progress) -> None:
+    """A line a job: they take minutes each, and a log of them is worth keeping."""
+    p, left = progress, ""
+    if p.seconds_left is not None:
+        hours, minutes = divmod(round(p.seconds_left / 60), 60)
+        left = f", {hours} h {minutes:02d} min left"
+    typer.echo(
+        f"{p.status:6} {p.job.id}   [{p.done} of {p.total} done, {p.running} running, {p.failed} failed{left}]",
+        err=True,
+    )
+
+
+def _list(text: str | None) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()] if text else []
+
+
+def _numbers(text: str | None) -> list[int]:
+    parts = _list(text)
+    wrong = [part for part in parts if not part.isdecimal()]
+    if wrong:
+        raise typer.BadParameter(f"{wrong[0]!r} is no seed; write numbers such as 0,1,2", param_hint="--seeds")
+    return [int(part) for part in parts]
