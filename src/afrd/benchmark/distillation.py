@@ -31,7 +31,7 @@ def distil(data: ClassData, job: Job, settings: Settings) -> Scored:
     )
     with TemporaryDirectory() as folder:
         run = Path(folder) / "run"
-        train(data.train, run, config, holdout=data.holdout, cache_dir=data.store)
+        train(data.train, run, config, holdout=data.holdout, resumable=False, cache_dir=data.store)
         model, _ = load_model(run)
     holdout_maps, holdout_scores, _ = judge(model, features["holdout"])
     maps, scores, weights = judge(model, features["test"])

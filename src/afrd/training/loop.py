@@ -25,7 +25,7 @@ from afrd.model.loss import get_loss
 from afrd.training.config import RunRecord, TrainConfig
 from afrd.training.features import FeatureCache, Progress, Recompute, cache_features, stored_features
 from afrd.training.holdout import split_holdout
-from afrd.training.run_folder import Epoch, load_epoch, locked, prepare, save_epoch, tidy
+from afrd.training.run_folder import Epoch, load_epoch, locked, log_epoch, prepare, save_epoch, tidy
 from afrd.training.threshold import reachable_rate, threshold
 
 
@@ -36,6 +36,7 @@ def train(
     *,
     holdout: CaptureSet | None = None,
     resume: bool = False,
+    resumable: bool = True,
     cache_dir: str | Path | None = None,
     on_features: Progress | None = None,
     on_epoch: Callable[[Epoch, int], None] | None = None,
@@ -44,6 +45,7 @@ def train(
 
     holdout: good captures for the threshold; None holds out `config.holdout_share` of `captures`.
     resume: go on with the run in `out`, if there is one; without it `out` must not hold a run.
+    resumable: keep the last whole epoch; it is three times the trained weights, written after every epoch.
     cache_dir: where features on disk go and stay for other runs; None puts them into `out` until the run is finished.
         Features of all lights that lie there serve every fusion, for the threshold too.
     on_features(done, captures), on_epoch(epoch, epochs): progress.
@@ -76,7 +78,7 @@ def train(
         done = fabric.broadcast(prepare(out, record, resume) if fabric.is_global_zero else 0)
         if not (out / "model.yaml").is_file():
             folder = Path(cache_dir) if cache_dir else out / "features"
-            _fit(fabric, model, captures, out, record, done, folder, on_features, on_epoch)
+            _fit(fabric, model, captures, out, record, done, resumable, folder, on_features, on_epoch)
             if fabric.is_global_zero:
                 stored = stored_features(model, folder, record.holdout_digest) if config.cache != "off" else None
                 scores = hold_out_scores(
@@ -100,7 +102,7 @@ def _fabric(config: TrainConfig) -> Fabric:
     return fabric
 
 
-def _fit(fabric, model, captures, out, record: RunRecord, done: int, folder: Path, on_features, on_epoch) -> None:
+def _fit(fabric, model, captures, out, record: RunRecord, done, resumable, folder, on_features, on_epoch) -> None:
     """Epochs done + 1 to the last."""
     config = record.config
     if fabric.is_global_zero:
@@ -118,7 +120,9 @@ def _fit(fabric, model, captures, out, record: RunRecord, done: int, folder: Pat
         if not np.isfinite(epoch.loss):
             raise RunError(f"{out}: the loss is {epoch.loss} in epoch {number}; lower --learning-rate and train again")
         if fabric.is_global_zero:
-            save_epoch(out, epoch, model, optimizer)
+            log_epoch(out, epoch)
+            if resumable:
+                save_epoch(out, epoch, model, optimizer)
             if on_epoch:
                 on_epoch(epoch, config.epochs)
         fabric.barrier()

@@ -91,10 +91,14 @@ def tidy(out: Path) -> None:
     shutil.rmtree(out / "features", ignore_errors=True)
 
 
-def save_epoch(out: Path, epoch: Epoch, model: AFRD, optimizer: Optimizer) -> None:
-    """Logged, then saved: the epoch's folder appears whole, older ones go."""
+def log_epoch(out: Path, epoch: Epoch) -> None:
+    """A line in log.jsonl."""
     with (out / "log.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps(asdict(epoch)) + "\n")
+
+
+def save_epoch(out: Path, epoch: Epoch, model: AFRD, optimizer: Optimizer) -> None:
+    """After it is logged: the epoch's folder appears whole, older ones go."""
     state = optimizer.state_dict()["state"]
     moments = {f"{i}.{k}": v for i, values in state.items() for k, v in values.items()}
     with atomic_folder(_folder(out, epoch.epoch)) as temporary:
