@@ -98,16 +98,30 @@ def tables(
 
 
 @app.command()
+def classes(
+    data: Annotated[Path, typer.Argument(help="Data set.")],
+    out: Annotated[Path, typer.Option(help="PNG file to write.")],
+) -> None:
+    """Draw one picture of a data set: its classes as rows, its lights as columns."""
+    from afrd.benchmark.figures import contact_sheet_classes
+
+    contact_sheet_classes(data, out)
+    typer.echo(f"wrote {out}")
+
+
+@app.command()
 def figures(
     folder: Folder,
     data: Annotated[Path, typer.Option(help="The data set of the comparison.")],
     out: Annotated[Path | None, typer.Option(help="Where to write them. [default: FOLDER]")] = None,
-    classes: Annotated[str | None, typer.Option(help="Separated by commas. [default: all that have results]")] = None,
+    only: Annotated[
+        str | None, typer.Option("--classes", help="Separated by commas. [default: all that have results]")
+    ] = None,
 ) -> None:
     """Draw figures 4 and 5 of the paper: captures under their lights, masks, and the maps of each method."""
     from afrd.benchmark.figures import write_figures
 
-    for path in write_figures(folder, data, out or folder, categories=_list(classes) or None):
+    for path in write_figures(folder, data, out or folder, categories=_list(only) or None):
         typer.echo(f"wrote {path}")
 
 

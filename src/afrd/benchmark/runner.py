@@ -48,14 +48,14 @@ def run_comparison(
     """root: the data set. folder: of the comparison; one runner at a time. pool: opened once there is work.
 
     Returns the jobs that failed. Raises RunError: other settings, other captures than those of earlier results, a
-    damaged result file, or another runner in the folder.
+    damaged result file, or another runner in the folder; DatasetError: a class that cannot be opened.
     """
     store = Store(folder)
     busy = f"{folder}: another process runs this comparison; wait for it, or choose another --out"
     with locked_file(Path(folder) / ".lock", busy):
         store.open(settings)
         results = store.read()
-        _require_same_data(store, root, jobs, settings, results)
+        _check_data(store, root, jobs, settings, results)
         finished = {job for job, result in results.items() if result["status"] == "done"}
         missing = [job for job in jobs if job not in finished]
         failed = _run(root, missing, finished, settings, store, pool, on_job, len(jobs)) if missing else []
@@ -63,10 +63,11 @@ def run_comparison(
     return failed
 
 
-def _require_same_data(store: Store, root: Path, jobs: Sequence[Job], settings: Settings, results: dict) -> None:
-    classes = {job.category for job in jobs} & {job.category for job in results}
-    digests = {name: ClassData(root, name, settings, store.features).digests for name in sorted(classes)}
-    store.require_same_data(digests, results.values())
+def _check_data(store: Store, root: Path, jobs: Sequence[Job], settings: Settings, results: dict) -> None:
+    """Every class can be opened, and is what earlier results were made from."""
+    data = {name: ClassData(root, name, settings, store.features) for name in sorted({job.category for job in jobs})}
+    known = {job.category for job in results}
+    store.require_same_data({name: d.digests for name, d in data.items() if name in known}, results.values())
 
 
 def _run(root, missing, finished, settings, store: Store, open_pool, on_job, total: int) -> list[Job]:

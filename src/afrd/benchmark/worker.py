@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from afrd import __version__
+from afrd.benchmark import paper
 from afrd.benchmark.class_data import ClassData
 from afrd.benchmark.job import Job, Scored, Settings
 from afrd.benchmark.methods import get_method
@@ -102,7 +103,8 @@ def _kind(root: Path, captures: CaptureSet) -> str:
     """rendered, eyecandies (its layout, so the paper's figures may stand beside), or folder."""
     if (root / "render.yaml").is_file():
         return "rendered"
-    return "eyecandies" if captures.lights.names == EYECANDIES_LIGHTS else "folder"
+    known = captures.lights.names == EYECANDIES_LIGHTS and captures.category in paper.CLASSES
+    return "eyecandies" if known else "folder"
 
 
 def _reason(error: Exception) -> str:
