@@ -89,6 +89,8 @@ def write_eyecandies(
                 write_image(data / f"{stem}_depth.png", images[0, 0])
                 write_image(data / f"{stem}_normals.png", images[0])
                 (data / f"{stem}_pose.txt").write_text("1 0 0 0\n")
+                (data / f"{stem}_info_depth.yaml").write_text("normalization: {min: 0.1, max: 0.9}\n")
+                (data / f"{stem}_obj_params.yaml").write_text("seed: 1\n")
                 written[name, split, stem] = Written(stem, images, defect is not None, defect, mask)
                 if split == "test_private":
                     continue

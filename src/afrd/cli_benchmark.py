@@ -45,6 +45,7 @@ def run(
         str | None, typer.Option(help="File, or 'random'. [default: the teacher's ImageNet weights]")
     ] = None,
     precision: Annotated[Literal["32-true", "bf16-mixed"], typer.Option(help="While training.")] = "32-true",
+    loss: Annotated[Literal["position", "flat"], typer.Option(help="Of ours: see afrd train.")] = "position",
     split: Annotated[str, typer.Option(help="What is tested.")] = "test_public",
     workers: Annotated[int, typer.Option(min=0, help="Jobs at once; 0 is one per core.")] = 0,
     threads: Annotated[int, typer.Option(min=1, help="Of each job.")] = 1,
@@ -67,6 +68,7 @@ def run(
         epochs=epochs,
         batch_size=batch_size,
         precision=precision,
+        loss=loss,
         split=split,
         threads=threads,
     )

@@ -26,6 +26,7 @@ def distil(data: ClassData, job: Job, settings: Settings) -> Scored:
         epochs=settings.epochs,
         batch_size=settings.batch_size,
         precision=settings.precision,
+        loss=settings.loss,
         false_alarm_rate=settings.false_alarm_rate,
         seed=job.seed,
     )

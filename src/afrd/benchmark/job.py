@@ -39,7 +39,7 @@ class Settings(Strict):
 
     epochs: passes over the training captures, for every method that is trained by gradient.
     split: what is tested. false_alarm_rate: sets each method's threshold, from held-out good parts.
-    threads: of each job. teacher, teacher_weights: of every method that takes a backbone from outside.
+    loss: of ours (`afrd.model.loss`). threads: of each job. teacher, teacher_weights: of every method that takes a backbone from outside.
     """
 
     format: Literal[1] = 1
@@ -49,6 +49,7 @@ class Settings(Strict):
     epochs: int = Field(100, ge=1)
     batch_size: int = Field(8, ge=1)
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    loss: Literal["position", "flat"] = "position"
     split: str = "test_public"
     false_alarm_rate: float = Field(0.1, gt=0, lt=1)
     threads: int = Field(1, ge=1)

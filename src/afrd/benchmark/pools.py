@@ -1,6 +1,7 @@
 """Where jobs run: processes of this machine, or a Ray cluster. Both say which job ended, and survive dead workers."""
 
 import os
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -77,7 +78,8 @@ def _end_with(parent: int) -> None:
 class Ray:
     """Tasks of a Ray cluster; the data set and the comparison's folder must be the same paths on every machine.
 
-    address: "local" starts one here with `slots` workers; otherwise that of a running cluster, whose size counts.
+    address: "local" starts one here with `slots` workers; otherwise that of a running cluster (host:port, or "auto"),
+        whose size counts.
     Raises MissingExtraError; RunError: no cluster there.
     """
 
@@ -86,10 +88,12 @@ class Ray:
             import ray
         except ImportError as error:
             raise MissingExtraError("ray", "cluster") from error
+        if address not in ("local", "auto"):
+            _require_listener(address)
         options = {"num_cpus": slots * threads, "include_dashboard": False} if address == "local" else {}
         try:
             ray.init(
-                "local" if address == "local" else address,
+                address,
                 log_to_driver=False,
                 configure_logging=False,
                 runtime_env={"env_vars": {"OMP_NUM_THREADS": str(threads)}},
@@ -114,3 +118,12 @@ class Ray:
 
     def close(self) -> None:
         self._ray.shutdown()
+
+
+def _require_listener(address: str) -> None:
+    """Ray itself tries for minutes. Raises RunError."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except (OSError, ValueError) as error:
+        raise RunError(f"--ray {address}: {error}; name a running cluster's address as host:port, or local") from error
