@@ -39,7 +39,8 @@ class Settings(Strict):
 
     epochs: passes over the training captures, for every method that is trained by gradient.
     split: what is tested. false_alarm_rate: sets each method's threshold, from held-out good parts.
-    loss: of ours (`afrd.model.loss`). threads: of each job. teacher, teacher_weights: of every method that takes a backbone from outside.
+    loss: of ours (`afrd.model.loss`). threads: of each job.
+    teacher, teacher_weights: of every method that takes a backbone from outside.
     """
 
     format: Literal[1] = 1

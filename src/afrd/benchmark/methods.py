@@ -53,19 +53,22 @@ METHODS: dict[str, Method] = {
         Method("paper-attention", "attention, eq. 6", "lights", "distillation:distil"),
         Method("late-mean", "late fusion, mean", "lights", "late_fusion:mean", after="rd"),
         Method("late-max", "late fusion, normalised maximum", "lights", "late_fusion:normalised_maximum", after="rd"),
-        Method("ganomaly", "GANomaly", "image", "baselines.anomalib_models:ganomaly", False, "baselines"),
+        Method("ganomaly", "GANomaly", "image", "baselines.anomalib_trained:ganomaly", False, "baselines"),
         Method("dfkde", "DFKDE", "image", "baselines.anomalib_models:dfkde", False, "baselines"),
         Method("dfm", "DFM", "image", "baselines.anomalib_models:dfm", extra="baselines"),
-        Method("stfpm", "STFPM", "image", "baselines.anomalib_models:stfpm", extra="baselines"),
+        Method("stfpm", "STFPM", "image", "baselines.anomalib_trained:stfpm", extra="baselines"),
         Method("padim", "PaDiM", "image", "baselines.anomalib_models:padim", extra="baselines"),
         Method("patchcore", "PatchCore", "image", "baselines.anomalib_models:patchcore", extra="baselines"),
         Method(
-            "anomalib-rd", "RD (anomalib)", "image", "baselines.anomalib_models:reverse_distillation", extra="baselines"
+            "anomalib-rd",
+            "RD (anomalib)",
+            "image",
+            "baselines.anomalib_trained:reverse_distillation",
+            extra="baselines",
         ),
         Method("ssim-ae", "AE (SSIM)", "image", "baselines.autoencoder:ssim"),
         Method("l2-ae", "AE (L2)", "image", "baselines.autoencoder:l2"),
         Method("spade", "SPADE", "image", "baselines.spade:spade"),
-        Method("riad", "RIAD", "image", "baselines.riad:riad"),
     )
 }
 
