@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from afrd.capture import Capture, LightRig
+from afrd.checkpoint import load_model
 from afrd.datasets import open_dataset
 from afrd.errors import DatasetError, ModelError, RunError
 from afrd.evaluation.visual import read_map_png16
@@ -14,11 +15,16 @@ from afrd.training import TrainConfig, train
 
 
 @pytest.fixture(scope="module")
-def trained(tiny, tmp_path_factory):
+def run(tiny, tmp_path_factory):
     out = tmp_path_factory.mktemp("run")
     captures, holdout = (open_dataset(tiny, "Confetto", split) for split in ("train", "val"))
     train(captures, out, TrainConfig(epochs=3, image_size=64, false_alarm_rate=0.2), holdout=holdout)
-    return Inspector.load(out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def trained(run):
+    return Inspector.load(run)
 
 
 @pytest.fixture
@@ -26,11 +32,11 @@ def test_set(tiny):
     return open_dataset(tiny, "Confetto", "test_public")
 
 
-def test_the_verdict_is_the_models_forward_pass(trained, test_set):
+def test_the_verdict_is_the_models_forward_pass(run, trained, test_set):
     capture = test_set[3]
     inspection = trained.inspect_capture(capture)
     with torch.inference_mode():
-        direct = trained._model(torch.from_numpy(capture.images)[None])
+        direct = load_model(run)[0](torch.from_numpy(capture.images)[None])
     assert inspection.score == pytest.approx(float(direct.score))
     np.testing.assert_allclose(inspection.anomaly_map, direct.anomaly_map[0], atol=1e-6)
     assert inspection.anomalous == (inspection.score > trained.threshold)

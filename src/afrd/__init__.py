@@ -53,4 +53,12 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 def __getattr__(name: str) -> Any:
     if name not in _HOME_OF:
         raise AttributeError(f"module 'afrd' has no attribute {name!r}")
-    return getattr(import_module(f"afrd.{_HOME_OF[name]}"), name)
+    try:
+        return getattr(import_module(f"afrd.{_HOME_OF[name]}"), name)
+    except ModuleNotFoundError as error:
+        from afrd.errors import MissingExtraError
+
+        missing = MissingExtraError.of(error)
+        if missing is None:
+            raise
+        raise missing from error

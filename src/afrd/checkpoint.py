@@ -11,77 +11,24 @@ A run folder holds everything that is needed to use the model elsewhere, weights
 Tensors are safetensors, the rest YAML; nothing is pickled.
 """
 
-import math
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import torch
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from afrd.capture import LightRig
+from afrd.card import FORMAT, ModelCard, Strict
 from afrd.errors import RunError
 from afrd.files import atomic_path, write_text
 from afrd.model import AFRD
 from afrd.model.teacher import Teacher
 from afrd.model.weights import tensors_digest
 
-FORMAT = 1
 _S = TypeVar("_S", bound="Strict")
-
-
-class Strict(BaseModel):
-    """Unknown keys are errors, values do not change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Lights(Strict):
-    """A LightRig in YAML; an unknown direction is null."""
-
-    names: tuple[str, ...]
-    directions: tuple[tuple[float, float, float] | None, ...] | None = None
-
-    @classmethod
-    def of(cls, rig: LightRig) -> "Lights":
-        if rig.directions is None:
-            return cls(names=rig.names)
-        known = [None if any(math.isnan(x) for x in d) else tuple(map(float, d)) for d in rig.directions]
-        return cls(names=rig.names, directions=tuple(known))
-
-    def rig(self) -> LightRig:
-        if self.directions is None:
-            return LightRig(self.names)
-        return LightRig(self.names, tuple(d or (math.nan,) * 3 for d in self.directions))
-
-
-class ModelCard(Strict):
-    """What a model needs to be used, beside its weights.
-
-    category, captures: what it was trained on.
-    trained_digest: of model.safetensors, so that files of two runs are not mixed up.
-    threshold: score above which a part is anomalous; `false_alarm_rate` is what it was set for, on `holdout` good
-        captures that the model was not trained on.
-    """
-
-    format: Literal[1] = FORMAT
-    afrd_version: str
-    category: str | None
-    captures: int
-    teacher: str
-    teacher_digest: str
-    trained_digest: str
-    fusion: str
-    lights: Lights
-    image_size: int
-    top_share: float
-    threshold: float = Field(allow_inf_nan=False)
-    false_alarm_rate: float
-    holdout: int
-    config: dict[str, Any]
 
 
 def save_teacher(run: Path, teacher: Teacher) -> None:

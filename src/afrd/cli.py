@@ -10,9 +10,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from afrd import cli_benchmark
-from afrd.cli_options import Category, Data, Device, Pattern, Run, Split, checked
-from afrd.errors import AfrdError
+from afrd import cli_benchmark, cli_export, cli_inspect
+from afrd.cli_options import Category, Data, Pattern, checked
+from afrd.errors import AfrdError, MissingExtraError
 
 app = typer.Typer(
     help="Find defects on parts photographed under several lights. Learns from good parts only.",
@@ -23,9 +23,6 @@ app = typer.Typer(
 )
 
 
-app.add_typer(cli_benchmark.app, name="benchmark")
-
-
 def main() -> None:
     """Entry point of the `afrd` command."""
     warnings.showwarning = lambda message, *_: typer.echo(f"afrd: warning: {message}", err=True)
@@ -33,6 +30,12 @@ def main() -> None:
         app()
     except AfrdError as error:
         typer.echo(f"afrd: {error}", err=True)
+        sys.exit(1)
+    except ModuleNotFoundError as error:
+        missing = MissingExtraError.of(error)
+        if missing is None:
+            raise
+        typer.echo(f"afrd: {missing}", err=True)
         sys.exit(1)
     except OSError as error:
         typer.echo(f"afrd: {error.filename or 'input or output'}: {error.strerror or error}", err=True)
@@ -203,96 +206,6 @@ def train(
         )
 
 
-@app.command()
-def evaluate(
-    run: Run,
-    data: Data,
-    category: Category = None,
-    split: Split = "test_public",
-    json: Annotated[Path | None, typer.Option(help="Write all figures, and each capture's, to this file.")] = None,
-    pattern: Pattern = None,
-    device: Device = "cpu",
-) -> None:
-    """Compare verdicts, scores and maps with the labels of a split."""
-    from rich.console import Console
-
-    from afrd.evaluation import print_evaluation
-    from afrd.files import require_file_target
-
-    if json:
-        require_file_target(json)
-    evaluation, _ = _evaluate(run, data, category, split, pattern, device)
-    print_evaluation(evaluation, Console())
-    if json:
-        evaluation.write_json(json)
-
-
-@app.command()
-def predict(
-    run: Run,
-    captures: Annotated[list[Path], typer.Argument(help="Folders with one image per light, or with such folders.")],
-    out: Annotated[Path, typer.Option(help="Folder for maps, overlays and contact sheets.")],
-    jsonl: Annotated[Path | None, typer.Option(help="Write one JSON line per capture to this file.")] = None,
-    maps: Annotated[Literal["png16", "npy"], typer.Option(help="Format of the anomaly maps.")] = "png16",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace answers that are in --out already.")] = False,
-    pattern: Pattern = None,
-    device: Device = "cpu",
-) -> None:
-    """Give a verdict, a score and a heat map for captures without labels."""
-    import json
-    from contextlib import nullcontext
-
-    from afrd.datasets import read_captures
-    from afrd.files import require_file_target
-    from afrd.inspector import Inspector
-    from afrd.prediction import predict as run_prediction
-
-    if jsonl:
-        require_file_target(jsonl)
-        jsonl.parent.mkdir(parents=True, exist_ok=True)
-    inspector = Inspector.load(run, device)
-    found = read_captures(captures, inspector.lights, pattern=pattern)
-    # line by line, so that what was answered is kept whatever happens later
-    with jsonl.open("w", encoding="utf-8") if jsonl else nullcontext() as lines:
-        for inspection, line in run_prediction(inspector, found, out, map_format=maps, overwrite=overwrite):
-            typer.echo(f"{line['verdict']:9}  {inspection.score:.4f}  {inspection.id}")
-            if lines:
-                lines.write(json.dumps(line, ensure_ascii=False) + "\n")
-                lines.flush()
-
-
-@app.command()
-def report(
-    run: Run,
-    data: Data,
-    out: Annotated[Path, typer.Option(help="HTML file to write.")],
-    category: Category = None,
-    split: Split = "test_public",
-    pattern: Pattern = None,
-    device: Device = "cpu",
-) -> None:
-    """Write one HTML file: figures, curves, and the best and worst captures under all their lights."""
-    from afrd.evaluation import write_report
-    from afrd.files import require_file_target
-
-    require_file_target(out)
-    evaluation, captures = _evaluate(run, data, category, split, pattern, device)
-    write_report(out, evaluation, captures)
-    typer.echo(f"wrote {out}")
-
-
-def _evaluate(run: Path, data: Path, category: str | None, split: str, pattern: str | None, device: str):
-    from afrd.datasets import open_dataset, require_lights
-    from afrd.evaluation import evaluate
-    from afrd.inspector import Inspector
-    from afrd.progress import bar
-
-    inspector = Inspector.load(run, device)
-    captures = open_dataset(data, category, split, pattern=pattern)
-    require_lights(captures.lights, inspector.lights, data)
-    if inspector.card.category and captures.category and inspector.card.category != captures.category:
-        warnings.warn(
-            f"{run} was trained on {inspector.card.category} and is evaluated on {captures.category}", stacklevel=2
-        )
-    with bar("inspecting captures") as progress:
-        return evaluate(inspector, captures, progress=progress), captures
+for command in (cli_inspect.evaluate, cli_inspect.predict, cli_inspect.report, cli_export.export):
+    app.command()(command)
+app.add_typer(cli_benchmark.app, name="benchmark")

@@ -1,18 +1,21 @@
 """Arguments and options that several commands share."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 Data = Annotated[Path, typer.Argument(help="Data set: Eyecandies layout, or your own folders (see README).")]
-Run = Annotated[Path, typer.Argument(help="Run folder that afrd train wrote.")]
+Run = Annotated[Path, typer.Argument(help="Run folder that afrd train wrote, or a file of afrd export.")]
 Category = Annotated[str | None, typer.Option(help="Category (class) within the data set.")]
 Pattern = Annotated[
     str | None, typer.Option(help="Where the images of a capture lie, e.g. '{id}/{light}.png' or '{id}_{light}.tif'.")
 ]
 Split = Annotated[str, typer.Option(help="Split to use.")]
-Device = Annotated[str, typer.Option(help="Where to compute: cpu, cuda, cuda:1, mps.")]
+Device = Annotated[str, typer.Option(help="Where to compute: cpu, cuda, cuda:1, mps; with OpenVINO cpu, gpu, npu.")]
+Runtime = Annotated[
+    Literal["auto", "torch", "onnx", "openvino"], typer.Option(help="What is expected to compute; auto takes any.")
+]
 
 
 def checked(kind: Any, **values: Any) -> Any:

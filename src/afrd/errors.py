@@ -26,3 +26,12 @@ class MissingExtraError(AfrdError):
 
     def __init__(self, package: str, extra: str) -> None:
         super().__init__(f"{package} is not installed: pip install 'afrd[{extra}]'")
+
+    @classmethod
+    def of(cls, error: ModuleNotFoundError) -> "MissingExtraError | None":
+        """For a package that one of the extras brings; None for any other."""
+        package = (error.name or "").partition(".")[0]
+        return cls(package, _EXTRA_OF[package]) if package in _EXTRA_OF else None
+
+
+_EXTRA_OF = dict.fromkeys(("torch", "torchvision", "timm", "lightning_fabric", "safetensors"), "train")

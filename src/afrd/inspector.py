@@ -1,17 +1,21 @@
 """The one way from a capture to a verdict: Python, command line and every later service go through here.
 
-Needs a finished run and the model, never training.
+Needs a finished run or an exported artefact, never training; what computes is a runtime (`afrd.runtimes`). Nothing here
+imports torch, so that an ONNX or OpenVINO artefact is inspected where torch is not installed.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+import cv2
 import numpy as np
 
 from afrd.capture import Capture, LightRig
+from afrd.card import ModelCard
 from afrd.datasets import require_lights
 from afrd.errors import ModelError
+from afrd.runtimes import Runtime, open_runtime
 
 
 @dataclass(frozen=True)
@@ -41,69 +45,75 @@ class Inspection:
 class Inspector:
     """A trained model that answers for one capture at a time.
 
+    card: what the run was trained on and for. runtime: torch, onnx or openvino.
     lights: the rig it was trained for; captures must have the same lights in the same order.
     threshold, config: the model's.
     """
 
-    def __init__(self, model: Any, card: Any, device: str = "cpu") -> None:
-        self._model, self._device = model.to(device).eval(), device
-        self.card = card
-        self.lights: LightRig = card.lights.rig()
-        self.threshold: float = card.threshold
-        self.config: dict[str, Any] = card.model_dump(mode="json")
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self.runtime: str = runtime.name
+        self.card: ModelCard = runtime.card
+        self.lights: LightRig = self.card.lights.rig()
+        self.threshold: float = self.card.threshold
+        self.config: dict[str, Any] = self.card.model_dump(mode="json")
 
     @classmethod
-    def load(cls, run: str | Path, device: str = "cpu") -> Self:
-        """From the folder that training left. device: cpu, cuda, cuda:1, mps.
+    def load(cls, path: str | Path, device: str = "cpu", runtime: str = "auto") -> Self:
+        """From the folder that training left, or an artefact of `afrd export`: .onnx, OpenVINO .xml, .pt2.
 
-        Raises RunError: no run, unfinished, damaged; ModelError: a device that is not there.
+        device: cpu, cuda, cuda:1, mps; with OpenVINO cpu, gpu, npu. runtime: "auto", or the one that is expected.
+
+        Raises RunError: no run, unfinished, damaged, of another format; ModelError: a device that is not there, an
+        artefact for another runtime; MissingExtraError.
         """
-        import torch
-
-        from afrd.checkpoint import load_model
-
-        try:
-            torch.zeros(1, device=device)
-        except (RuntimeError, AssertionError) as error:
-            reason = str(error).splitlines()[0]
-            raise ModelError(f"device {device!r}: not usable here ({reason}); use cpu, or cuda with a GPU") from error
-        return cls(*load_model(Path(run)), device)
+        return cls(open_runtime(Path(path), device, runtime))
 
     def inspect(self, images: np.ndarray, id: str = "") -> Inspection:
         """One object under all lights. images: [N, 3, H, W], uint8 or uint16, RGB, in the order of `lights`.
 
+        An artefact takes images of one size and depth, a run any.
+
         Raises ModelError: another number of lights, another shape or type, an answer that is not finite.
         """
-        import torch
-        from torch.nn.functional import interpolate
-
+        name = f"capture {id or 'without id'}"
         try:
             images = np.ascontiguousarray(images)
         except (ValueError, TypeError, RuntimeError) as error:
-            raise ModelError(f"capture {id or 'without id'}: images are no array ({error})") from error
-        expected = f"expected [{len(self.lights)}, 3, H, W], one image per light: {', '.join(self.lights.names)}"
-        if images.ndim != 4 or images.shape[:2] != (len(self.lights), 3) or 0 in images.shape:
-            raise ModelError(f"capture {id or 'without id'}: images of shape {list(images.shape)}; {expected}")
-        if images.dtype not in (np.uint8, np.uint16):
-            raise ModelError(f"capture {id or 'without id'}: images are {images.dtype}; expected uint8 or uint16")
-        with torch.inference_mode():
-            answer = self._model(torch.from_numpy(images)[None].to(self._device))
-            anomaly_map = interpolate(
-                answer.anomaly_map[:, None], images.shape[-2:], mode="bilinear", align_corners=False
-            )[0, 0]
-        if not torch.isfinite(answer.score):
-            raise ModelError(
-                f"capture {id or 'without id'}: score {float(answer.score)}; the model is broken, retrain it"
-            )
+            raise ModelError(f"{name}: images are no array ({error})") from error
+        self._require_fitting(images, name)
+        answer = self._runtime.run(images[None])
+        score = float(answer.score[0])
+        if not np.isfinite(score):
+            raise ModelError(f"{name}: score {score}; the model is broken, retrain it")
         return Inspection(
             id=id,
-            score=float(answer.score),
+            score=score,
             threshold=self.threshold,
-            anomaly_map=anomaly_map.float().cpu().numpy(),
-            light_weights=answer.light_weights[0].float().cpu().numpy(),
+            anomaly_map=resize_map(answer.anomaly_map[0], images.shape[-2:]),
+            light_weights=answer.light_weights[0],
         )
 
     def inspect_capture(self, capture: Capture) -> Inspection:
         """The same for a capture read from a data set. Raises DatasetError: lights of another rig or order."""
         require_lights(capture.lights, self.lights, f"capture {capture.id}")
         return self.inspect(capture.images, capture.id)
+
+    def _require_fitting(self, images: np.ndarray, name: str) -> None:
+        expected = f"expected [{len(self.lights)}, 3, H, W], one image per light: {', '.join(self.lights.names)}"
+        if images.ndim != 4 or images.shape[:2] != (len(self.lights), 3) or 0 in images.shape:
+            raise ModelError(f"{name}: images of shape {list(images.shape)}; {expected}")
+        if images.dtype not in (np.uint8, np.uint16):
+            raise ModelError(f"{name}: images are {images.dtype}; expected uint8 or uint16")
+        wanted = self._runtime.input
+        if wanted and (*images.shape[-2:], images.dtype) != (wanted.height, wanted.width, wanted.dtype):
+            raise ModelError(
+                f"{name}: images are {images.dtype} of {images.shape[-1]}×{images.shape[-2]}; this artefact was "
+                f"exported for {wanted.dtype} of {wanted.width}×{wanted.height}: export it again with captures like "
+                f"this one, or use the run folder, which takes any"
+            )
+
+
+def resize_map(anomaly_map: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """[S, S] float32 to [H, W], bilinear, sampled at pixel centres without smoothing: torch's `interpolate`."""
+    return cv2.resize(anomaly_map, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)

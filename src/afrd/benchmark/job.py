@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from pydantic import Field
 
-from afrd.checkpoint import Strict
+from afrd.card import Strict
 
 ALL_LIGHTS = "all"
 MEAN_IMAGE = "mean-image"

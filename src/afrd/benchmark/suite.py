@@ -15,7 +15,8 @@ from pydantic import Field
 
 from afrd.benchmark.job import ALL_LIGHTS, Job
 from afrd.benchmark.methods import METHODS, get_method
-from afrd.checkpoint import Strict, parse, read_yaml
+from afrd.card import Strict
+from afrd.checkpoint import parse, read_yaml
 from afrd.errors import ModelError, RunError
 
 _PAPER = ("ganomaly", "dfkde", "dfm", "ssim-ae", "stfpm", "padim", "rd", "attention")

@@ -7,7 +7,7 @@ Where the data set is not Eyecandies, the printed values stand as a reference on
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from afrd.benchmark.formats import html, latex, markdown
 from afrd.benchmark.grid import Cell, Heading, Row, Table, Tables, mark_best
 from afrd.benchmark.job import ALL_LIGHTS
 from afrd.benchmark.methods import METHODS
-from afrd.benchmark.paired import paired_tables
+from afrd.benchmark.paired import paired_tables, verdicts
 from afrd.benchmark.scoreboard import Scoreboard
 from afrd.benchmark.series import ORACLE_LIGHT, Column, Comparison, load_comparison
 from afrd.files import write_text
@@ -56,7 +56,7 @@ def build_tables(folder: Path) -> Tables:
         _extended(board),
         _defect_types(board),
     ]
-    return Tables(
+    written = Tables(
         title=f"Comparison on {_data_name(comparison)}",
         kind=comparison.kind,
         head=_head(comparison),
@@ -64,6 +64,8 @@ def build_tables(folder: Path) -> Tables:
         failures=tuple(_failures(comparison)),
         tests=tuple(tests),
     )
+    said = replace(overall, notes=(*verdicts(written), *overall.notes))
+    return replace(written, tables=tuple(said if table is overall else table for table in tables))
 
 
 def write_tables(folder: Path, out: Path) -> list[Path]:

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from afrd.checkpoint import Lights, Strict
+from afrd.card import Lights, Strict
 
 PAPER_RATE, SHORT_RATE = 4e-4, 1.5e-3
 MANY_STEPS = 4000  # the paper takes 12,500: 1,000 captures, batch 8, 100 epochs; 60 captures make 800

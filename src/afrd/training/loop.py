@@ -17,7 +17,8 @@ from lightning_fabric.utilities.seed import seed_everything
 from torch.optim import AdamW
 
 from afrd import __version__
-from afrd.checkpoint import Lights, ModelCard, load_card, save_model, save_teacher, trained_digest
+from afrd.card import Lights, ModelCard
+from afrd.checkpoint import load_card, save_model, save_teacher, trained_digest
 from afrd.datasets import CaptureSet, verify
 from afrd.errors import RunError
 from afrd.model import AFRD

@@ -1,0 +1,64 @@
+"""What a trained model needs to be used, beside its weights: the same card in a run folder and in an exported artefact.
+
+Plain values with a schema. Knows no tensors, so that an artefact is used where torch is not installed.
+"""
+
+import math
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from afrd.capture import LightRig
+
+FORMAT = 1
+
+
+class Strict(BaseModel):
+    """Unknown keys are errors, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Lights(Strict):
+    """A LightRig in YAML; an unknown direction is null."""
+
+    names: tuple[str, ...]
+    directions: tuple[tuple[float, float, float] | None, ...] | None = None
+
+    @classmethod
+    def of(cls, rig: LightRig) -> "Lights":
+        if rig.directions is None:
+            return cls(names=rig.names)
+        known = [None if any(math.isnan(x) for x in d) else tuple(map(float, d)) for d in rig.directions]
+        return cls(names=rig.names, directions=tuple(known))
+
+    def rig(self) -> LightRig:
+        if self.directions is None:
+            return LightRig(self.names)
+        return LightRig(self.names, tuple(d or (math.nan,) * 3 for d in self.directions))
+
+
+class ModelCard(Strict):
+    """What a model needs to be used, beside its weights.
+
+    category, captures: what it was trained on.
+    trained_digest: of model.safetensors, so that files of two runs are not mixed up.
+    threshold: score above which a part is anomalous; `false_alarm_rate` is what it was set for, on `holdout` good
+        captures that the model was not trained on.
+    """
+
+    format: Literal[1] = FORMAT
+    afrd_version: str
+    category: str | None
+    captures: int
+    teacher: str
+    teacher_digest: str
+    trained_digest: str
+    fusion: str
+    lights: Lights
+    image_size: int
+    top_share: float
+    threshold: float = Field(allow_inf_nan=False)
+    false_alarm_rate: float
+    holdout: int
+    config: dict[str, Any]

@@ -1,0 +1,104 @@
+"""The commands that look at captures with a trained model: evaluate, predict, report."""
+
+import warnings
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from afrd.cli_options import Category, Data, Device, Pattern, Run, Runtime, Split
+
+
+def evaluate(
+    run: Run,
+    data: Data,
+    category: Category = None,
+    split: Split = "test_public",
+    json: Annotated[Path | None, typer.Option(help="Write all figures, and each capture's, to this file.")] = None,
+    pattern: Pattern = None,
+    device: Device = "cpu",
+    runtime: Runtime = "auto",
+) -> None:
+    """Compare verdicts, scores and maps with the labels of a split."""
+    from rich.console import Console
+
+    from afrd.evaluation import print_evaluation
+    from afrd.files import require_file_target
+
+    if json:
+        require_file_target(json)
+    evaluation, _ = _evaluate(run, data, category, split, pattern, device, runtime)
+    print_evaluation(evaluation, Console())
+    if json:
+        evaluation.write_json(json)
+
+
+def predict(
+    run: Run,
+    captures: Annotated[list[Path], typer.Argument(help="Folders with one image per light, or with such folders.")],
+    out: Annotated[Path, typer.Option(help="Folder for maps, overlays and contact sheets.")],
+    jsonl: Annotated[Path | None, typer.Option(help="Write one JSON line per capture to this file.")] = None,
+    maps: Annotated[Literal["png16", "npy"], typer.Option(help="Format of the anomaly maps.")] = "png16",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace answers that are in --out already.")] = False,
+    pattern: Pattern = None,
+    device: Device = "cpu",
+    runtime: Runtime = "auto",
+) -> None:
+    """Give a verdict, a score and a heat map for captures without labels."""
+    import json
+    from contextlib import nullcontext
+
+    from afrd.datasets import read_captures
+    from afrd.files import require_file_target
+    from afrd.inspector import Inspector
+    from afrd.prediction import predict as run_prediction
+
+    if jsonl:
+        require_file_target(jsonl)
+        jsonl.parent.mkdir(parents=True, exist_ok=True)
+    inspector = Inspector.load(run, device, runtime)
+    found = read_captures(captures, inspector.lights, pattern=pattern)
+    # line by line, so that what was answered is kept whatever happens later
+    with jsonl.open("w", encoding="utf-8") if jsonl else nullcontext() as lines:
+        for inspection, line in run_prediction(inspector, found, out, map_format=maps, overwrite=overwrite):
+            typer.echo(f"{line['verdict']:9}  {inspection.score:.4f}  {inspection.id}")
+            if lines:
+                lines.write(json.dumps(line, ensure_ascii=False) + "\n")
+                lines.flush()
+
+
+def report(
+    run: Run,
+    data: Data,
+    out: Annotated[Path, typer.Option(help="HTML file to write.")],
+    category: Category = None,
+    split: Split = "test_public",
+    pattern: Pattern = None,
+    device: Device = "cpu",
+    runtime: Runtime = "auto",
+) -> None:
+    """Write one HTML file: figures, curves, and the best and worst captures under all their lights."""
+    from afrd.evaluation import write_report
+    from afrd.files import require_file_target
+
+    require_file_target(out)
+    evaluation, captures = _evaluate(run, data, category, split, pattern, device, runtime)
+    write_report(out, evaluation, captures)
+    typer.echo(f"wrote {out}")
+
+
+def _evaluate(run: Path, data: Path, category: str | None, split: str, pattern: str | None, device: str, runtime: str):
+    from afrd.datasets import open_dataset, require_lights
+    from afrd.evaluation import evaluate
+    from afrd.inspector import Inspector
+    from afrd.progress import bar
+
+    inspector = Inspector.load(run, device, runtime)
+    captures = open_dataset(data, category, split, pattern=pattern)
+    require_lights(captures.lights, inspector.lights, data)
+    if inspector.card.category and captures.category and inspector.card.category != captures.category:
+        warnings.warn(
+            f"{run} was trained on {inspector.card.category} and is evaluated on {captures.category}", stacklevel=2
+        )
+    with bar("inspecting captures") as progress:
+        return evaluate(inspector, captures, progress=progress), captures

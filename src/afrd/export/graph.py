@@ -1,0 +1,101 @@
+"""From a trained model to one graph that takes images as a camera gives them, as ONNX and as an exported program.
+
+The graph is made for captures of one size and depth: resizing with anti-aliasing, for which the runtimes have either no
+operator or one that rounds otherwise, becomes two products with constant matrices. The batch stays dynamic.
+"""
+
+import warnings
+from pathlib import Path
+
+import onnx
+import torch
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
+from torch.nn.functional import interpolate
+
+from afrd.model import AFRD
+from afrd.runtimes import Input
+from afrd.runtimes.artefact import INPUT, OUTPUTS
+
+OPSET = 18
+_MAXIMUM = {"uint8": 255, "uint16": 65535}
+_QUANTISED = ("teacher.backbone", "bottleneck", "student")
+
+
+class Deployed(nn.Module):
+    """The whole way from pixels to a score. images: [B, N, 3, H, W] as `input` says; see `afrd.runtimes.artefact`."""
+
+    def __init__(self, model: AFRD, input: Input) -> None:
+        super().__init__()
+        self.model, self.maximum = model, _MAXIMUM[input.dtype]
+        size = model.image_size
+        self.resizes = (input.height, input.width) != (size, size)
+        if self.resizes:
+            self.register_buffer("rows", resizing(input.height, size), persistent=False)
+            self.register_buffer("columns", resizing(input.width, size).T.contiguous(), persistent=False)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        used = self.model.fusion.lights_used
+        if len(used) < self.model.lights:
+            images = torch.cat([images[:, k : k + 1] for k in used], 1)
+        x = images.to(torch.float32) / self.maximum
+        if self.resizes:
+            x = self.rows @ x @ self.columns
+        return tuple(self.model.judge(self.model.teacher(x)))  # a program on disk knows no class of ours
+
+
+def resizing(before: int, after: int) -> Tensor:
+    """[after, before]: what anti-aliased bilinear resizing does along one axis; it is linear, so the identity tells."""
+    return interpolate(torch.eye(before)[None, None], (after, before), mode="bilinear", antialias=True)[0, 0]
+
+
+def trace(model: AFRD, input: Input) -> ExportedProgram:
+    """The graph, of a model on the CPU. A batch of two is traced, as one of one would be taken for a constant."""
+    shape = (2, model.lights, 3, input.height, input.width)
+    images = torch.zeros(shape, dtype=getattr(torch, input.dtype))
+    with torch.no_grad():
+        return torch.export.export(
+            Deployed(model, input).eval(), (images,), dynamic_shapes=({0: Dim("batch", min=1)},), strict=False
+        )
+
+
+def write_onnx(program: ExportedProgram, path: Path) -> tuple[onnx.ModelProto, list[str]]:
+    """To a file. Returns it, and the names of the nodes that int8 leaves as they are.
+
+    Those are what is cheap and decides the answer: preparing, fusion, map, smoothing, score.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the exporter to its own developers
+        torch.onnx.export(
+            program,
+            f=path,
+            dynamo=True,
+            input_names=[INPUT],
+            output_names=list(OUTPUTS),
+            opset_version=OPSET,
+            external_data=False,
+            verbose=False,
+        )
+    model = onnx.load(path)
+    exact = [node.name for node in model.graph.node if not any(part in _scopes(node) for part in _QUANTISED)]
+    _tidy(model.graph)
+    onnx.save(model, path)
+    return model, exact
+
+
+def _scopes(node: onnx.NodeProto) -> str:
+    """The modules that a node was traced in, as the exporter wrote them."""
+    return next((p.value for p in node.metadata_props if p.key == "pkg.torch.onnx.name_scopes"), "")
+
+
+def _tidy(graph: onnx.GraphProto) -> None:
+    """The batch gets its name; stack traces, which name files of this machine, and inferred shapes go."""
+    del graph.value_info[:], graph.metadata_props[:]
+    for node in graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ""
+    for value in (*graph.input, *graph.output):
+        del value.metadata_props[:]
+        value.type.tensor_type.shape.dim[0].dim_param = "batch"
+    for tensor in graph.initializer:
+        del tensor.metadata_props[:]

@@ -1,0 +1,96 @@
+"""What every exported artefact is, whatever its runtime: its inputs and outputs by name, and the card inside it.
+
+images         [B, N, 3, H, W]  uint8 or uint16, at the size and depth of the captures it was exported with
+anomaly_map    [B, S, S]        float32, at the model's size
+score          [B]              float32
+light_weights  [B, L, N]        float32
+"""
+
+import json
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Protocol
+
+import numpy as np
+from pydantic import ValidationError
+
+from afrd.card import ModelCard, Strict
+from afrd.errors import RunError
+
+ARTEFACT_FORMAT = 1
+CARD_KEY = "afrd"
+INPUT, OUTPUTS = "images", ("anomaly_map", "score", "light_weights")
+
+Target = Literal["onnx", "openvino", "torch"]
+Precision = Literal["fp32", "fp16", "int8"]
+SUFFIXES: dict[Target, str] = {"onnx": ".onnx", "openvino": ".xml", "torch": ".pt2"}
+
+
+class Answer(NamedTuple):
+    """anomaly_map: [B, S, S] float32 at the model's size; score: [B]; light_weights: [B, L, N]."""
+
+    anomaly_map: np.ndarray
+    score: np.ndarray
+    light_weights: np.ndarray
+
+
+class Input(Strict):
+    """What one light's image must be: pixels, and uint8 or uint16."""
+
+    height: int
+    width: int
+    dtype: Literal["uint8", "uint16"]
+
+
+class ArtefactCard(Strict):
+    """What travels inside an artefact, as JSON.
+
+    afrd_version: that exported it. input: of the graph. model: the card of the run it was made from.
+    weights_digest: SHA-256 of the `.bin` beside an OpenVINO `.xml`, so that files of two exports are not mixed up.
+    """
+
+    format: Literal[1] = ARTEFACT_FORMAT
+    afrd_version: str
+    runtime: Target
+    precision: Precision
+    input: Input
+    weights_digest: str | None = None
+    model: ModelCard
+
+
+class Runtime(Protocol):
+    """name: torch, onnx or openvino. input: what images must be; None where any size and depth will do."""
+
+    name: str
+    card: ModelCard
+    input: Input | None
+
+    def run(self, images: np.ndarray) -> Answer:
+        """images: [B, N, 3, H, W], checked by the caller."""
+        ...
+
+
+def parse_card(text: str | None, path: Path) -> ArtefactCard:
+    """The card found in the artefact `path`. Raises RunError: none, of another format, not as the schema says."""
+    if not text:
+        raise RunError(f"{path}: carries no afrd card; pass a file that afrd export wrote")
+    try:
+        data: Any = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise RunError(f"{path}: its afrd card is damaged ({error}); export it again") from error
+    found = data.get("format") if isinstance(data, dict) else None
+    if found != ARTEFACT_FORMAT:
+        newer = isinstance(found, int) and found > ARTEFACT_FORMAT
+        mend = "update afrd, or export it again with this one" if newer else "export it again with this afrd"
+        raise RunError(f"{path}: artefact format {found!r}, this afrd reads {ARTEFACT_FORMAT}; {mend}")
+    try:
+        return ArtefactCard.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"]))
+        raise RunError(f"{path}: its afrd card: {field}: {first['msg']}; export it again") from error
+
+
+def damaged(path: Path, error: Exception) -> RunError:
+    """What a runtime says of a file it cannot read. OpenVINO says it in its last line, after where in its own code."""
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+    return RunError(f"{path}: damaged, or not a model ({reason[:200]}); copy it again, or export it again")

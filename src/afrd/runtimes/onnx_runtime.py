@@ -1,0 +1,50 @@
+"""An `.onnx` artefact, computed by ONNX Runtime. No torch."""
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from onnxruntime.capi.onnxruntime_pybind11_state import (
+    Fail,
+    InvalidArgument,
+    InvalidGraph,
+    InvalidProtobuf,
+    NotImplemented,
+    RuntimeException,
+)
+
+from afrd.errors import ModelError
+from afrd.runtimes.artefact import CARD_KEY, INPUT, OUTPUTS, Answer, damaged, parse_card
+
+_PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+_UNREADABLE = (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, NotImplemented, RuntimeException)
+
+
+class OnnxRuntime:
+    """session: of a graph with the artefact's inputs and outputs."""
+
+    name = "onnx"
+
+    def __init__(self, session: onnxruntime.InferenceSession, path: Path) -> None:
+        card = parse_card(session.get_modelmeta().custom_metadata_map.get(CARD_KEY), path)
+        self.session, self.card, self.input = session, card.model, card.input
+
+    def run(self, images: np.ndarray) -> Answer:
+        return Answer(*self.session.run(OUTPUTS, {INPUT: images}))
+
+
+def open_runtime(path: Path, device: str) -> OnnxRuntime:
+    """See `afrd.runtimes.open_runtime`. device: cpu, cuda, cuda:1."""
+    kind, _, index = device.partition(":")
+    there = onnxruntime.get_available_providers()
+    usable = [name for name, provider in _PROVIDERS.items() if provider in there]
+    if kind not in usable or not (index.isdecimal() or not index):
+        raise ModelError(f"device {device!r}: not usable by ONNX Runtime here; use one of {', '.join(usable)}")
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # its remarks on graph optimisation would go to stderr
+    provider = (_PROVIDERS[kind], {"device_id": int(index)} if index else {})
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=[provider])
+    except _UNREADABLE as error:
+        raise damaged(path, error) from error
+    return OnnxRuntime(session, path)

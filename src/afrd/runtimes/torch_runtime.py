@@ -1,0 +1,58 @@
+"""The model as it was trained, from a run folder, and its exported program (`.pt2`), both computed by torch."""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from afrd.card import ModelCard
+from afrd.checkpoint import load_model
+from afrd.errors import ModelError
+from afrd.runtimes.artefact import CARD_KEY, Answer, Input, damaged, parse_card
+
+CARD_FILE = f"{CARD_KEY}.json"
+
+
+class TorchRuntime:
+    """module: takes images [B, N, 3, H, W] on `device`, gives anomaly map, score and light weights."""
+
+    name = "torch"
+
+    def __init__(self, module: torch.nn.Module, card: ModelCard, input: Input | None, device: str) -> None:
+        self.module, self.card, self.input, self.device = module, card, input, device
+
+    @torch.inference_mode()
+    def run(self, images: np.ndarray) -> Answer:
+        answer = self.module(torch.from_numpy(images).to(self.device))
+        return Answer(*(part.float().cpu().numpy() for part in answer))
+
+
+def open_runtime(path: Path, device: str) -> TorchRuntime:
+    """See `afrd.runtimes.open_runtime`. device: cpu, cuda, cuda:1, mps."""
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ModelError(f"device {device!r}: not usable here ({reason}); use cpu, or cuda with a GPU") from error
+    if path.suffix == ".pt2" and path.is_file():
+        return _exported(path, device)
+    model, card = load_model(path)
+    return TorchRuntime(model.to(device).eval(), card, None, device)
+
+
+def _exported(path: Path, device: str) -> TorchRuntime:
+    # read by ourselves first: torch reports a damaged archive in many unrelated ways
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if (broken := archive.testzip()) is not None:
+                raise zipfile.BadZipFile(f"checksum of {broken}")
+            names = [name for name in archive.namelist() if name.endswith(f"extra/{CARD_FILE}")]
+            text = archive.read(names[0]).decode() if names else None
+    except (zipfile.BadZipFile, EOFError, UnicodeDecodeError) as error:
+        raise damaged(path, error) from error
+    card = parse_card(text, path)
+    program = torch.export.load(path)
+    if device != "cpu":
+        program = torch.export.passes.move_to_device_pass(program, device)
+    return TorchRuntime(program.module(), card.model, card.input, device)

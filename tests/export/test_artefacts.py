@@ -1,0 +1,158 @@
+"""Loading artefacts: where torch is not installed, and files that are damaged, foreign or too new."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from torch.nn.functional import interpolate
+
+from afrd.errors import MissingExtraError, ModelError, RunError
+from afrd.inspector import Inspector, resize_map
+from afrd.runtimes import SUFFIXES
+
+
+@pytest.fixture(scope="module")
+def made(exported, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("artefacts")
+    for to in SUFFIXES:
+        for file in exported("attention", to).files:
+            shutil.copy(file, folder)
+    return folder
+
+
+@pytest.fixture
+def artefacts(made, tmp_path):
+    """Copies to spoil."""
+    return shutil.copytree(made, tmp_path / "copies")
+
+
+WITHOUT_TORCH = """
+import sys
+
+class NoTorch:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("torch", "torchvision", "timm", "safetensors"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, NoTorch())
+import numpy as np
+import afrd
+inspection = afrd.Inspector.load(sys.argv[1]).inspect(np.load(sys.argv[2]), "part")
+print(inspection.score, inspection.anomalous, *inspection.anomaly_map.shape)
+"""
+
+
+@pytest.mark.parametrize("name", ["a.onnx", "a.xml"])
+def test_a_station_needs_no_torch(trained, made, good, tmp_path, name):
+    np.save(tmp_path / "images.npy", good[3].images)
+    command = [sys.executable, "-c", WITHOUT_TORCH, made / name, tmp_path / "images.npy"]
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=True)
+    score, anomalous, *size = done.stdout.split()
+    expected = Inspector.load(trained()).inspect_capture(good[3])
+    assert float(score) == pytest.approx(expected.score, rel=1e-4)
+    assert (anomalous, size) == (str(expected.anomalous), ["64", "64"])
+
+
+@pytest.mark.parametrize("name", ["run", "a.pt2"])
+def test_what_needs_torch_says_so_where_there_is_none(trained, made, tmp_path, name):
+    path = trained() if name == "run" else made / name
+    command = [sys.executable, "-c", WITHOUT_TORCH, path, "unused"]
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True)
+    assert re.search(r"ModelError: .*needs torch, which is not installed: .*--to openvino", done.stderr)
+
+
+@pytest.mark.parametrize(("name", "package"), [("a.onnx", "onnxruntime"), ("a.xml", "openvino")])
+def test_a_runtime_that_is_not_installed(made, monkeypatch, name, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.delitem(
+        sys.modules, f"afrd.runtimes.{name.replace('a.', '').replace('xml', 'openvino')}_runtime", False
+    )
+    with pytest.raises(MissingExtraError, match=re.escape(f"{package} is not installed: pip install 'afrd[runtime]'")):
+        Inspector.load(made / name)
+
+
+@pytest.mark.parametrize("name", ["a.onnx", "a.xml", "a.bin", "a.pt2"])
+@pytest.mark.parametrize("spoil", [lambda b: b[: len(b) // 2], lambda b: b"", lambda b: b"not a model"])
+def test_damaged_files(artefacts, name, spoil):
+    path = artefacts / name
+    path.write_bytes(spoil(path.read_bytes()))
+    loaded = artefacts / name.replace(".bin", ".xml")
+    with pytest.raises(RunError, match=rf"{re.escape(name)}: (damaged|carries no afrd card)"):
+        Inspector.load(loaded)
+
+
+def test_files_of_two_exports_are_not_mixed_up(artefacts):
+    weights = bytearray((artefacts / "a.bin").read_bytes())
+    weights[len(weights) // 2] ^= 1
+    (artefacts / "a.bin").write_bytes(weights)
+    with pytest.raises(RunError, match=r"a\.bin: damaged, or of another export than a\.xml"):
+        Inspector.load(artefacts / "a.xml")
+    (artefacts / "a.bin").unlink()
+    with pytest.raises(RunError, match=r"a\.xml: a\.bin is not beside it; copy both files"):
+        Inspector.load(artefacts / "a.xml")
+
+
+def change_card(path, change) -> None:
+    model = onnx.load(path)
+    [entry] = [p for p in model.metadata_props if p.key == "afrd"]
+    entry.value = change(entry.value)
+    onnx.save(model, path)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda t: t.replace('"format":1', '"format":2', 1), "artefact format 2, this afrd reads 1; update afrd"),
+        (lambda t: t[:100], "its afrd card is damaged"),
+        (lambda t: "[]", "artefact format None, this afrd reads 1; export it again"),
+        (lambda t: t.replace('"uint8"', '"float32"'), "its afrd card: input.dtype: .*export it again"),
+        (lambda t: json.dumps(json.loads(t) | {"colour": 1}), "its afrd card: colour: Extra inputs"),
+        (lambda t: "", "carries no afrd card; pass a file that afrd export wrote"),
+    ],
+)
+def test_cards_that_this_version_cannot_read(artefacts, change, says):
+    change_card(artefacts / "a.onnx", change)
+    with pytest.raises(RunError, match=rf"a\.onnx: {says}"):
+        Inspector.load(artefacts / "a.onnx")
+
+
+def test_a_newer_openvino_artefact(artefacts):
+    text = (artefacts / "a.xml").read_text()
+    newer = text.replace("&quot;format&quot;:1", "&quot;format&quot;:7", 1)
+    assert newer != text
+    (artefacts / "a.xml").write_text(newer)
+    with pytest.raises(RunError, match=r"a\.xml: artefact format 7, this afrd reads 1; update afrd"):
+        Inspector.load(artefacts / "a.xml")
+
+
+def test_paths_that_are_no_model(trained, made, tmp_path):
+    (tmp_path / "a.txt").write_text("hello")
+    with pytest.raises(RunError, match=r"a\.txt: neither a run folder nor an artefact"):
+        Inspector.load(tmp_path / "a.txt")
+    with pytest.raises(RunError, match=r"b\.onnx: no such file"):
+        Inspector.load(tmp_path / "b.onnx")
+    with pytest.raises(ModelError, match=r"a\.onnx: is for the runtime onnx, not openvino"):
+        Inspector.load(made / "a.onnx", runtime="openvino")
+    with pytest.raises(ModelError, match="is for the runtime torch, not onnx"):
+        Inspector.load(trained(), runtime="onnx")
+    with pytest.raises(ModelError, match="runtime 'tensorrt': unknown; choose one of auto, onnx, openvino, torch"):
+        Inspector.load(made / "a.onnx", runtime="tensorrt")
+
+
+@pytest.mark.parametrize(("name", "by"), [("a.onnx", "ONNX Runtime"), ("a.xml", "OpenVINO")])
+def test_a_device_that_is_not_there(made, name, by):
+    with pytest.raises(ModelError, match=f"device 'bogus': not usable by {by} here; use one of cpu"):
+        Inspector.load(made / name, device="bogus")
+
+
+@pytest.mark.parametrize("size", [(64, 64), (128, 192), (100, 77), (32, 32), (33, 50), (13, 7), (1, 1), (640, 480)])
+def test_maps_are_resized_as_torch_does(size):
+    anomaly_map = np.random.default_rng(0).random((64, 64), np.float32)
+    expected = interpolate(torch.from_numpy(anomaly_map)[None, None], size, mode="bilinear", align_corners=False)
+    np.testing.assert_allclose(resize_map(anomaly_map, size), expected[0, 0], atol=2e-5)
