@@ -75,7 +75,7 @@ class ComparisonFolder:
             "captures": rows,
             "lights": list(LIGHTS),
             "settings": Settings().model_dump(mode="json"),
-            "data": {"kind": self.kind, "digests": {"train": "a", "val": "b", "test_public": "c"}},
+            "data": {"kind": self.kind, "digests": {"train": "a", "holdout": "b", "test": "c"}},
             "seconds_fit": 9.0,
             "seconds_total": 10.0,
             "peak_memory_mb": 500.0,

@@ -46,7 +46,10 @@ def run(
     ] = None,
     precision: Annotated[Literal["32-true", "bf16-mixed"], typer.Option(help="While training.")] = "32-true",
     loss: Annotated[Literal["position", "flat"], typer.Option(help="Of ours: see afrd train.")] = "position",
-    split: Annotated[str, typer.Option(help="What is tested.")] = "test_public",
+    split: Annotated[Literal["test_public", "test"], typer.Option(help="What is tested.")] = "test_public",
+    accelerator: Annotated[
+        Literal["cpu", "cuda", "mps"], typer.Option(help="Where ours train; the rest computes on the CPU.")
+    ] = "cpu",
     workers: Annotated[int, typer.Option(min=0, help="Jobs at once; 0 is one per core.")] = 0,
     threads: Annotated[int, typer.Option(min=1, help="Of each job.")] = 1,
     ray: Annotated[str | None, typer.Option(help="Run on a Ray cluster: its address, or local.")] = None,
@@ -63,15 +66,18 @@ def run(
     settings = checked(
         Settings,
         teacher=teacher,
-        teacher_weights=teacher_weights,
+        teacher_weights=str(Path(teacher_weights).resolve()) if teacher_weights else None,
         image_size=image_size,
         epochs=epochs,
         batch_size=batch_size,
         precision=precision,
         loss=loss,
         split=split,
+        accelerator=accelerator,
         threads=threads,
     )
+    if teacher_weights == "random":
+        raise typer.BadParameter("a comparison of random teachers says nothing", param_hint="--teacher-weights")
     chosen = narrowed(load_suite(suite), _list(classes), _list(methods), _list(lights), _numbers(seeds))
     names = categories(data)
     jobs = jobs_of(chosen, names, len(open_dataset(data, names[0], "train").lights))
@@ -93,7 +99,10 @@ def tables(
     out: Annotated[Path | None, typer.Option(help="Where to write them. [default: FOLDER]")] = None,
 ) -> None:
     """Write tables I to III of the paper, and more, as Markdown, HTML and LaTeX."""
+    from afrd.benchmark.results import Store
     from afrd.benchmark.tables import write_tables
+
+    Store(folder).write_table()
 
     for path in write_tables(folder, out or folder):
         typer.echo(f"wrote {path}")
@@ -116,6 +125,8 @@ def figures(
     folder: Folder,
     data: Annotated[Path, typer.Option(help="The data set of the comparison.")],
     out: Annotated[Path | None, typer.Option(help="Where to write them. [default: FOLDER]")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the runs that are shown.")] = 0,
+    captures: Annotated[int, typer.Option(min=1, help="To show of each class.")] = 1,
     only: Annotated[
         str | None, typer.Option("--classes", help="Separated by commas. [default: all that have results]")
     ] = None,
@@ -123,20 +134,22 @@ def figures(
     """Draw figures 4 and 5 of the paper: captures under their lights, masks, and the maps of each method."""
     from afrd.benchmark.figures import write_figures
 
-    for path in write_figures(folder, data, out or folder, categories=_list(only) or None):
+    shown = {"categories": _list(only) or None, "captures_per_class": captures, "seed": seed}
+    for path in write_figures(folder, data, out or folder, **shown):
         typer.echo(f"wrote {path}")
 
 
-def _say(progress) -> None:
+def _say(p) -> None:
     """A line a job: they take minutes each, and a log of them is worth keeping."""
-    p, left = progress, ""
+    if p.job is None:
+        typer.echo(f"{p.total - p.done} of {p.total} jobs to run, {p.running} running", err=True)
+        return
+    left = ""
     if p.seconds_left is not None:
         hours, minutes = divmod(round(p.seconds_left / 60), 60)
         left = f", {hours} h {minutes:02d} min left"
-    typer.echo(
-        f"{p.status:6} {p.job.id}   [{p.done} of {p.total} done, {p.running} running, {p.failed} failed{left}]",
-        err=True,
-    )
+    counts = f"{p.done} of {p.total} done, {p.running} running, {p.failed} failed{left}"
+    typer.echo(f"{p.status:6} {p.job.id}   [{counts}]", err=True)
 
 
 def _list(text: str | None) -> list[str]:

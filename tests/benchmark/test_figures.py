@@ -36,10 +36,12 @@ def folder(data, tmp_path):
     ids = [record.id for record in open_dataset(data, "Confetto", "test_public").records]
     made = ComparisonFolder(tmp_path / "comparison", n_good=3, n_bad=5, ids=ids)
     for name in CLASSES:
+        digests = {"test": open_dataset(data, name, "test_public").digest()}
         for k, (method, light) in enumerate(JOBS):
             scores = np.array(attention_scores(name)) * (1 if method == "attention" else 0.5 + k / 10)
             job = Job(name, method, light, 0)
-            made.done(job, scores, threshold=1.0 if method == "attention" else 2.0)
+            limit = 1.0 if method == "attention" else 2.0
+            made.done(job, scores, threshold=limit, data={"kind": "rendered", "digests": digests})
             maps = np.broadcast_to(scores[:, None, None], (8, SIZE, SIZE))
             made.store.write_maps(job, maps[:2], maps)
     return made

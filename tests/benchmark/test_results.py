@@ -56,23 +56,34 @@ def test_a_newer_format_is_refused(store):
 
 def test_other_settings_are_refused_but_not_another_number_of_threads(store):
     with pytest.raises(RunError, match=r"other settings \(epochs: 2 → 3\); use these, or another --out"):
-        store.open(Settings(epochs=3))
-    store.open(Settings(epochs=2, threads=4))
+        store.require_fitting(Settings(epochs=3))
+    store.require_fitting(Settings(epochs=2, threads=4))
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path):
     (tmp_path / "holiday.jpg").touch()
     with pytest.raises(RunError, match="not empty and no comparison"):
-        Store(tmp_path).open(Settings())
+        Store(tmp_path).require_fitting(Settings())
     with pytest.raises(RunError, match="no comparison here"):
         read_results(tmp_path / "nowhere")
 
 
 def test_captures_that_changed_since_are_not_mixed_in(store):
     results = store.read().values()
-    store.require_same_data({"A": {"train": "x", "test": "y"}}, results)
+    store.require_same_origin({"A": {"train": "x", "test": "y"}}, "weights", results)
     with pytest.raises(RunError, match=r"results of A were made from other captures \(test changed since\)"):
-        store.require_same_data({"A": {"train": "x", "test": "z"}}, results)
+        store.require_same_origin({"A": {"train": "x", "test": "z"}}, "weights", results)
+    store.write(JOB, {"status": "done", "teacher_digest": "weights"})
+    with pytest.raises(RunError, match="other weights of the teacher"):
+        store.require_same_origin({}, "others", store.read().values())
+
+
+def test_what_a_killed_process_left_half_written_is_no_result(store):
+    left = store.result_path(JOB).with_name(f".{JOB.id}.77.tmp.json")
+    left.write_text('{"format": 1, "jo')
+    assert list(store.read()) == [JOB]
+    store.open(Settings(epochs=2))
+    assert not left.exists()
 
 
 def test_maps_that_are_missing_or_damaged_are_named(store):

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,9 +14,10 @@ import numpy as np
 import pytest
 
 from afrd.benchmark.job import Job, Settings
-from afrd.benchmark.results import read_results
+from afrd.benchmark.results import Store, read_results
 from afrd.benchmark.worker import run_job
 from afrd.datasets import open_dataset
+from afrd.errors import RunError
 from afrd.evaluation import evaluate
 from afrd.inspector import Inspector
 from afrd.training import TrainConfig, train
@@ -92,16 +95,28 @@ def test_every_job_tells_how_it_was_made(whole):
 
 
 def test_the_teacher_reads_a_class_once(whole):
-    assert len(list((whole / "features").glob("features-*"))) == 3  # train, held out, test; all fusions from these
+    assert len(list((whole / "features").glob("features-*"))) == 3  # train, held out, test
+
+
+def test_every_fusion_is_made_from_the_stored_features(whole, tiny, tmp_path):
+    shutil.copytree(whole, tmp_path / "comparison")
+    for level in (tmp_path / "comparison" / "features").glob("*/level*.npy"):
+        np.lib.format.open_memmap(level, "r+")[:] = 1
+    for method, light in (("rd", "3"), ("mean", "all")):  # every capture is the same to them, whatever its images
+        job = Job("Confetto", method, light, 5)
+        settings = Settings(epochs=1, image_size=64)
+        assert run_job(tiny, job, settings, tmp_path / "comparison") == "done"
+        scores = [c["score"] for c in read_results(tmp_path / "comparison")[job]["captures"]]
+        assert max(scores) - min(scores) < 1e-6
 
 
 def test_a_killed_comparison_goes_on_with_what_is_missing(whole, tiny, suite, tmp_path):
     folder = tmp_path / "comparison"
     process = subprocess.Popen(command(suite, tiny, folder, "--workers=1"), start_new_session=True)
-    wait_for(lambda: list(folder.glob("results/*.json")), process)
+    wait_for(lambda: list(folder.glob("results/Confetto*.json")), process)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    before = {path: path.stat().st_mtime_ns for path in folder.glob("results/*.json")}
+    before = {path: path.stat().st_mtime_ns for path in folder.glob("results/Confetto*.json")}
     assert 1 <= len(before) < 3
     second = run(suite, tiny, folder, "--workers=2")
     assert second.returncode == 0, second.stderr
@@ -161,14 +176,13 @@ def test_what_fails_is_a_row_that_says_why_and_is_tried_again(tiny, tmp_path):
 
 def test_a_job_whose_maps_are_needed_and_failed_fails_those_that_need_it(tiny, tmp_path):
     settings, folder = Settings(epochs=1, image_size=64), tmp_path / "comparison"
+    Store(folder).open(settings)
     assert run_job(tiny, Job("Confetto", "late-mean", "all", 0), settings, folder) == "failed"
     (path,) = folder.glob("results/*.json")
     assert "Confetto__rd__0__seed0.npz: missing" in json.loads(path.read_text())["error"]
 
 
 def test_a_changed_data_set_is_not_mixed_in(whole, suite, tmp_path):
-    import shutil
-
     from captures import write_eyecandies
 
     counts = {"train": (12, 0), "val": (6, 0), "test_public": (8, 8)}
@@ -185,7 +199,10 @@ def test_a_changed_data_set_is_not_mixed_in(whole, suite, tmp_path):
         (["--classes=Confeto"], "class 'Confeto': not in the data set, which has Confetto"),
         (["--methods=mena"], "method 'mena': unknown"),
         (["--lights=9"], "light '9': unknown; lights are numbered 0 to 5, or mean-image"),
-        (["--split=test_private"], "test_private"),
+        (["--teacher=efficientnet_lite9"], "efficientnet_lite9"),
+        (["--teacher-weights=missing.pth"], "missing.pth"),
+        (["--image-size=250"], "image size 250: expected a multiple of 32"),
+        (["--methods=rd", "--lights=mean-image"], "method rd: cannot read mean-image; it takes 0, 1, 2, 3, 4, 5"),
     ],
 )
 def test_mistakes_end_before_anything_runs(tiny, suite, tmp_path, arguments, message):
@@ -193,6 +210,12 @@ def test_mistakes_end_before_anything_runs(tiny, suite, tmp_path, arguments, mes
     assert done.returncode == 1
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+    assert not (tmp_path / "comparison" / "suite.yaml").exists()  # so the corrected command is not refused
+
+
+def test_a_folder_that_is_not_the_shared_one_is_noticed(tiny, tmp_path):
+    with pytest.raises(RunError, match="no comparison here"):
+        run_job(tiny, Job("Confetto", "mean", "all", 0), Settings(image_size=64), tmp_path)
 
 
 def test_ray_runs_a_lost_workers_job_again(whole, tiny, suite, tmp_path):
@@ -200,7 +223,7 @@ def test_ray_runs_a_lost_workers_job_again(whole, tiny, suite, tmp_path):
     process = subprocess.Popen(
         command(suite, tiny, folder, "--ray=local", "--workers=2"), stderr=subprocess.PIPE, text=True
     )
-    worker = wait_for(lambda: working("ray::run_job"), process)[0]
+    worker = wait_for(lambda: [p for p in working("ray::run_job") if process.pid in ancestors(p)], process)[0]
     os.kill(worker, signal.SIGKILL)
     _, log = process.communicate()
     assert process.returncode == 0, log
@@ -219,6 +242,15 @@ def test_a_cluster_that_is_not_there_is_an_error(tiny, suite, tmp_path):
 def children(pid: int, name: str) -> list[int]:
     """Processes started by `pid` whose command has `name` in it."""
     return [p for p in working(name) if f"\nPPid:\t{pid}\n" in read(f"/proc/{p}/status")]
+
+
+def ancestors(pid: int) -> list[int]:
+    """Of a process, nearest first."""
+    found = []
+    while (line := re.search(r"^PPid:\t(\d+)$", read(f"/proc/{pid}/status"), re.MULTILINE)) and pid > 1:
+        pid = int(line[1])
+        found.append(pid)
+    return found
 
 
 def working(name: str) -> list[int]:

@@ -4,6 +4,7 @@ The teacher reads a class once in all jobs together: its features of all lights 
 written. Knows no methods and no results.
 """
 
+import shutil
 from functools import cached_property
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from torch.nn.functional import interpolate
 from afrd.benchmark.job import MEAN_IMAGE, Settings
 from afrd.datasets import CaptureSet, open_dataset, read_ahead, splits
 from afrd.errors import DatasetError
-from afrd.files import locked_file
+from afrd.files import is_temporary, locked_file
 from afrd.model import AFRD
 from afrd.training import TrainConfig
 from afrd.training.features import FeatureCache, cache_features
@@ -42,10 +43,22 @@ class ClassData:
         """Of the captures of each part; they change with any byte of any file."""
         return {part: getattr(self, part).digest() for part in ("train", "holdout", "test")}
 
+    @property
+    def lights(self) -> tuple[str, ...]:
+        """Names, in order."""
+        return self.train.lights.names
+
+    @property
+    def teacher_digest(self) -> str:
+        """Of architecture and weights. Raises ModelError, WeightsError: no such teacher or weights, a wrong size."""
+        return self._reader.teacher.digest()
+
     def features(self, part: str) -> FeatureCache:
         """The teacher's features of all lights of "train", "holdout" or "test", memory-mapped."""
         captures: CaptureSet = getattr(self, part)
-        with locked_file(self.store / f"{captures.category or 'captures'}.lock"):
+        with locked_file(self.store / "features.lock"):  # one process writes at a time, whatever the class
+            for left_over in filter(is_temporary, list(self.store.iterdir())):
+                shutil.rmtree(left_over, ignore_errors=True)  # of a killed process
             return cache_features(
                 self._reader,
                 captures,

@@ -26,17 +26,20 @@ def distil(data: ClassData, job: Job, settings: Settings) -> Scored:
         epochs=settings.epochs,
         batch_size=settings.batch_size,
         precision=settings.precision,
+        accelerator=settings.accelerator,
+        cache="disk",
         loss=settings.loss,
         false_alarm_rate=settings.false_alarm_rate,
         seed=job.seed,
     )
     with TemporaryDirectory() as folder:
         run = Path(folder) / "run"
-        train(data.train, run, config, holdout=data.holdout, resumable=False, cache_dir=data.store)
+        card = train(data.train, run, config, holdout=data.holdout, resumable=False, cache_dir=data.store)
         model, _ = load_model(run)
     holdout_maps, holdout_scores, _ = judge(model, features["holdout"])
     maps, scores, weights = judge(model, features["test"])
-    return Scored(holdout_scores, scores, holdout_maps, maps, None if model.fusion.is_fixed else weights)
+    weights = None if model.fusion.is_fixed else weights
+    return Scored(holdout_scores, scores, holdout_maps, maps, weights, card.config)
 
 
 @torch.inference_mode()

@@ -66,7 +66,7 @@ class _Class:
     def captures(self):
         split = self.attention["settings"]["split"]
         captures = open_dataset(self._data, self.name, split)
-        if [record.id for record in captures.records] != [row["id"] for row in self.attention["captures"]]:
+        if captures.digest() != self.attention["data"]["digests"]["test"]:
             raise DatasetError(
                 f"{self._data}: {self.name}/{split} does not hold the captures that were compared; give the data set "
                 f"of {self.store.folder}"

@@ -4,7 +4,7 @@ Knows neither the methods nor where results lie.
 """
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field
@@ -39,7 +39,8 @@ class Settings(Strict):
 
     epochs: passes over the training captures, for every method that is trained by gradient.
     split: what is tested. false_alarm_rate: sets each method's threshold, from held-out good parts.
-    loss: of ours (`afrd.model.loss`). threads: of each job.
+    loss: of ours (`afrd.model.loss`). accelerator: ours train on it; baselines and inspection stay on the CPU.
+    threads: of each job.
     teacher, teacher_weights: of every method that takes a backbone from outside.
     """
 
@@ -51,7 +52,8 @@ class Settings(Strict):
     batch_size: int = Field(8, ge=1)
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     loss: Literal["position", "flat"] = "position"
-    split: str = "test_public"
+    accelerator: Literal["cpu", "cuda", "mps"] = "cpu"
+    split: Literal["test_public", "test"] = "test_public"
     false_alarm_rate: float = Field(0.1, gt=0, lt=1)
     threads: int = Field(1, ge=1)
 
@@ -62,6 +64,7 @@ class Scored(NamedTuple):
     holdout_scores: [V], scores: [K]; higher is more anomalous, any unit.
     holdout_maps: [V, S, S], maps: [K, S, S] float32 at the model's size, or None where the method has no map.
     light_weights: [K, L, N], or None where the method does not weigh lights.
+    config: what was chosen beyond the settings, such as the learning rate.
     """
 
     holdout_scores: np.ndarray
@@ -69,3 +72,4 @@ class Scored(NamedTuple):
     holdout_maps: np.ndarray | None = None
     maps: np.ndarray | None = None
     light_weights: np.ndarray | None = None
+    config: dict[str, Any] | None = None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Literal
 
-from afrd.benchmark.job import ALL_LIGHTS, MEAN_IMAGE
+from afrd.benchmark.job import ALL_LIGHTS, MEAN_IMAGE, Job
 from afrd.errors import ModelError
 
 
@@ -21,6 +21,7 @@ class Method:
     has_map: False where it scores whole images only.
     extra: what must be installed for it.
     after: the method whose maps under each light it combines.
+    seeded: False where nothing is random, so that a second seed would say nothing new.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Method:
     has_map: bool = True
     extra: str | None = None
     after: str | None = None
+    seeded: bool = True
 
     def policies(self, lights: int) -> tuple[str, ...]:
         """The light policies it can be run under, for a rig of so many lights."""
@@ -54,8 +56,8 @@ METHODS: dict[str, Method] = {
         Method("late-mean", "late fusion, mean", "lights", "late_fusion:mean", after="rd"),
         Method("late-max", "late fusion, normalised maximum", "lights", "late_fusion:normalised_maximum", after="rd"),
         Method("ganomaly", "GANomaly", "image", "baselines.anomalib_trained:ganomaly", False, "baselines"),
-        Method("dfkde", "DFKDE", "image", "baselines.anomalib_models:dfkde", False, "baselines"),
-        Method("dfm", "DFM", "image", "baselines.anomalib_models:dfm", extra="baselines"),
+        Method("dfkde", "DFKDE", "image", "baselines.anomalib_models:dfkde", False, "baselines", seeded=False),
+        Method("dfm", "DFM", "image", "baselines.anomalib_models:dfm", extra="baselines", seeded=False),
         Method("stfpm", "STFPM", "image", "baselines.anomalib_trained:stfpm", extra="baselines"),
         Method("padim", "PaDiM", "image", "baselines.anomalib_models:padim", extra="baselines"),
         Method("patchcore", "PatchCore", "image", "baselines.anomalib_models:patchcore", extra="baselines"),
@@ -68,9 +70,15 @@ METHODS: dict[str, Method] = {
         ),
         Method("ssim-ae", "AE (SSIM)", "image", "baselines.autoencoder:ssim"),
         Method("l2-ae", "AE (L2)", "image", "baselines.autoencoder:l2"),
-        Method("spade", "SPADE", "image", "baselines.spade:spade"),
+        Method("spade", "SPADE", "image", "baselines.spade:spade", seeded=False),
     )
 }
+
+
+def needs(job: Job, lights: int) -> list[Job]:
+    """The jobs whose maps a job combines, for a rig of so many lights."""
+    first = get_method(job.method).after
+    return [Job(job.category, first, str(light), job.seed) for light in range(lights)] if first else []
 
 
 def get_method(name: str) -> Method:

@@ -8,9 +8,17 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from afrd.errors import MissingExtraError, RunError
+
+
+class Ended(NamedTuple):
+    """A job that ended. status: what it returned; None where its worker died. reason: why it could not run at all."""
+
+    handle: Any
+    status: str | None
+    reason: str | None = None
 
 
 class Pool(Protocol):
@@ -21,8 +29,8 @@ class Pool(Protocol):
     def submit(self, function: Callable, *arguments: Any) -> Any:
         """Start a job; returns a handle."""
 
-    def wait(self, handles: list[Any]) -> tuple[Any, str | None]:
-        """The handle of a job that ended, and what it returned; None where its worker died."""
+    def wait(self, handles: list[Any]) -> Ended:
+        """The next job that ends."""
 
     def close(self) -> None:
         """Stop at once."""
@@ -42,20 +50,25 @@ class Processes:
 
     def submit(self, function: Callable, *arguments: Any) -> Future:
         process = self._idle.pop()
-        future = process.submit(function, *arguments)
+        try:
+            future = process.submit(function, *arguments)
+        except BrokenProcessPool:  # it died while it was idle
+            process = self._process()
+            future = process.submit(function, *arguments)
         self._busy[future] = process
         return future
 
-    def wait(self, handles: list[Future]) -> tuple[Future, str | None]:
+    def wait(self, handles: list[Future]) -> Ended:
         future = next(iter(wait(handles, return_when=FIRST_COMPLETED).done))
         process = self._busy.pop(future)
-        try:
-            answer = future.result()
-        except BrokenProcessPool:
+        error = future.exception()
+        if isinstance(error, BrokenProcessPool):
             process.shutdown(wait=False)
-            process, answer = self._process(), None
+            process = self._process()
         self._idle.append(process)
-        return future, answer
+        if error is None:
+            return Ended(future, future.result())
+        return Ended(future, None) if isinstance(error, BrokenProcessPool) else Ended(future, "failed", repr(error))
 
     def close(self) -> None:
         for pool in [*self._idle, *self._busy.values()]:
@@ -101,20 +114,25 @@ class Ray:
             )
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise RunError(f"--ray {address}: {error}; name a running cluster's address, or local") from error
-        self._ray = ray
+        self._ray, self._remote = ray, {}
         self._lost = (ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError, ray.exceptions.OutOfMemoryError)
         self._resources = {"num_cpus": threads, "max_retries": 0}  # lost jobs are counted by the runner
-        self.slots = max(1, int(ray.cluster_resources().get("CPU", 1)) // threads)
+        self.slots = sum(int(node["Resources"].get("CPU", 0)) // threads for node in ray.nodes() if node["Alive"])
+        if not self.slots:
+            raise RunError(f"--ray {address}: no machine has {threads} processors; lower --threads")
 
     def submit(self, function: Callable, *arguments: Any) -> Any:
-        return self._ray.remote(**self._resources)(function).remote(*arguments)
+        remote = self._remote.setdefault(function, self._ray.remote(**self._resources)(function))
+        return remote.remote(*arguments)
 
-    def wait(self, handles: list[Any]) -> tuple[Any, str | None]:
+    def wait(self, handles: list[Any]) -> Ended:
         (handle,), _ = self._ray.wait(handles, num_returns=1)
         try:
-            return handle, self._ray.get(handle)
+            return Ended(handle, self._ray.get(handle))
         except self._lost:
-            return handle, None
+            return Ended(handle, None)
+        except self._ray.exceptions.RayError as error:  # of the machine: afrd is not installed there, another folder
+            return Ended(handle, "failed", str(error).strip().splitlines()[-1])
 
     def close(self) -> None:
         self._ray.shutdown()

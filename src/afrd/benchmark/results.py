@@ -22,7 +22,7 @@ import numpy as np
 from afrd.benchmark.job import Job, Settings
 from afrd.checkpoint import parse, read_yaml, to_yaml
 from afrd.errors import RunError
-from afrd.files import atomic_path, write_text
+from afrd.files import atomic_path, is_temporary, write_text
 
 FORMAT = 1
 _NUMBERS = (
@@ -47,13 +47,11 @@ class Store:
         self.folder = Path(folder)
         self.features = self.folder / "features"
 
-    def open(self, settings: Settings) -> None:
-        """Make the folder, or check that it holds a comparison with the same settings."""
-        path = self.folder / "suite.yaml"
-        if not path.is_file():
-            if self.folder.is_dir() and any(p.name != ".lock" for p in self.folder.iterdir()):
+    def require_fitting(self, settings: Settings) -> None:
+        """A folder for a comparison with these settings: new, or one with the same; nothing is written yet."""
+        if not (self.folder / "suite.yaml").is_file():
+            if self.folder.is_dir() and any(p.name not in (".lock", "features") for p in self.folder.iterdir()):
                 raise RunError(f"{self.folder}: not empty and no comparison (no suite.yaml); choose another --out")
-            write_text(path, to_yaml(settings))
             return
         mine, theirs = settings.model_dump(), self.settings().model_dump()
         changed = [f"{k}: {theirs[k]} → {mine[k]}" for k in mine if mine[k] != theirs[k] and k != "threads"]
@@ -61,6 +59,13 @@ class Store:
             raise RunError(
                 f"{self.folder}: was started with other settings ({'; '.join(changed)}); use these, or another --out"
             )
+
+    def open(self, settings: Settings) -> None:
+        """The folder with its settings; what a killed process left half-written goes."""
+        write_text(self.folder / "suite.yaml", to_yaml(settings))
+        for path in [*self.folder.glob("results/*"), *self.folder.glob("maps/*")]:
+            if is_temporary(path):
+                path.unlink()
 
     def settings(self) -> Settings:
         """What the comparison was started with."""
@@ -98,7 +103,8 @@ class Store:
     def read(self) -> dict[Job, dict[str, Any]]:
         """Every result, by job."""
         self.settings()
-        results = (read_result(path) for path in sorted((self.folder / "results").glob("*.json")))
+        paths = [path for path in sorted((self.folder / "results").glob("*.json")) if not is_temporary(path)]
+        results = map(read_result, paths)
         return {Job(**result["job"]): result for result in results}
 
     def write_table(self) -> None:
@@ -110,9 +116,16 @@ class Store:
             table.writerow([*vars(job).values(), *(result.get(name) for name in COLUMNS[4:])])
         write_text(self.folder / "results.csv", text.getvalue())
 
-    def require_same_data(self, digests: dict[str, dict[str, str]], results: Iterable[dict[str, Any]]) -> None:
-        """digests: of each class as it is now. Raises RunError: a result was made from other captures."""
+    def require_same_origin(
+        self, digests: dict[str, dict[str, str]], teacher_digest: str, results: Iterable[dict[str, Any]]
+    ) -> None:
+        """digests: of each class as it is now. Raises RunError: a result was made from other captures or weights."""
         for result in results:
+            if result.get("teacher_digest", teacher_digest) != teacher_digest:
+                raise RunError(
+                    f"{self.folder}: results were made with other weights of the teacher; restore them, or compare in "
+                    f"another --out"
+                )
             category = result["job"]["category"]
             before, now = result.get("data", {}).get("digests"), digests.get(category)
             if before and now and before != now:

@@ -7,7 +7,7 @@ must be chosen. Knows no tables.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -140,10 +140,19 @@ def load_comparison(folder: Path) -> Comparison:
         failed=dict(failed),
         lights=lights,
         settings=first.get("settings", {}),
-        versions=first.get("versions", {}),
+        versions=_versions(done.values()),
         commits=tuple(sorted({result["commit"] for result in done.values() if result["commit"]})),
         jobs={"done": len(done), "failed": len(results) - len(done)},
     )
+
+
+def _versions(results: Iterable[dict]) -> dict[str, str]:
+    """Of every package, all that were used."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for result in results:
+        for package, version in result.get("versions", {}).items():
+            found[package].add(version)
+    return {package: " and ".join(sorted(versions)) for package, versions in found.items()}
 
 
 def _one(folder: Path, what: str, found: set) -> Any:
@@ -154,15 +163,16 @@ def _one(folder: Path, what: str, found: set) -> Any:
 
 def _captures(folder: Path, name: str, done: dict[Job, dict]) -> ClassCaptures | None:
     """Raises RunError where two methods were tested on different captures: nothing could be paired."""
-    first: tuple[Job, tuple] | None = None
+    first: tuple[Job, tuple, dict] | None = None
     for job, result in done.items():
         if job.category != name:
             continue
         rows = tuple((row["id"], row["anomalous"], tuple(row["defects"])) for row in result["captures"])
-        first = first or (job, rows)
-        if rows != first[1]:
+        digests = result["data"]["digests"]
+        first = first or (job, rows, digests)
+        if (rows, digests) != first[1:]:
             raise RunError(
-                f"{folder}: {first[0].id} and {job.id} were tested on different captures; remove the result that is "
+                f"{folder}: {first[0].id} and {job.id} were made from different captures; remove the result that is "
                 f"out of date and run the comparison again"
             )
     if first is None:
@@ -183,8 +193,8 @@ def _series(done: dict[Job, dict]) -> dict[tuple[str, Column], Series]:
             Runs(tuple(by_seed), scores),
             {m: [(row[m], tuple(row[f"{m}_ci"]) if row[f"{m}_ci"] else None) for row in rows] for m in PIXEL_METRICS},
             {m: reason for row in rows for m, reason in row["undefined"].items()},
-            seconds=float(np.mean([row["seconds_total"] for row in rows])),
-            memory=max(row["peak_memory_mb"] for row in rows),
+            seconds=float(np.mean([row["seconds_fit"] for row in rows])),
+            memory=max((row["peak_memory_mb"] for row in rows if row["peak_memory_mb"]), default=None),
         )
     return series
 
@@ -203,7 +213,8 @@ def _derived(
     derived = {}
     if shared := sorted(set.intersection(*(set(light.runs.seeds) for light in lights))):
         rows = [light.runs.scores[[light.runs.seeds.index(seed) for seed in shared]] for light in lights]
-        seconds, memory = sum(light.seconds for light in lights), max(light.memory for light in lights)
+        seconds = sum(light.seconds for light in lights)
+        memory = max((light.memory for light in lights if light.memory), default=None)
         runs = Runs(tuple(shared), np.mean(rows, axis=0))
         derived[name, Column(method, MEAN_SCORE)] = Series(runs, {}, seconds=seconds, memory=memory)
     if 0 < captures.labels.sum() < len(captures.labels):

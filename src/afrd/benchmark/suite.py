@@ -14,7 +14,7 @@ from pathlib import Path
 from pydantic import Field
 
 from afrd.benchmark.job import ALL_LIGHTS, Job
-from afrd.benchmark.methods import METHODS, get_method
+from afrd.benchmark.methods import METHODS, get_method, needs
 from afrd.card import Strict
 from afrd.checkpoint import parse, read_yaml
 from afrd.errors import ModelError, RunError
@@ -56,7 +56,7 @@ def load_suite(name: str) -> Suite:
 def narrowed(
     suite: Suite, classes: Sequence[str], methods: Sequence[str], lights: Sequence[str], seeds: Sequence[int]
 ) -> Suite:
-    """The same suite with other classes, methods, lights or seeds; empty ones stay as they are."""
+    """The same suite with these classes, methods, lights and seeds in every run; empty ones stay as they are."""
     changed = {"methods": tuple(methods), "lights": tuple(lights), "seeds": tuple(seeds)}
     runs = tuple(run.model_copy(update={k: v for k, v in changed.items() if v}) for run in suite.runs)
     return Suite(classes=tuple(classes) or suite.classes, runs=runs)
@@ -75,19 +75,13 @@ def jobs_of(suite: Suite, classes: Sequence[str], lights: int) -> list[Job]:
         Job(category, method, light, seed)
         for run in suite.runs
         for category in suite.classes or classes
-        for seed in run.seeds
         for method in run.methods
+        for seed in (run.seeds if get_method(method).seeded else run.seeds[:1])
         for light in _lights(method, run.lights, lights)
     ]
-    needed = [job for each in wanted for job in (*_after(each, lights), each)]
+    needed = [job for each in wanted for job in (*needs(each, lights), each)]
     order = list(suite.classes or classes)
     return sorted(dict.fromkeys(needed), key=lambda job: (job.seed, order.index(job.category)))
-
-
-def _after(job: Job, lights: int) -> list[Job]:
-    """The jobs whose maps this one needs."""
-    earlier = get_method(job.method).after
-    return [Job(job.category, earlier, str(light), job.seed) for light in range(lights)] if earlier else []
 
 
 def _lights(method: str, asked: Sequence[int | str] | None, lights: int) -> Sequence[str]:
@@ -98,4 +92,7 @@ def _lights(method: str, asked: Sequence[int | str] | None, lights: int) -> Sequ
     for light in map(str, asked):
         if light not in known:
             raise ModelError(f"light {light!r}: unknown; lights are numbered 0 to {lights - 1}, or mean-image")
-    return [str(light) for light in asked if str(light) in policies]
+    chosen = [str(light) for light in asked if str(light) in policies]
+    if not chosen:
+        raise ModelError(f"method {method}: cannot read {', '.join(map(str, asked))}; it takes {', '.join(policies)}")
+    return chosen

@@ -243,8 +243,8 @@ def _extended(board: Scoreboard) -> Table:
         tuple(rows),
         corner="method",
         notes=(
-            "Rows with different numbers of classes do not compare. Seconds: fit and test, mean over classes and "
-            "seeds; memory: the largest.",
+            "Rows with different numbers of classes do not compare. Seconds: to fit and to score all test "
+            "captures, the teacher's features of ours not counted, mean over classes and seeds; memory: the largest.",
             "Mean score over lights: the plain mean of the raw scores of the runs under each light. ORACLE: the light "
             "of each class that is best on the test labels; to choose it, every light has been run.",
         ),

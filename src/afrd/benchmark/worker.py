@@ -3,6 +3,7 @@
 A method that fails leaves a result that says why, so that the others go on.
 """
 
+import os
 import platform
 import subprocess
 import time
@@ -18,13 +19,14 @@ from afrd import __version__
 from afrd.benchmark import paper
 from afrd.benchmark.class_data import ClassData
 from afrd.benchmark.job import Job, Scored, Settings
-from afrd.benchmark.methods import get_method
+from afrd.benchmark.methods import get_method, needs
 from afrd.benchmark.results import Store
 from afrd.datasets import EYECANDIES_LIGHTS, CaptureSet
 from afrd.evaluation.evaluate import compare, truth
 from afrd.evaluation.result import CaptureResult, Evaluation
 from afrd.training.threshold import threshold
 
+PARTS = ("train", "holdout", "test")
 _PACKAGES = ("torch", "timm", "numpy", "anomalib", "ray")
 
 
@@ -33,6 +35,7 @@ def run_job(root: Path, job: Job, settings: Settings, folder: Path) -> str:
     import torch
 
     torch.set_num_threads(settings.threads)
+    Store(folder).settings()  # raises where the folder is not the one that every machine shares
     store, started = Store(folder), time.perf_counter()
     _reset_peak_memory()
     try:
@@ -56,17 +59,17 @@ def run_job(root: Path, job: Job, settings: Settings, folder: Path) -> str:
 def _result(root: Path, job: Job, settings: Settings, store: Store) -> dict[str, Any]:
     method = get_method(job.method)
     data = ClassData(root, job.category, settings, store.features)
-    started = time.perf_counter()
     if method.reads == "image":
-        images = [data.images(part, job.light) for part in ("train", "holdout", "test")]
-        scored = method.load()(*images, settings, job.seed)
+        arguments = (*(data.images(part, job.light) for part in PARTS), settings, job.seed)
     elif method.after:
-        each = [
-            store.read_maps(Job(job.category, method.after, str(k), job.seed)) for k in range(len(data.train.lights))
-        ]
-        scored = method.load()(*(np.stack(maps).astype(np.float32) for maps in zip(*each, strict=True)))
+        each = [store.read_maps(need) for need in needs(job, len(data.lights))]
+        arguments = tuple(np.stack(maps).astype(np.float32) for maps in zip(*each, strict=True))
     else:
-        scored = method.load()(data, job, settings)
+        arguments = (data, job, settings)
+        for part in PARTS:
+            data.features(part)  # the first job of a class waits for the teacher; its training time does not count it
+    function, started = method.load(), time.perf_counter()
+    scored: Scored = function(*arguments)
     seconds = time.perf_counter() - started
     if scored.maps is not None and method.reads != "image":
         store.write_maps(job, scored.holdout_maps, scored.maps)
@@ -76,6 +79,8 @@ def _result(root: Path, job: Job, settings: Settings, store: Store) -> dict[str,
         "status": "done",
         "holdout_scores": scored.holdout_scores.tolist(),
         "seconds_fit": seconds,
+        "teacher_digest": data.teacher_digest,
+        "config": scored.config,
         "n_train": len(data.train),
         "data": {"kind": _kind(root, data.test), "digests": data.digests},
     }
@@ -83,6 +88,8 @@ def _result(root: Path, job: Job, settings: Settings, store: Store) -> dict[str,
 
 def evaluate_scores(data: ClassData, scored: Scored, settings: Settings) -> Evaluation:
     """The metrics of the whole project, from what a method said of the test captures."""
+    if not np.isfinite(scored.holdout_scores).all():
+        raise ValueError(f"scores of held-out captures are not finite: {scored.holdout_scores}")
     limit = threshold(scored.holdout_scores.tolist(), settings.false_alarm_rate)
     results, truths, maps = [], [], None if scored.maps is None else []
     for i in range(len(data.test)):
@@ -124,31 +131,27 @@ def versions() -> dict[str, str]:
 
 def commit() -> str | None:
     """Of the source this runs from, "+" where it was changed since; None for an installed package."""
-    here = Path(__file__).parent
+    here = Path(__file__)
+    describe = ["describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"]
     try:
-        head = subprocess.run(
-            ["git", "-C", here, "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        for arguments in (["ls-files", "--error-unmatch", here.name], describe):  # not the user's own repository
+            git = ["git", "-C", here.parent, *arguments]
+            done = subprocess.run(git, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return None
-    return head.stdout.strip()
+    return done.stdout.strip()
 
 
 def _reset_peak_memory() -> None:
     """Linux counts the peak anew, so that jobs of one process do not hide each other's."""
     path = Path("/proc/self/clear_refs")
-    if path.exists():
+    if path.exists() and os.access(path, os.W_OK):
         path.write_text("5")
 
 
-def _peak_memory_mb() -> float:
+def _peak_memory_mb() -> float | None:
+    """Of this process, mapped files included; None where the system does not tell."""
     status = Path("/proc/self/status")
-    if status.exists():
-        (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) / 1024
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    lines = status.read_text().splitlines() if status.exists() else []
+    peak = [int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")]
+    return peak[0] if peak else None

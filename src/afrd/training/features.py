@@ -87,7 +87,7 @@ def cache_features(
 
     where: "memory", "disk", or "auto" (memory while it fits `budget_gb`, 1e9 bytes each).
     folder: features on disk go to a folder of their own in here and are found again by teacher, image size, lights
-        and data digest; what is made of them for one fusion is made from the features of all lights, if those are here.
+        and data digest. Where those of all lights are here already, they are read instead, and nothing is written.
     Raises RunError: more than the budget asked for in memory, or more than the disk has free.
     """
     needed = feature_bytes(model, len(captures))
@@ -98,13 +98,16 @@ def cache_features(
         )
     in_memory = where == "memory" or (where == "auto" and needed <= budget_gb * 1e9)
     device = device or torch.device("cpu")
+    stored = stored_features(model, folder, data_digest)
+    source = stored or Recompute(model, captures, device)
+    if in_memory:
+        levels = [_empty((len(captures), *shape)) for shape in _shapes(model)]
+        _fill(levels, model, source, captures, progress)
+        return FeatureCache(levels, model.fusion.is_fixed)
+    if stored:
+        return stored
     target = folder / _key(model, data_digest)
-    if in_memory or not (target / "features.json").is_file():
-        source = stored_features(model, folder, data_digest) or Recompute(model, captures, device)
-        if in_memory:
-            levels = [_empty((len(captures), *shape)) for shape in _shapes(model)]
-            _fill(levels, model, source, captures, progress)
-            return FeatureCache(levels, model.fusion.is_fixed)
+    if not (target / "features.json").is_file():
         _write(target, model, source, captures, needed, progress)
     return FeatureCache(_open_levels(target, model), model.fusion.is_fixed)
 
