@@ -1,25 +1,29 @@
 # make demo: the whole system on rendered captures.   make test: everything that is checked.
 PYTHON ?= python3
 BIN := .venv/bin
-STAMP := .venv/.installed
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: demo test lint clean
 
-demo: $(STAMP)
+demo: .venv/.demo
 	$(BIN)/afrd demo --out demo
 
-test: $(STAMP) lint
+test: .venv/.test lint
 	$(BIN)/python -m pytest
 
-lint: $(STAMP)
+lint: .venv/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
 # constraints.txt holds the versions that the tests were last run with
-$(STAMP): pyproject.toml constraints.txt
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch torchvision
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,render,baselines,cluster,export,test]'
+.venv/.demo: pyproject.toml constraints.txt
+	test -d .venv || $(PYTHON) -m venv .venv
+	$(PIP) torch torchvision
+	$(PIP) -e '.[train,render]'
+	touch $@
+
+.venv/.test: .venv/.demo
+	$(PIP) -e '.[train,render,baselines,cluster,export,test]'
 	touch $@
 
 clean:

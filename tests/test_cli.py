@@ -59,6 +59,11 @@ def test_predict_answers_for_captures_without_labels(run, tiny, tmp_path):
     lines = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
     assert len(lines) == 16
     assert all((out / line["overlay"]).is_file() and line["verdict"] in {"good", "anomalous"} for line in lines)
+    again = afrd(
+        *("predict", run, tiny / "Confetto" / "test_public", "--out", out, "--jsonl", tmp_path / "a.jsonl"), check=1
+    )
+    assert "holds an answer" in again.stderr
+    assert len((tmp_path / "a.jsonl").read_text().splitlines()) == 16  # refused, so nothing is lost
 
 
 def test_report_is_written(run, tiny, tmp_path):

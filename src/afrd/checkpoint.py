@@ -6,7 +6,7 @@ A run folder holds everything that is needed to use the model elsewhere, weights
     teacher.safetensors   the frozen teacher, once
     epoch-0007/           the last whole epoch: weights and optimiser              (while training)
     model.safetensors     fusion, bottleneck, student
-    model.yaml            what the model needs to be used: the card below          (written last: the run is finished)
+    model.yaml            what the model needs to be used: `afrd.card`             (written last: the run is finished)
 
 Tensors are safetensors, the rest YAML; nothing is pickled.
 """

@@ -5,11 +5,11 @@ from typing import Annotated, Literal
 
 import typer
 
-from afrd.cli_options import Category, Data, Pattern, Run
+from afrd.cli_options import Category, Data, Pattern
 
 
 def export(
-    run: Run,
+    run: Annotated[Path, typer.Argument(help="Run folder that afrd train wrote.")],
     data: Data,
     to: Annotated[Literal["onnx", "openvino", "torch"], typer.Option(help="Runtime of the station.")],
     out: Annotated[Path, typer.Option(help="File to write: .onnx, .xml (OpenVINO, with a .bin beside it) or .pt2.")],

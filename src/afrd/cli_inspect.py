@@ -58,9 +58,10 @@ def predict(
         jsonl.parent.mkdir(parents=True, exist_ok=True)
     inspector = Inspector.load(run, device, runtime)
     found = read_captures(captures, inspector.lights, pattern=pattern)
+    answers = run_prediction(inspector, found, out, map_format=maps, overwrite=overwrite)
     # line by line, so that what was answered is kept whatever happens later
     with jsonl.open("w", encoding="utf-8") if jsonl else nullcontext() as lines:
-        for inspection, line in run_prediction(inspector, found, out, map_format=maps, overwrite=overwrite):
+        for inspection, line in answers:
             typer.echo(f"{line['verdict']:9}  {inspection.score:.4f}  {inspection.id}")
             if lines:
                 lines.write(json.dumps(line, ensure_ascii=False) + "\n")

@@ -30,8 +30,7 @@ class MissingExtraError(AfrdError):
     @classmethod
     def of(cls, error: ModuleNotFoundError) -> "MissingExtraError | None":
         """For a package that one of the extras brings; None for any other."""
-        package = (error.name or "").partition(".")[0]
-        return cls(package, _EXTRA_OF[package]) if package in _EXTRA_OF else None
+        return cls(error.name, _EXTRA_OF[error.name]) if error.name in _EXTRA_OF else None
 
 
 _EXTRA_OF = dict.fromkeys(("torch", "torchvision", "timm", "lightning_fabric", "safetensors"), "train")

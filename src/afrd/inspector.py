@@ -62,6 +62,7 @@ class Inspector:
     def load(cls, path: str | Path, device: str = "cpu", runtime: str = "auto") -> Self:
         """From the folder that training left, or an artefact of `afrd export`: .onnx, OpenVINO .xml, .pt2.
 
+        A .pt2 may run code of whoever made it: load only your own. The others cannot.
         device: cpu, cuda, cuda:1, mps; with OpenVINO cpu, gpu, npu. runtime: "auto", or the one that is expected.
 
         Raises RunError: no run, unfinished, damaged, of another format; ModelError: a device that is not there, an
@@ -84,8 +85,11 @@ class Inspector:
         self._require_fitting(images, name)
         answer = self._runtime.run(images[None])
         score = float(answer.score[0])
-        if not np.isfinite(score):
-            raise ModelError(f"{name}: score {score}; the model is broken, retrain it")
+        if not all(np.isfinite(part).all() for part in (score, answer.anomaly_map, answer.light_weights)):
+            raise ModelError(
+                f"{name}: score {score}, and a score, map or light weights that are not finite; the model is broken, "
+                f"retrain it"
+            )
         return Inspection(
             id=id,
             score=score,

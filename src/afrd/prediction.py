@@ -37,6 +37,12 @@ def predict(
             f"{out}: holds an answer for capture {existing[0]} already; choose another --out, or pass --overwrite"
         )
     verify(captures)
+    return _answers(inspector, captures, out, map_format)
+
+
+def _answers(
+    inspector: Inspector, captures: CaptureSet, out: Path, map_format: MapFormat
+) -> Iterator[tuple[Inspection, dict[str, Any]]]:
     for capture in read_ahead(captures):
         inspection = inspector.inspect_capture(capture)
         files = {"map": f"{capture.id}_map.{'png' if map_format == 'png16' else 'npy'}"}

@@ -37,7 +37,7 @@ import sys
 
 class NoTorch:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ("torch", "torchvision", "timm", "safetensors"):
+        if name.partition(".")[0] in ("torch", "torchvision", "timm", "safetensors", "lightning_fabric"):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 sys.meta_path.insert(0, NoTorch())
@@ -57,6 +57,33 @@ def test_a_station_needs_no_torch(trained, made, good, tmp_path, name):
     expected = Inspector.load(trained()).inspect_capture(good[3])
     assert float(score) == pytest.approx(expected.score, rel=1e-4)
     assert (anomalous, size) == (str(expected.anomalous), ["64", "64"])
+
+
+def test_the_commands_of_a_station_need_no_torch(made, tiny, tmp_path):
+    blocked = WITHOUT_TORCH.partition("import numpy")[0] + "from afrd.cli import main\nmain()"
+    captures = tiny / "Confetto" / "test_public"
+
+    def afrd(*arguments):
+        return subprocess.run([sys.executable, "-c", blocked, *map(str, arguments)], capture_output=True, text=True)
+
+    done = afrd("predict", made / "a.xml", captures, "--out", tmp_path / "out", "--runtime", "openvino")
+    assert done.returncode == 0, done.stderr
+    assert len(list((tmp_path / "out").glob("*_overlay.png"))) == 16
+    done = afrd("evaluate", made / "a.onnx", tiny, "--category", "Confetto", "--json", tmp_path / "e.json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "e.json").read_text())["n_bad"] == 8
+    refused = afrd("predict", made / "a.xml", captures, "--out", tmp_path / "other", "--runtime", "onnx")
+    assert refused.returncode == 1
+    assert "is for the runtime openvino, not onnx" in refused.stderr
+    training = afrd("train", tiny, "--category", "Confetto", "--out", tmp_path / "run")
+    assert training.returncode == 1
+    assert "is not installed: pip install 'afrd[train]'" in training.stderr
+    assert "Traceback" not in training.stderr
+
+
+def test_a_torch_program_opens_on_a_named_device(made, good):
+    elsewhere, usual = Inspector.load(made / "a.pt2", "cpu:0"), Inspector.load(made / "a.pt2")
+    assert elsewhere.inspect_capture(good[0]).score == usual.inspect_capture(good[0]).score
 
 
 @pytest.mark.parametrize("name", ["run", "a.pt2"])
@@ -135,7 +162,7 @@ def test_paths_that_are_no_model(trained, made, tmp_path):
     (tmp_path / "a.txt").write_text("hello")
     with pytest.raises(RunError, match=r"a\.txt: neither a run folder nor an artefact"):
         Inspector.load(tmp_path / "a.txt")
-    with pytest.raises(RunError, match=r"b\.onnx: no such file"):
+    with pytest.raises(RunError, match=r"b\.onnx: no such run folder or artefact"):
         Inspector.load(tmp_path / "b.onnx")
     with pytest.raises(ModelError, match=r"a\.onnx: is for the runtime onnx, not openvino"):
         Inspector.load(made / "a.onnx", runtime="openvino")

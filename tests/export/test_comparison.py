@@ -17,6 +17,7 @@ EQUAL = Comparison(4, 0.0, 0.0, 0.0, (), (), (0.9, 0.9), TOLERANCES["int8"], pai
         ({"map": math.nan}, "maps differ by nan"),
         ({"score": 0.06}, "scores differ by 0.06"),
         ({"score": math.nan}, "scores differ by nan"),
+        ({"light_weights": 0.06}, "light weights differ by 0.06, at most 0.05"),
         ({"changed": ("a", "b"), "undecided": ("a",)}, "1 verdict changed, first of capture b"),
         ({"auroc": (0.9, 0.894)}, "I-AUROC fell from 0.9000 to 0.8940, by more than 0.005"),
         ({"auroc": (0.9, 0.88), "pairs": 100}, "I-AUROC fell from 0.9000 to 0.8800, by more than 0.01"),
@@ -53,6 +54,22 @@ class Shifted:
         return dataclasses.replace(
             found, score=found.score + self.shift, anomaly_map=found.anomaly_map + self.shift, threshold=self.threshold
         )
+
+
+class Broken(Shifted):
+    """The same, with a map that is not a number for one capture."""
+
+    def inspect_capture(self, capture) -> Inspection:
+        found = super().inspect_capture(capture)
+        return dataclasses.replace(found, anomaly_map=found.anomaly_map * np.nan) if capture.id == "001" else found
+
+
+def test_one_map_that_is_no_number_is_not_overlooked(trained, good):
+    run = Inspector.load(trained())
+    assert good[1].id == "001"
+    found = compare(run, Broken(run, 0.0, run.threshold), good[:3], TOLERANCES["fp32"])
+    assert any(failure.startswith("maps differ by nan") for failure in found.failures)
+    assert "I-AUROC  not compared: no labelled good and bad captures" in found.lines()[-1]
 
 
 def test_differences_are_shares_of_the_maps_range_and_ties_are_no_changes(trained, good):

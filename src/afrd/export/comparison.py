@@ -19,6 +19,7 @@ from afrd.runtimes import Precision
 class Tolerance:
     """map, score: largest difference, share of the map's range.
 
+    weights: largest difference of a light's weight, absolute.
     margin: a score this close to the threshold (same share) has no verdict that arithmetic could keep: the threshold is
         itself the score of a held-out part. A verdict that changes farther away is an error.
     auroc: how much lower I-AUROC may be; one pair of a good and a bad capture that change places always may, as few
@@ -27,14 +28,15 @@ class Tolerance:
 
     map: float
     score: float
+    weights: float
     margin: float
     auroc: float
 
 
 TOLERANCES: dict[Precision, Tolerance] = {
-    "fp32": Tolerance(map=1e-3, score=1e-3, margin=1e-5, auroc=0.001),
-    "fp16": Tolerance(map=1e-2, score=1e-2, margin=1e-3, auroc=0.001),
-    "int8": Tolerance(map=0.25, score=0.05, margin=0.05, auroc=0.005),
+    "fp32": Tolerance(map=1e-3, score=1e-3, weights=1e-3, margin=1e-5, auroc=0.001),
+    "fp16": Tolerance(map=1e-2, score=1e-2, weights=1e-2, margin=1e-3, auroc=0.001),
+    "int8": Tolerance(map=0.25, score=0.05, weights=0.05, margin=0.05, auroc=0.005),
 }
 
 
@@ -70,6 +72,10 @@ class Comparison:
             failed.append(
                 f"scores differ by {self.score:.2g} of the map's range, at most {self.tolerance.score:g} is allowed"
             )
+        if not self.light_weights <= self.tolerance.weights:
+            failed.append(
+                f"light weights differ by {self.light_weights:.2g}, at most {self.tolerance.weights:g} is allowed"
+            )
         wrong = [id for id in self.changed if id not in self.undecided]
         if wrong:
             failed.append(f"{len(wrong)} verdict{'s' if len(wrong) > 1 else ''} changed, first of capture {wrong[0]}")
@@ -87,13 +93,15 @@ class Comparison:
             f"compared on {self.captures} captures, shares of the map's range:",
             f"  maps     differ by at most {self.map:.2g} (allowed {allowed.map:g})",
             f"  scores   differ by at most {self.score:.2g} (allowed {allowed.score:g})",
-            f"  weights  differ by at most {self.light_weights:.2g}",
+            f"  weights  differ by at most {self.light_weights:.2g} (allowed {allowed.weights:g})",
             f"  verdicts {len(self.changed)} of {self.captures} changed{close}",
         ]
         if self.auroc:
             lines.append(
                 f"  I-AUROC  {self.auroc[0]:.4f} → {self.auroc[1]:.4f} (at most {self.allowed_auroc:.3g} lower allowed)"
             )
+        else:
+            lines.append("  I-AUROC  not compared: no labelled good and bad captures")
         return lines
 
 
@@ -127,7 +135,7 @@ def compare(
         scores.append((one.score, other.score))
         if progress:
             progress(i + 1, len(captures))
-    largest = [max(column) for column in zip(*differences, strict=True)]
+    largest = np.max(differences, axis=0).tolist()  # NaN stays NaN
     return Comparison(
         len(captures),
         *largest,

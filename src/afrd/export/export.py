@@ -13,7 +13,7 @@ from afrd.checkpoint import load_model
 from afrd.datasets import require_lights
 from afrd.errors import DatasetError, ModelError
 from afrd.export.comparison import TOLERANCES, Comparison, compare
-from afrd.export.precision import require_calibration, spread
+from afrd.export.precision import calibration, require_calibration, spread
 from afrd.export.writing import require_packages, write
 from afrd.files import atomic_path, require_file_target
 from afrd.inspector import Inspector
@@ -114,7 +114,7 @@ def _input(captures: Sequence[Capture], compare_on: Sequence[Capture], card: Mod
     for group in (captures, compare_on):
         if not len(group):
             raise DatasetError("no captures; export needs some, to compare the artefact's answers with the run's")
-        for i in spread(len(group), COMPARED):  # the others are met, and refused, when they are inspected
+        for i in calibration(group):
             capture = group[i]
             require_lights(capture.lights, card.lights.rig(), f"capture {capture.id}")
             height, width = capture.size

@@ -12,7 +12,7 @@ import onnx
 from onnx import numpy_helper
 
 from afrd.capture import Capture
-from afrd.errors import DatasetError, MissingExtraError, ModelError
+from afrd.errors import DatasetError, ModelError
 from afrd.runtimes.artefact import INPUT
 
 LEAST_CALIBRATION, MOST_CALIBRATION = 10, 64  # captures
@@ -52,10 +52,8 @@ def quantise(model: Any, captures: Sequence[Capture], exact: Sequence[str]) -> A
     captures: good ones. exact: names of nodes that stay as they are.
     """
     os.environ.setdefault("NNCF_CI", "1")  # which is how its usage reports are turned off
-    try:
-        import nncf
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("nncf", "export") from error
+    import nncf
+
     nncf.set_log_level(logging.ERROR)
     named = isinstance(model, onnx.ModelProto)
 

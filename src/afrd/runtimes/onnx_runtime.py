@@ -39,12 +39,15 @@ def open_runtime(path: Path, device: str) -> OnnxRuntime:
     there = onnxruntime.get_available_providers()
     usable = [name for name, provider in _PROVIDERS.items() if provider in there]
     if kind not in usable or not (index.isdecimal() or not index):
-        raise ModelError(f"device {device!r}: not usable by ONNX Runtime here; use one of {', '.join(usable)}")
+        gpu = "; for NVIDIA: pip uninstall onnxruntime, pip install onnxruntime-gpu" if kind == "cuda" else ""
+        raise ModelError(f"device {device!r}: not usable by ONNX Runtime here; use one of {', '.join(usable)}{gpu}")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # its remarks on graph optimisation would go to stderr
     provider = (_PROVIDERS[kind], {"device_id": int(index)} if index else {})
     try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=[provider])
+        session = onnxruntime.InferenceSession(str(path), options, providers=[provider], enable_fallback=0)
     except _UNREADABLE as error:
         raise damaged(path, error) from error
+    if _PROVIDERS[kind] not in session.get_providers():  # it would compute elsewhere without a word
+        raise ModelError(f"device {device!r}: ONNX Runtime cannot start it; check driver and CUDA, or use cpu")
     return OnnxRuntime(session, path)

@@ -38,8 +38,8 @@ def _target(path: Path) -> Target:
             f"{path}: neither a run folder nor an artefact; pass the --out of afrd train, or a "
             f"{', '.join(SUFFIXES.values())} file of afrd export"
         )
-    if path.suffix in SUFFIXES.values() and not path.is_dir():
-        raise RunError(f"{path}: no such file; pass what afrd export wrote")
+    if not path.exists():
+        raise RunError(f"{path}: no such run folder or artefact; pass what afrd train or afrd export wrote")
     return "torch"
 
 

@@ -44,9 +44,16 @@ def open_runtime(path: Path, device: str) -> OpenVinoRuntime:
     except RuntimeError as error:
         raise damaged(path, error) from error
     settings = {"PERFORMANCE_HINT": "LATENCY"}
-    if name == "CPU":
-        settings["INFERENCE_PRECISION_HINT"] = "f32"  # some CPUs would take bfloat16, whose scores are others
-    return OpenVinoRuntime(core.compile_model(model, name, settings), card)
+    if name.startswith(("CPU", "GPU")):
+        settings["INFERENCE_PRECISION_HINT"] = "f32"  # else some take half precision, whose scores are others
+    try:
+        compiled = core.compile_model(model, name, settings)
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise ModelError(
+            f"device {device!r}: OpenVINO cannot compile {path.name} for it ({reason}); use cpu"
+        ) from error
+    return OpenVinoRuntime(compiled, card)
 
 
 def _card(path: Path) -> str | None:

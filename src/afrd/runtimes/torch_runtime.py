@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch.export.passes import move_to_device_pass
 
 from afrd.card import ModelCard
 from afrd.checkpoint import load_model
-from afrd.errors import ModelError
+from afrd.errors import ModelError, RunError
 from afrd.runtimes.artefact import CARD_KEY, Answer, Input, damaged, parse_card
 
 CARD_FILE = f"{CARD_KEY}.json"
@@ -52,7 +53,11 @@ def _exported(path: Path, device: str) -> TorchRuntime:
     except (zipfile.BadZipFile, EOFError, UnicodeDecodeError) as error:
         raise damaged(path, error) from error
     card = parse_card(text, path)
-    program = torch.export.load(path)
+    try:
+        program = torch.export.load(path)
+    except (RuntimeError, ValueError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise RunError(f"{path}: torch {torch.__version__} cannot read it ({reason}); export it again") from error
     if device != "cpu":
-        program = torch.export.passes.move_to_device_pass(program, device)
+        program = move_to_device_pass(program, device)
     return TorchRuntime(program.module(), card.model, card.input, device)
