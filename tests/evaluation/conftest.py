@@ -48,11 +48,12 @@ def lit_capture(rng: np.random.Generator, name: str, defects: Sequence[str] = ()
 
 
 class CaptureList(list):
-    """Captures with the two names of a split."""
+    """Captures with what a split says of itself."""
 
     def __init__(self, captures, category="Dome", split="test_public"):
         super().__init__(captures)
         self.category, self.split = category, split
+        self.lights = self[0].lights if self else None
 
 
 class DistanceToMean:

@@ -175,7 +175,7 @@ def test_captures_are_read_one_at_a_time_and_let_go(domes):
     most = 0
 
     class Disk(Sequence):
-        category, split = "Dome", "test_public"
+        category, split, lights = "Dome", "test_public", captures[0].lights
 
         def __len__(self):
             return len(captures)
