@@ -42,7 +42,7 @@ def run(
     image_size: Annotated[int, typer.Option(help="Captures are resized to this square; a multiple of 32.")] = 256,
     teacher: Annotated[str, typer.Option(help="timm backbone of every method that takes one.")] = "efficientnet_lite0",
     teacher_weights: Annotated[
-        str | None, typer.Option(help="File, or 'random'. [default: the teacher's ImageNet weights]")
+        str | None, typer.Option(help="File (.pth, .safetensors). [default: the teacher's ImageNet weights]")
     ] = None,
     precision: Annotated[Literal["32-true", "bf16-mixed"], typer.Option(help="While training.")] = "32-true",
     loss: Annotated[Literal["position", "flat"], typer.Option(help="Of ours: see afrd train.")] = "position",
@@ -103,7 +103,6 @@ def tables(
     from afrd.benchmark.tables import write_tables
 
     Store(folder).write_table()
-
     for path in write_tables(folder, out or folder):
         typer.echo(f"wrote {path}")
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from afrd.benchmark.job import Job, Settings
 from afrd.benchmark.results import Store, read_results
@@ -72,7 +73,16 @@ def whole(tiny, suite, tmp_path_factory):
     return folder
 
 
-def test_a_job_scores_as_the_trained_model_scores_the_images(whole, tiny, tmp_path):
+@pytest.fixture
+def one_thread():
+    """As jobs have by default: sums in another order would be another training."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_a_job_scores_as_the_trained_model_scores_the_images(whole, tiny, tmp_path, one_thread):
     config = TrainConfig(fusion="single:3", epochs=2, image_size=64, false_alarm_rate=0.1)
     train(open_dataset(tiny, "Confetto"), tmp_path / "run", config, holdout=open_dataset(tiny, "Confetto", "val"))
     direct = evaluate(Inspector.load(tmp_path / "run"), open_dataset(tiny, "Confetto", "test_public"))
@@ -98,7 +108,7 @@ def test_the_teacher_reads_a_class_once(whole):
     assert len(list((whole / "features").glob("features-*"))) == 3  # train, held out, test
 
 
-def test_every_fusion_is_made_from_the_stored_features(whole, tiny, tmp_path):
+def test_every_fusion_is_made_from_the_stored_features(whole, tiny, tmp_path, one_thread):
     shutil.copytree(whole, tmp_path / "comparison")
     for level in (tmp_path / "comparison" / "features").glob("*/level*.npy"):
         np.lib.format.open_memmap(level, "r+")[:] = 1

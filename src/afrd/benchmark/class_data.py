@@ -21,6 +21,8 @@ from afrd.training import TrainConfig
 from afrd.training.features import FeatureCache, cache_features
 from afrd.training.holdout import split_holdout
 
+PARTS = ("train", "holdout", "test")
+
 
 class ClassData:
     """One class of a data set: `train`, `holdout` (good captures for thresholds), `test`.
@@ -41,7 +43,7 @@ class ClassData:
     @cached_property
     def digests(self) -> dict[str, str]:
         """Of the captures of each part; they change with any byte of any file."""
-        return {part: getattr(self, part).digest() for part in ("train", "holdout", "test")}
+        return {part: getattr(self, part).digest() for part in PARTS}
 
     @property
     def lights(self) -> tuple[str, ...]:

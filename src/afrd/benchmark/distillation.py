@@ -17,7 +17,6 @@ from afrd.training.features import FeatureCache
 
 def distil(data: ClassData, job: Job, settings: Settings) -> Scored:
     """Train as `afrd train` does, last epoch, and score held-out and test captures."""
-    features = {part: data.features(part) for part in ("train", "holdout", "test")}
     config = TrainConfig(
         fusion=job.method if job.light == ALL_LIGHTS else f"single:{job.light}",
         teacher=settings.teacher,
@@ -36,8 +35,8 @@ def distil(data: ClassData, job: Job, settings: Settings) -> Scored:
         run = Path(folder) / "run"
         card = train(data.train, run, config, holdout=data.holdout, resumable=False, cache_dir=data.store)
         model, _ = load_model(run)
-    holdout_maps, holdout_scores, _ = judge(model, features["holdout"])
-    maps, scores, weights = judge(model, features["test"])
+    holdout_maps, holdout_scores, _ = judge(model, data.features("holdout"))
+    maps, scores, weights = judge(model, data.features("test"))
     weights = None if model.fusion.is_fixed else weights
     return Scored(holdout_scores, scores, holdout_maps, maps, weights, card.config)
 

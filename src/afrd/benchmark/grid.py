@@ -154,3 +154,8 @@ def number(value: float, *, signed: bool = False) -> str:
 def p_value(p: float) -> str:
     """Two significant digits."""
     return "<0.001" if p < 0.001 else f"{p:.2g}"
+
+
+def n_classes(n: int) -> str:
+    """How many, in words."""
+    return f"{n} class{'' if n == 1 else 'es'}"

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from afrd.benchmark.grid import Cell, Heading, PairedTest, Row, Table, Tables, number, p_value
+from afrd.benchmark.grid import Cell, Heading, PairedTest, Row, Table, Tables, n_classes, number, p_value
 from afrd.benchmark.job import ALL_LIGHTS
 from afrd.benchmark.series import ORACLE_LIGHT, Column, Comparison
 from afrd.benchmark.statistics import TEST_RESAMPLES, Area, Difference, areas, average, difference, holm
@@ -33,7 +33,7 @@ def paired_tables(comparison: Comparison, class_titles: dict[str, str]) -> tuple
             values = (a.value, b.value, found.value, found.interval, found.p)
             tests.append(PairedTest(key, title, tuple(shared), *values))
     tests = _corrected(tests)
-    return tests, _overall(tests, others, comparison), _by_class(per_class, class_titles)
+    return tests, _overall(tests, others), _by_class(per_class, class_titles)
 
 
 def verdicts(tables: Tables) -> list[str]:
@@ -59,8 +59,7 @@ def verdicts(tables: Tables) -> list[str]:
         if test.interval is not None:
             low, high = (number(end, signed=True) for end in test.interval)
             numbers += f" (95 % interval {low} to {high}, p {p_value(test.p)}, Holm {p_value(test.holm)})"
-        n = len(test.classes)
-        numbers += f", {n} class{'es' if n != 1 else ''} of {where}"
+        numbers += f", {n_classes(len(test.classes))} of {where}"
         sentences.append(f"Attention over {name or test.other}: {_verdict(test)}. {numbers}.")
     return sentences
 
@@ -124,7 +123,7 @@ def _title(key: str, column: Column) -> str:
     return f"RD {column.policy_title}" if column.method == "rd" else column.method_title
 
 
-def _overall(tests: list[PairedTest], others: dict[str, Column], comparison: Comparison) -> Table:
+def _overall(tests: list[PairedTest], others: dict[str, Column]) -> Table:
     headings = ("classes", "attention", "the other", "difference", "p", "p, Holm")
     rows = []
     for test in tests:
@@ -141,6 +140,7 @@ def _overall(tests: list[PairedTest], others: dict[str, Column], comparison: Com
                 ),
             )
         )
+    family = tests[0].family if tests else 0
     absent = [_title(key, column) for key, column in others.items() if key not in {test.key for test in tests}]
     return Table(
         "tests",
@@ -151,7 +151,7 @@ def _overall(tests: list[PairedTest], others: dict[str, Column], comparison: Com
         notes=(
             "Over the classes that both have. A resample of a class draws its good captures, its defective captures "
             "and the seeds, the same for both sides; classes are drawn apart. "
-            f"{TEST_RESAMPLES:,} resamples, two-sided p. Holm: corrected for the {len(tests)} comparisons.",
+            f"{TEST_RESAMPLES:,} resamples, two-sided p. Holm: corrected for the {family} comparisons.",
             "Each side is the mean over its own seeds, which may be more for one than for the other.",
             "Best fixed light and oracle light were chosen with the test labels, which flatters them; the choice is "
             "held fixed in the resamples.",

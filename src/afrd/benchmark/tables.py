@@ -14,17 +14,16 @@ from pathlib import Path
 import afrd
 from afrd.benchmark import paper
 from afrd.benchmark.formats import html, latex, markdown
-from afrd.benchmark.grid import Cell, Heading, Row, Table, Tables, mark_best
+from afrd.benchmark.grid import Cell, Heading, Row, Table, Tables, mark_best, n_classes
 from afrd.benchmark.job import ALL_LIGHTS
 from afrd.benchmark.methods import METHODS
+from afrd.benchmark.overview import defect_types, every_policy
 from afrd.benchmark.paired import paired_tables, verdicts
-from afrd.benchmark.scoreboard import Scoreboard
+from afrd.benchmark.scoreboard import METRICS, OURS, Scoreboard
 from afrd.benchmark.series import ORACLE_LIGHT, Column, Comparison, load_comparison
 from afrd.files import write_text
 
 _FORMATS = {"md": markdown, "html": html, "tex": latex}
-OURS = ("mean", "attention", "paper-attention", "late-mean", "late-max")
-METRICS = {"image_auroc": "I-AUROC", "pixel_auroc": "P-AUROC", "au_pro": "AU-PRO"}
 
 
 @dataclass(frozen=True)
@@ -53,8 +52,8 @@ def build_tables(folder: Path) -> Tables:
         grid(*_au_pro(fixed)),
         overall,
         by_class,
-        _extended(board),
-        _defect_types(board),
+        every_policy(board),
+        defect_types(board),
     ]
     written = Tables(
         title=f"Comparison on {_data_name(comparison)}",
@@ -158,13 +157,13 @@ def _grid(
     has = {w: {name for name in classes if board.has(name, w.column, w.metric)} for w in wanted}
     begun = [names for names in has.values() if names]
     common = [name for name in classes if begun and all(name in names for names in begun)]
-    label = f"Average of {_n_classes(len(common))} that all columns have" if common else "Average: no class in common"
+    label = f"Average of {n_classes(len(common))} that all columns have" if common else "Average: no class in common"
     if common and len(common) == len(classes):
-        label = f"Average of all {_n_classes(len(common))}"
+        label = f"Average of all {n_classes(len(common))}"
     rows.append(row(label, _averages(board, columns, common, has), True))
     if len(common) < len(classes) and any(len(names) == len(classes) for names in begun):
         every = list(classes)
-        rows.append(row(f"Average of all {_n_classes(len(every))}", _averages(board, columns, every, has), True))
+        rows.append(row(f"Average of all {n_classes(len(every))}", _averages(board, columns, every, has), True))
     if kind == "rendered":
         notes = (*notes, RENDERED_NOTE) if any(p for *_, p in columns) else notes
     headings = tuple(heading for heading, *_ in columns)
@@ -208,78 +207,6 @@ def _missing(board: Scoreboard, classes: dict[str, str], wanted: Sequence[_Wante
     return "; ".join(parts + [f"{', '.join(titles)}: {where}" for where, titles in columns.items()])
 
 
-def _extended(board: Scoreboard) -> Table:
-    """Every method under every light policy."""
-    comparison = board.comparison
-    having = {column: comparison.having(column) for column in comparison.columns}
-    shared = [name for name in comparison.classes if all(name in names for names in having.values() if names)]
-    common = f"I-AUROC, {_n_classes(len(shared))} of all rows"
-    headings = ("light policy", "classes", *METRICS.values(), common, "seconds a run", "peak memory, MB")
-    rows = []
-    for column, names in having.items():
-        failed = len({name for name, of in comparison.failed if of == column and name not in names})
-        count = f"{len(names)} ({failed} failed)" if failed else str(len(names))
-        cells = [Cell("text", text=column.policy_title), Cell("text", text=count)]
-        for metric in METRICS:
-            defined = [name for name in names if board.has(name, column, metric)]
-            if not names:
-                cells.append(Cell("failed"))
-            elif len(defined) == len(names):
-                cells.append(board.average(names, column, metric))
-            else:
-                cells.append(board.cell(next(name for name in names if name not in defined), column, metric))
-        on_shared = names and shared and all(board.has(name, column, "image_auroc") for name in shared)
-        cells.append(board.average(shared, column, "image_auroc") if on_shared else Cell("missing"))
-        series = [comparison.series[name, column] for name in names]
-        seconds = [s.seconds for s in series if s.seconds is not None]
-        memory = [s.memory for s in series if s.memory is not None]
-        cells.append(Cell("text", text=f"{sum(seconds) / len(seconds):.0f}") if seconds else Cell("missing"))
-        cells.append(Cell("text", text=f"{max(memory):.0f}") if memory else Cell("missing"))
-        rows.append(Row(column.method_title, tuple(cells)))
-    return Table(
-        "all",
-        "Every method under every light policy: averages over its classes",
-        tuple(Heading(title) for title in headings),
-        tuple(rows),
-        corner="method",
-        notes=(
-            "Rows with different numbers of classes do not compare. Seconds: to fit and to score all test "
-            "captures, the teacher's features of ours not counted, mean over classes and seeds; memory: the largest.",
-            "Mean score over lights: the plain mean of the raw scores of the runs under each light. ORACLE: the light "
-            "of each class that is best on the test labels; to choose it, every light has been run.",
-        ),
-    )
-
-
-def _defect_types(board: Scoreboard) -> Table:
-    """I-AUROC of ours per defect type, over the classes that all have."""
-    comparison = board.comparison
-    ours = [c for c in comparison.columns if c.method in ("rd", *OURS) and comparison.having(c)]
-    shared = [n for n in comparison.classes if ours and all((n, column) in comparison.series for column in ours)]
-    types = sorted({t for name in shared for types in comparison.classes[name].defects for t in types})
-    found = {defect: board.defect_averages(defect, shared, ours) for defect in types}
-    rows = [
-        Row(
-            f"{column.method_title}, {column.policy_title}"
-            if METHODS[column.method].reads != "lights"
-            else column.method_title,
-            tuple(found[defect][column] for defect in types),
-        )
-        for column in ours
-    ]
-    return Table(
-        "defects",
-        "I-AUROC by defect type, averages over classes",
-        tuple(Heading(defect) for defect in types),
-        tuple(rows),
-        corner="method",
-        notes=(
-            f"On the good captures and those with the type; {_n_classes(len(shared))} that all rows have, of those the "
-            "ones with at least two such captures (their number in brackets).",
-        ),
-    )
-
-
 def _classes(comparison: Comparison) -> dict[str, str]:
     """Name → title of every row: the paper's ten where the data set has them, and those that there are."""
     names = list(comparison.classes)
@@ -314,7 +241,3 @@ def _failures(comparison: Comparison) -> Iterable[str]:
     for (name, column), runs in comparison.failed.items():
         for seed, reason in runs:
             yield f"{name}, {column.method_title}, {column.policy_title}, seed {seed}: {reason}"
-
-
-def _n_classes(n: int) -> str:
-    return f"{n} class{'' if n == 1 else 'es'}"

@@ -17,7 +17,7 @@ import numpy as np
 
 from afrd import __version__
 from afrd.benchmark import paper
-from afrd.benchmark.class_data import ClassData
+from afrd.benchmark.class_data import PARTS, ClassData
 from afrd.benchmark.job import Job, Scored, Settings
 from afrd.benchmark.methods import get_method, needs
 from afrd.benchmark.results import Store
@@ -26,7 +26,6 @@ from afrd.evaluation.evaluate import compare, truth
 from afrd.evaluation.result import CaptureResult, Evaluation
 from afrd.training.threshold import threshold
 
-PARTS = ("train", "holdout", "test")
 _PACKAGES = ("torch", "timm", "numpy", "anomalib", "ray")
 
 
