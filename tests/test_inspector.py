@@ -40,7 +40,7 @@ def test_the_verdict_is_the_models_forward_pass(run, trained, test_set):
     assert inspection.score == pytest.approx(float(direct.score))
     np.testing.assert_allclose(inspection.anomaly_map, direct.anomaly_map[0], atol=1e-6)
     assert inspection.anomalous == (inspection.score > trained.threshold)
-    assert inspection.light_weights.shape == (3, 6)
+    assert inspection.light_weights.shape == (1, 6)
     np.testing.assert_allclose(inspection.light_weights.sum(1), 1, atol=1e-5)
 
 
@@ -113,3 +113,72 @@ def test_arrays_as_people_have_them(trained, test_set):
 def test_a_device_that_is_not_there(tmp_path):
     with pytest.raises(ModelError, match="device 'bogus': not usable here"):
         Inspector.load(tmp_path, "bogus")
+
+
+def judged(inspector: Inspector, captures, change) -> list:
+    return [inspector.inspect(change(capture.images.copy()), capture.id) for capture in captures]
+
+
+def dark(images: np.ndarray) -> np.ndarray:
+    images[3] = 0
+    return images
+
+
+def test_a_dead_light_is_left_out_and_defects_are_still_found(trained, test_set):
+    answers = judged(trained, test_set, dark)
+    assert all(answer.left_out == (3,) and answer.judged for answer in answers)
+    assert all("top: dark" in answer.light_notes[0] for answer in answers)
+    assert all(answer.threshold == trained.card.thresholds_without[3] for answer in answers)
+    assert all(answer.light_evidence[3] == 0 for answer in answers)
+    good, bad = (
+        [a.score for a, c in zip(answers, test_set, strict=True) if c.anomalous == is_bad] for is_bad in (0, 1)
+    )
+    assert max(good) < min(bad)
+    whole = trained.inspect_capture(test_set[0])  # and it is used again once it is lit
+    assert whole.left_out == () and whole.light_faults == ()
+
+
+def test_a_light_said_to_be_missing_is_not_looked_at(trained, test_set):
+    capture = test_set[9]
+    told = trained.inspect_capture(capture, missing=["top"])
+    found = trained.inspect(dark(capture.images.copy()))
+    assert told.score == found.score
+    assert told.light_faults == ()
+    np.testing.assert_array_equal(told.anomaly_map, found.anomaly_map)
+
+
+def test_swapped_lights_are_put_back_and_reported(trained, test_set):
+    order = [0, 1, 4, 3, 2, 5]  # right and left
+    for capture in test_set:
+        answer = trained.inspect(capture.images[order])
+        assert [(f.kind, f.light, f.other) for f in answer.light_faults] == [("swapped", 2, 4)]
+        assert answer.score == trained.inspect_capture(capture).score
+
+
+def test_two_bad_lights_are_no_verdict_on_the_part(trained, test_set):
+    images = dark(test_set[0].images.copy())
+    images[1] = 0
+    answer = trained.inspect(images)
+    assert answer.verdict == "light fault"
+    assert not answer.judged
+
+
+def test_a_fusion_that_needs_every_light_says_so(tiny, test_set, tmp_path):
+    captures, holdout = (open_dataset(tiny, "Confetto", split) for split in ("train", "val"))
+    config = TrainConfig(fusion="mean", epochs=1, image_size=64, false_alarm_rate=0.2)
+    train(captures, tmp_path / "run", config, holdout=holdout)
+    mean = Inspector.load(tmp_path / "run")
+    answer = mean.inspect(dark(test_set[0].images.copy()))
+    assert answer.verdict == "light fault"
+    assert answer.left_out == ()
+    assert answer.light_evidence is None
+    with pytest.raises(ModelError, match="this model can do without no light; use the run folder of --fusion joint"):
+        mean.inspect_capture(test_set[0], missing=["top"])
+
+
+@pytest.mark.parametrize(
+    ("missing", "says"), [(["front"], "missing light front: this model has all_spots"), (["top", "left"], "one light")]
+)
+def test_missing_lights_that_cannot_be_are_named(trained, test_set, missing, says):
+    with pytest.raises(ModelError, match=says):
+        trained.inspect_capture(test_set[0], missing=missing)

@@ -9,8 +9,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from afrd.capture import LightRig
+from afrd.light_check import LightReference
 
 FORMAT = 1
+JOINT = "joint"  # the fusion whose light weights are evidence
 
 
 class Strict(BaseModel):
@@ -45,6 +47,8 @@ class ModelCard(Strict):
     trained_digest: of model.safetensors, so that files of two runs are not mixed up.
     threshold: score above which a part is anomalous; `false_alarm_rate` is what it was set for, on `holdout` good
         captures that the model was not trained on.
+    thresholds_without: the threshold where light k is left out, for each k; None if the model needs every light.
+    light_reference: what each light looks like on good parts; None if too few captures were there to learn it.
     """
 
     format: Literal[1] = FORMAT
@@ -61,4 +65,6 @@ class ModelCard(Strict):
     threshold: float = Field(allow_inf_nan=False)
     false_alarm_rate: float
     holdout: int
+    thresholds_without: tuple[float, ...] | None = None
+    light_reference: LightReference | None = None
     config: dict[str, Any]

@@ -24,7 +24,7 @@ from torch import Tensor
 from afrd.card import FORMAT, ModelCard, Strict
 from afrd.errors import RunError
 from afrd.files import atomic_path, write_text
-from afrd.model import AFRD
+from afrd.model import MultiLightModel, build_model
 from afrd.model.teacher import Teacher
 from afrd.model.weights import tensors_digest
 
@@ -39,14 +39,14 @@ def save_teacher(run: Path, teacher: Teacher) -> None:
             save_file(contiguous(teacher.state_dict()), temporary, metadata={"name": teacher.name})
 
 
-def save_model(run: Path, model: AFRD, card: ModelCard) -> None:
+def save_model(run: Path, model: MultiLightModel, card: ModelCard) -> None:
     """Trained weights, then the card whose presence says that the run is finished."""
     with atomic_path(run / "model.safetensors") as temporary:
         save_file(contiguous(trained_state(model)), temporary)
     write_text(run / "model.yaml", to_yaml(card))
 
 
-def load_model(run: Path) -> tuple[AFRD, ModelCard]:
+def load_model(run: Path) -> tuple[MultiLightModel, ModelCard]:
     """A finished run, ready to inspect on the CPU in eval mode.
 
     Raises RunError: no run, unfinished, of another format, damaged, or a teacher that is not the one trained with.
@@ -56,9 +56,7 @@ def load_model(run: Path) -> tuple[AFRD, ModelCard]:
     teacher = Teacher.from_state(card.teacher, read_tensors(run / "teacher.safetensors"))
     if teacher.digest() != card.teacher_digest:
         raise RunError(f"{run / 'teacher.safetensors'}: not the teacher this model was trained with; restore the file")
-    model = AFRD(
-        teacher, lights=len(card.lights.names), image_size=card.image_size, fusion=card.fusion, top_share=card.top_share
-    )
+    model = build_model(teacher, None, len(card.lights.names), card.image_size, card.fusion, card.top_share)
     load_trained_state(model, read_tensors(run / "model.safetensors"), run / "model.safetensors")
     if trained_digest(model) != card.trained_digest:
         raise RunError(f"{run / 'model.safetensors'}: not the weights that model.yaml describes; restore both files")
@@ -78,17 +76,17 @@ def load_card(run: Path) -> ModelCard:
     return parse(ModelCard, data, path)
 
 
-def trained_state(model: AFRD) -> dict[str, Tensor]:
+def trained_state(model: MultiLightModel) -> dict[str, Tensor]:
     """Parameters and buffers of everything but the teacher."""
     return {k: v for k, v in model.state_dict().items() if not k.startswith("teacher.")}
 
 
-def trained_digest(model: AFRD) -> str:
+def trained_digest(model: MultiLightModel) -> str:
     """SHA-256 of everything but the teacher."""
     return tensors_digest(trained_state(model))
 
 
-def load_trained_state(model: AFRD, state: dict[str, Tensor], path: Path) -> None:
+def load_trained_state(model: MultiLightModel, state: dict[str, Tensor], path: Path) -> None:
     """Into a model of the same configuration. Raises RunError: tensors that do not fit; `path` is named."""
     own = trained_state(model)
     wrong = sorted(

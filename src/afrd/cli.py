@@ -116,8 +116,11 @@ def train(
     out: Annotated[Path, typer.Option(help="Run folder to write.")],
     category: Category = None,
     fusion: Annotated[
-        str, typer.Option(help="attention, mean, single:K (light K alone), paper-attention.")
-    ] = "attention",
+        str,
+        typer.Option(
+            help="auto (the best known: joint), joint, attention, mean, single:K (light K alone), paper-attention."
+        ),
+    ] = "auto",
     teacher: Annotated[
         str, typer.Option(help="timm backbone with strides 4, 8, 16, e.g. wide_resnet50_2.tv_in1k.")
     ] = "efficientnet_lite0",

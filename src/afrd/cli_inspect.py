@@ -40,6 +40,9 @@ def predict(
     jsonl: Annotated[Path | None, typer.Option(help="Write one JSON line per capture to this file.")] = None,
     maps: Annotated[Literal["png16", "npy"], typer.Option(help="Format of the anomaly maps.")] = "png16",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace answers that are in --out already.")] = False,
+    missing: Annotated[
+        list[str] | None, typer.Option(help="Name of a light that is out of order; its images are not looked at.")
+    ] = None,
     pattern: Pattern = None,
     device: Device = "cpu",
     runtime: Runtime = "auto",
@@ -58,11 +61,14 @@ def predict(
         jsonl.parent.mkdir(parents=True, exist_ok=True)
     inspector = Inspector.load(run, device, runtime)
     found = read_captures(captures, inspector.lights, pattern=pattern)
-    answers = run_prediction(inspector, found, out, map_format=maps, overwrite=overwrite)
+    answers = run_prediction(inspector, found, out, map_format=maps, overwrite=overwrite, missing=missing or ())
     # line by line, so that what was answered is kept whatever happens later
     with jsonl.open("w", encoding="utf-8") if jsonl else nullcontext() as lines:
         for inspection, line in answers:
-            typer.echo(f"{line['verdict']:9}  {inspection.score:.4f}  {inspection.id}")
+            shown = f"  shown by {line['shown_by']}" if line["shown_by"] else ""
+            typer.echo(f"{line['verdict']:11}  {inspection.score:.4f}  {inspection.id}{shown}")
+            for note in inspection.light_notes:
+                typer.echo(f"  {inspection.id}: {note}", err=True)
             if lines:
                 lines.write(json.dumps(line, ensure_ascii=False) + "\n")
                 lines.flush()

@@ -1,4 +1,4 @@
-"""The whole system on one page: render captures, learn from good ones, compare three fusions, report.
+"""The whole system on one page: render captures, learn from good ones, compare four fusions, report.
 
 Everything lands in one folder and is gone on with where it stopped.
 """
@@ -18,7 +18,7 @@ from afrd.render import render_dataset
 from afrd.training import TrainConfig, train
 
 CLASSES = ("Confetto", "ChocolateCookie")
-FUSIONS = {"one light (all spots)": "single:0", "mean of six": "mean", "attention": "attention"}
+FUSIONS = {"one light (all spots)": "single:0", "mean of six": "mean", "attention": "attention", "joint": "joint"}
 # as many captures and epochs as fit into some minutes on two cores; real training takes 60 captures and 100 epochs
 COUNTS = {"train": 40, "val": 10, "test": 24}
 EPOCHS = 25

@@ -4,18 +4,22 @@ Needs a finished run or an exported artefact, never training; what computes is a
 imports torch, so that an ONNX or OpenVINO artefact is inspected where torch is not installed.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import cv2
 import numpy as np
 
 from afrd.capture import Capture, LightRig
-from afrd.card import ModelCard
+from afrd.card import JOINT, ModelCard
 from afrd.datasets import require_lights
 from afrd.errors import ModelError
+from afrd.light_check import LightFault, describe_light_fault
 from afrd.runtimes import Runtime, open_runtime
+
+Verdict = Literal["good", "anomalous", "light fault"]
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,12 @@ class Inspection:
     threshold: the score above which a part is called anomalous, from held-out good parts.
     anomaly_map: [H, W] float32, at the capture's own size; same unit as the score.
     light_weights: [L, N] float32, weight of each of the N lights on each of the L feature levels (shallow first),
-        rows sum to 1.
+        rows sum to 1. Of the joint model [1, N]: what each light shows at the map's highest point.
+    light_evidence: [N] float32, each light's share in what makes the map's highest point unusual, sums to 1; None for
+        fusions of the paper, whose weights say which lights were listened to and not which of them shows a defect.
+    light_faults: what is wrong with the lights, found in the capture itself. light_notes: the same in words.
+    left_out: lights that were not looked at, because they are faulty or were said to be missing.
+    judged: False where the lights are so faulty that neither verdict would mean anything.
     """
 
     id: str
@@ -35,11 +44,23 @@ class Inspection:
     threshold: float
     anomaly_map: np.ndarray
     light_weights: np.ndarray
+    light_evidence: np.ndarray | None = None
+    light_faults: tuple[LightFault, ...] = ()
+    light_notes: tuple[str, ...] = ()
+    left_out: tuple[int, ...] = ()
+    judged: bool = True
 
     @property
     def anomalous(self) -> bool:
-        """The verdict: True is not good."""
+        """Whether the score is above the threshold: the part is not good, if it was `judged`."""
         return self.score > self.threshold
+
+    @property
+    def verdict(self) -> Verdict:
+        """Of the part, or that the lights must be mended before there can be one."""
+        if not self.judged:
+            return "light fault"
+        return "anomalous" if self.anomalous else "good"
 
 
 class Inspector:
@@ -70,12 +91,18 @@ class Inspector:
         """
         return cls(open_runtime(Path(path), device, runtime))
 
-    def inspect(self, images: np.ndarray, id: str = "") -> Inspection:
+    def inspect(self, images: np.ndarray, id: str = "", missing: Sequence[str] = ()) -> Inspection:
         """One object under all lights. images: [N, 3, H, W], uint8 or uint16, RGB, in the order of `lights`.
 
         An artefact takes images of one size and depth, a run any.
+        missing: names of lights that are out of order; their images are not looked at.
 
-        Raises ModelError: another number of lights, another shape or type, an answer that is not finite.
+        Lights are checked first, where the model knows them (`card.light_reference`). Two that were swapped are put
+        back; one that is dark, overexposed or otherwise unlike training is left out, by models that can do without.
+        Where that does not help, the capture is not judged.
+
+        Raises ModelError: another number of lights, another shape or type, an answer that is not finite; a missing
+        light that there is not, more than one, or a model that needs every light.
         """
         name = f"capture {id or 'without id'}"
         try:
@@ -83,25 +110,55 @@ class Inspector:
         except (ValueError, TypeError, RuntimeError) as error:
             raise ModelError(f"{name}: images are no array ({error})") from error
         self._require_fitting(images, name)
-        answer = self._runtime.run(images[None])
+        absent = self._absent(missing)
+        faults = () if absent or not self.card.light_reference else self.card.light_reference.check(images)
+        order, bad = list(range(len(images))), {f.light for f in faults if f.kind != "swapped"} | absent
+        for fault in faults:
+            if fault.kind == "swapped":
+                order[fault.light], order[fault.other] = order[fault.other], order[fault.light]
+        can_judge = not bad or (len(bad) == 1 and self.can_leave_out)
+        left_out = tuple(bad) if can_judge else ()
+        answer = self._runtime.run(images[order][None], left_out)
         score = float(answer.score[0])
         if not all(np.isfinite(part).all() for part in (score, answer.anomaly_map, answer.light_weights)):
             raise ModelError(
                 f"{name}: score {score}, and a score, map or light weights that are not finite; the model is broken, "
                 f"retrain it"
             )
+        weights = answer.light_weights[0]
         return Inspection(
             id=id,
             score=score,
-            threshold=self.threshold,
+            threshold=self.card.thresholds_without[left_out[0]] if left_out else self.threshold,
             anomaly_map=resize_map(answer.anomaly_map[0], images.shape[-2:]),
-            light_weights=answer.light_weights[0],
+            light_weights=weights,
+            light_evidence=weights[0] if self.card.fusion == JOINT else None,
+            light_faults=faults,
+            light_notes=tuple(describe_light_fault(fault, self.lights.names) for fault in faults),
+            left_out=left_out,
+            judged=can_judge,
         )
 
-    def inspect_capture(self, capture: Capture) -> Inspection:
+    @property
+    def can_leave_out(self) -> bool:
+        """Whether a capture can be judged without one of its lights: by a run of the joint model."""
+        return self._runtime.can_leave_out and self.card.thresholds_without is not None
+
+    def inspect_capture(self, capture: Capture, missing: Sequence[str] = ()) -> Inspection:
         """The same for a capture read from a data set. Raises DatasetError: lights of another rig or order."""
         require_lights(capture.lights, self.lights, f"capture {capture.id}")
-        return self.inspect(capture.images, capture.id)
+        return self.inspect(capture.images, capture.id, missing)
+
+    def _absent(self, missing: Sequence[str]) -> set[int]:
+        if not missing:
+            return set()
+        if unknown := [light for light in missing if light not in self.lights.names]:
+            raise ModelError(f"missing light {unknown[0]}: this model has {', '.join(self.lights.names)}")
+        absent = {self.lights.names.index(light) for light in missing}
+        if len(absent) > 1 or not self.can_leave_out:
+            able = "one light at most" if self.can_leave_out else "no light; use the run folder of --fusion joint"
+            raise ModelError(f"missing lights {', '.join(missing)}: this model can do without {able}")
+        return absent
 
     def _require_fitting(self, images: np.ndarray, name: str) -> None:
         expected = f"expected [{len(self.lights)}, 3, H, W], one image per light: {', '.join(self.lights.names)}"

@@ -1,6 +1,6 @@
 """Captures without labels to verdicts on disk: maps, pictures and one JSON line each."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,11 +22,15 @@ def predict(
     *,
     map_format: MapFormat = "png16",
     overwrite: bool = False,
+    missing: Sequence[str] = (),
 ) -> Iterator[tuple[Inspection, dict[str, Any]]]:
     """Inspect each capture and write, into `out`, `<id>_map.png` or `.npy`, `<id>_overlay.png` and `<id>_sheet.png`.
 
-    Yields, as they come, the inspection and its JSON line: `id, verdict ("good" or "anomalous"), score, threshold,
-    light_weights {light: mean over levels}, peak [x, y] in pixels of the capture, map, overlay, sheet` (file names).
+    Yields, as they come, the inspection and its JSON line: `id, verdict ("good", "anomalous" or "light fault"), score,
+    threshold, light_weights {light: mean over levels}, shown_by (light with the most evidence; null for a good part and
+    where the fusion cannot tell), light_evidence {light: share} or null, light_faults [words], left_out [lights], peak
+    [x, y] in pixels of the capture, map, overlay, sheet` (file names).
+    missing: names of lights that are out of order.
     Raises, before the first answer, DatasetError for a damaged file and RunError where `out` has answers for one of the
     captures already, unless `overwrite`.
     """
@@ -37,14 +41,14 @@ def predict(
             f"{out}: holds an answer for capture {existing[0]} already; choose another --out, or pass --overwrite"
         )
     verify(captures)
-    return _answers(inspector, captures, out, map_format)
+    return _answers(inspector, captures, out, map_format, missing)
 
 
 def _answers(
-    inspector: Inspector, captures: CaptureSet, out: Path, map_format: MapFormat
+    inspector: Inspector, captures: CaptureSet, out: Path, map_format: MapFormat, missing: Sequence[str]
 ) -> Iterator[tuple[Inspection, dict[str, Any]]]:
     for capture in read_ahead(captures):
-        inspection = inspector.inspect_capture(capture)
+        inspection = inspector.inspect_capture(capture, missing)
         files = {"map": f"{capture.id}_map.{'png' if map_format == 'png16' else 'npy'}"}
         files |= {name: f"{capture.id}_{name}.png" for name in ("sheet", "overlay")}
         if map_format == "png16":
@@ -61,12 +65,21 @@ def _answers(
 def describe(inspection: Inspection, lights: tuple[str, ...]) -> dict[str, Any]:
     """An inspection as JSON values, without its map."""
     y, x = np.unravel_index(int(inspection.anomaly_map.argmax()), inspection.anomaly_map.shape)
-    weights = inspection.light_weights.mean(0)
+    evidence = inspection.light_evidence
+    shown = evidence is not None and inspection.verdict == "anomalous"
     return {
         "id": inspection.id,
-        "verdict": "anomalous" if inspection.anomalous else "good",
+        "verdict": inspection.verdict,
         "score": inspection.score,
         "threshold": inspection.threshold,
-        "light_weights": {name: round(float(w), 6) for name, w in zip(lights, weights, strict=True)},
+        "light_weights": _by_light(lights, inspection.light_weights.mean(0)),
+        "shown_by": lights[int(evidence.argmax())] if shown else None,
+        "light_evidence": None if evidence is None else _by_light(lights, evidence),
+        "light_faults": list(inspection.light_notes),
+        "left_out": [lights[k] for k in inspection.left_out],
         "peak": [int(x), int(y)],
     }
+
+
+def _by_light(lights: tuple[str, ...], values: np.ndarray) -> dict[str, float]:
+    return {name: round(float(value), 6) for name, value in zip(lights, values, strict=True)}

@@ -17,7 +17,7 @@ from afrd.errors import DatasetError, RunError
 from afrd.inspector import Inspector
 from afrd.training import TrainConfig, train
 
-CONFIG = TrainConfig(epochs=3, image_size=64, false_alarm_rate=0.2)
+CONFIG = TrainConfig(fusion="attention", epochs=3, image_size=64, false_alarm_rate=0.2)
 
 
 def run(tiny: Path, out: Path, config: TrainConfig = CONFIG, **options):
@@ -280,3 +280,24 @@ def test_two_processes_train_one_model(tiny, tmp_path):
     assert lines[-1]["loss"] < lines[0]["loss"]
     assert all(sum(level) == pytest.approx(1, abs=1e-4) for line in lines for level in line["light_weights"])
     assert Inspector.load(tmp_path / "two").threshold > 0
+
+
+def test_the_joint_model_is_fitted_in_one_pass_and_goes_on_after_a_kill(tiny, tmp_path):
+    joint = TrainConfig(image_size=64, false_alarm_rate=0.2)
+    read = []
+    card = run(tiny, tmp_path / "whole", joint, on_features=lambda done, total: read.append((done, total)))
+    assert card.fusion == "joint"
+    assert read == [(i, 12) for i in range(1, 13)]
+    assert len(card.thresholds_without) == 6
+    command = [sys.executable, "-m", "afrd", "train", tiny, "--category", "Confetto", "--out", tmp_path / "killed"]
+    command += ["--image-size", "64", "--false-alarm-rate", "0.2"]
+    process = subprocess.Popen([*map(str, command)], stderr=subprocess.DEVNULL)
+    while not (tmp_path / "killed" / "teacher.safetensors").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    assert not (tmp_path / "killed" / "model.yaml").exists()
+    subprocess.run([*map(str, command), "--resume"], check=True, stderr=subprocess.DEVNULL)
+    assert same_weights(tmp_path / "whole", tmp_path / "killed")
+    assert load_card(tmp_path / "killed").threshold == card.threshold

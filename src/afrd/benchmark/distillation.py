@@ -10,7 +10,7 @@ import torch
 from afrd.benchmark.class_data import ClassData
 from afrd.benchmark.job import ALL_LIGHTS, Job, Scored, Settings
 from afrd.checkpoint import load_model
-from afrd.model import AFRD
+from afrd.model import MultiLightModel
 from afrd.training import TrainConfig, train
 from afrd.training.features import FeatureCache
 
@@ -42,7 +42,7 @@ def distil(data: ClassData, job: Job, settings: Settings) -> Scored:
 
 
 @torch.inference_mode()
-def judge(model: AFRD, features: FeatureCache) -> Sequence[np.ndarray]:
+def judge(model: MultiLightModel, features: FeatureCache) -> Sequence[np.ndarray]:
     """Maps [K, S, S], scores [K] and light weights [K, L, N] of every capture from features of all lights."""
     chosen = FeatureCache(features.levels, False, model.fusion.lights_used)
     answers = [model.judge(levels) for levels in chosen.each()]

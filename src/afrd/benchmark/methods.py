@@ -16,12 +16,14 @@ class Method:
     reads: "lights": all lights of a capture together; "light": one of them, through the shared features; "image": one
         image a capture, which may be a light or the mean image.
     function: "module:name" in this package, returning Scored. Arguments, of a method that reads "image":
-        (train, holdout, test, settings, seed), images [M, 3, S, S] uint8; of one that comes after others: (holdout,
-        test), their maps [N, V, S, S] and [N, K, S, S]; of the rest: (data, job, settings).
+        (train, holdout, test, settings, seed), images [M, 3, S, S] uint8, and the folder of shared features where it
+        shares; of one that comes after others: (holdout, test), their maps [N, V, S, S] and [N, K, S, S]; of the rest:
+        (data, job, settings).
     has_map: False where it scores whole images only.
     extra: what must be installed for it.
     after: the method whose maps under each light it combines.
     seeded: False where nothing is random, so that a second seed would say nothing new.
+    shares: whether it reads images through the frozen teacher only, so that one pass serves all such methods.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Method:
     extra: str | None = None
     after: str | None = None
     seeded: bool = True
+    shares: bool = False
 
     def policies(self, lights: int) -> tuple[str, ...]:
         """The light policies it can be run under, for a rig of so many lights."""
@@ -53,14 +56,19 @@ METHODS: dict[str, Method] = {
         Method("mean", "mean", "lights", "distillation:distil"),
         Method("attention", "attention", "lights", "distillation:distil"),
         Method("paper-attention", "attention, eq. 6", "lights", "distillation:distil"),
+        Method("joint", "joint Gaussian", "lights", "distillation:distil", seeded=False),
         Method("late-mean", "late fusion, mean", "lights", "late_fusion:mean", after="rd"),
         Method("late-max", "late fusion, normalised maximum", "lights", "late_fusion:normalised_maximum", after="rd"),
         Method("ganomaly", "GANomaly", "image", "baselines.anomalib_trained:ganomaly", False, "baselines"),
-        Method("dfkde", "DFKDE", "image", "baselines.anomalib_models:dfkde", False, "baselines", seeded=False),
-        Method("dfm", "DFM", "image", "baselines.anomalib_models:dfm", extra="baselines", seeded=False),
+        Method(
+            "dfkde", "DFKDE", "image", "baselines.anomalib_models:dfkde", False, "baselines", seeded=False, shares=True
+        ),
+        Method("dfm", "DFM", "image", "baselines.anomalib_models:dfm", extra="baselines", seeded=False, shares=True),
         Method("stfpm", "STFPM", "image", "baselines.anomalib_trained:stfpm", extra="baselines"),
-        Method("padim", "PaDiM", "image", "baselines.anomalib_models:padim", extra="baselines"),
-        Method("patchcore", "PatchCore", "image", "baselines.anomalib_models:patchcore", extra="baselines"),
+        Method("padim", "PaDiM", "image", "baselines.anomalib_models:padim", extra="baselines", shares=True),
+        Method(
+            "patchcore", "PatchCore", "image", "baselines.anomalib_models:patchcore", extra="baselines", shares=True
+        ),
         Method(
             "anomalib-rd",
             "RD (anomalib)",
@@ -70,7 +78,7 @@ METHODS: dict[str, Method] = {
         ),
         Method("ssim-ae", "AE (SSIM)", "image", "baselines.autoencoder:ssim"),
         Method("l2-ae", "AE (L2)", "image", "baselines.autoencoder:l2"),
-        Method("spade", "SPADE", "image", "baselines.spade:spade", seeded=False),
+        Method("spade", "SPADE", "image", "baselines.spade:spade", seeded=False, shares=True),
     )
 }
 

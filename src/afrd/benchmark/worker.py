@@ -17,6 +17,7 @@ import numpy as np
 
 from afrd import __version__
 from afrd.benchmark import paper
+from afrd.benchmark.baselines.shared_features import share
 from afrd.benchmark.class_data import PARTS, ClassData
 from afrd.benchmark.job import Job, Scored, Settings
 from afrd.benchmark.methods import get_method, needs
@@ -59,7 +60,11 @@ def _result(root: Path, job: Job, settings: Settings, store: Store) -> dict[str,
     method = get_method(job.method)
     data = ClassData(root, job.category, settings, store.features)
     if method.reads == "image":
-        arguments = (*(data.images(part, job.light) for part in PARTS), settings, job.seed)
+        images = [data.images(part, job.light) for part in PARTS]
+        arguments = (*images, settings, job.seed)
+        if method.shares:
+            share(settings, data.store, images)  # as below: no method's time counts the teacher's
+            arguments = (*arguments, data.store)
     elif method.after:
         each = [store.read_maps(need) for need in needs(job, len(data.lights))]
         arguments = tuple(np.stack(maps).astype(np.float32) for maps in zip(*each, strict=True))

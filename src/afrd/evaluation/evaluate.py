@@ -75,6 +75,7 @@ def evaluate(
                 score=float(inspection.score),
                 verdict=bool(inspection.anomalous),
                 light_weights=np.asarray(inspection.light_weights),
+                light_faults=tuple(inspection.light_notes),
             )
         )
         truths.append(truth(capture))

@@ -19,7 +19,8 @@ class CaptureResult:
     """One capture: what it is, and what the inspector said.
 
     anomalous: the label.  verdict: the inspector's answer; True is anomalous in both.
-    light_weights: [L, N], weight of each light on each level.
+    light_weights: [L, N], weight of each light on each level; see `afrd.inspector.Inspection`.
+    light_faults: what was wrong with the lights, in words.
     """
 
     id: str
@@ -28,6 +29,7 @@ class CaptureResult:
     score: float
     verdict: bool
     light_weights: np.ndarray = field(repr=False)
+    light_faults: tuple[str, ...] = ()
 
     @property
     def outcome(self) -> str:
@@ -141,6 +143,7 @@ class Evaluation:
                     "verdict": "anomalous" if result.verdict else "good",
                     "outcome": result.outcome,
                     "light_weights": np.asarray(result.light_weights).tolist(),
+                    "light_faults": list(result.light_faults),
                 }
                 for result in self.captures
             ],

@@ -37,6 +37,14 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
     console.print(
         f"{evaluation.seconds_per_capture:.3g} s a capture (median; reading the images is not in it).", highlight=False
     )
+    faulty = [result for result in evaluation.captures if result.light_faults]
+    if faulty:
+        console.print(
+            f"{len(faulty)} of {len(evaluation.captures)} captures show a fault of the lights, first {faulty[0].id}: "
+            f"{faulty[0].light_faults[0]}",
+            highlight=False,
+            markup=False,
+        )
 
 
 def _add_row(table: Table, name: str, metrics: Metrics) -> None:

@@ -121,11 +121,14 @@ def write_picture(path: Path, image: np.ndarray) -> None:
 def contact_sheet(capture: Capture, inspection: Inspection, *, tile: int = 192) -> np.ndarray:
     """One picture of a capture and its verdict, [height, width, 3] uint8.
 
-    Left the N lights in two rows, each with its name and its weight averaged over the levels; right, twice as large,
-    the mask where known, the anomaly map, and the map over the mean of the lights. tile: side of a light in pixels.
+    Left the N lights in two rows, each with its name and its evidence, or, where the fusion has none, its weight
+    averaged over the levels; the light that shows a defect most is framed. Right, twice as large, the mask where known,
+    the anomaly map, and the map over the mean of the lights. tile: side of a light in pixels.
     """
     lights = [photo(image) for image in capture.images]
-    weights = np.asarray(inspection.light_weights).mean(axis=0)
+    evidence = inspection.light_evidence
+    word, weights = ("weight", inspection.light_weights.mean(axis=0)) if evidence is None else ("evidence", evidence)
+    shown_by = int(weights.argmax()) if evidence is not None and inspection.verdict == "anomalous" else None
 
     gap, caption, head = round(tile / 16), round(tile / 8), round(tile / 3.5)
     columns = -(-len(lights) // 2)
@@ -146,7 +149,7 @@ def contact_sheet(capture: Capture, inspection: Inspection, *, tile: int = 192) 
     draw = ImageDraw.Draw(sheet)
     text = ImageFont.load_default(size=caption * 0.6)
 
-    verdict, colour = ("anomalous", _BAD) if inspection.anomalous else ("good", _GOOD)
+    verdict, colour = inspection.verdict, _GOOD if inspection.verdict == "good" else _BAD
     title = ImageFont.load_default(size=caption * 0.8)
     x, y = gap, head * 0.55
     for part, ink in (
@@ -159,7 +162,9 @@ def contact_sheet(capture: Capture, inspection: Inspection, *, tile: int = 192) 
     for i, (light, name) in enumerate(zip(lights, capture.lights.names, strict=True)):
         x, y = gap + (i % columns) * (tile + gap), head + (i // columns) * (tile + caption + gap)
         sheet.paste(_fitted(light, tile), (x, y))
-        weight = f"weight {weights[i]:.2f}"
+        if i == shown_by:
+            draw.rectangle((x - 3, y - 3, x + tile + 2, y + tile + 2), outline=_BAD, width=3)
+        weight = "left out" if i in inspection.left_out else f"{word} {weights[i]:.2f}"
         label = _shortened(draw, name, text, tile - draw.textlength(f" {weight}", font=text))
         draw.text((x, y + tile + caption / 2), label, fill=_INK, font=text, anchor="lm")
         draw.text((x + tile, y + tile + caption / 2), weight, fill=_QUIET, font=text, anchor="rm")

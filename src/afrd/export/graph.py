@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 from torch.nn.functional import interpolate
 
-from afrd.model import AFRD
+from afrd.model import MultiLightModel
 from afrd.runtimes import Input
 from afrd.runtimes.artefact import INPUT, OUTPUTS
 
@@ -25,7 +25,7 @@ _QUANTISED = ("teacher.backbone", "bottleneck", "student")
 class Deployed(nn.Module):
     """The whole way from pixels to a score. images: [B, N, 3, H, W] as `input` says; see `afrd.runtimes.artefact`."""
 
-    def __init__(self, model: AFRD, input: Input) -> None:
+    def __init__(self, model: MultiLightModel, input: Input) -> None:
         super().__init__()
         self.model, self.maximum = model, _MAXIMUM[input.dtype]
         size = model.image_size
@@ -49,7 +49,7 @@ def resizing(before: int, after: int) -> Tensor:
     return interpolate(torch.eye(before)[None, None], (after, before), mode="bilinear", antialias=True)[0, 0]
 
 
-def trace(model: AFRD, input: Input) -> ExportedProgram:
+def trace(model: MultiLightModel, input: Input) -> ExportedProgram:
     """The graph, of a model on the CPU. A batch of two is traced, as one of one would be taken for a constant."""
     shape = (2, model.lights, 3, input.height, input.width)
     images = torch.zeros(shape, dtype=getattr(torch, input.dtype))

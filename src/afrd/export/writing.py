@@ -6,7 +6,7 @@ from pathlib import Path
 
 from afrd.capture import Capture
 from afrd.errors import MissingExtraError, ModelError
-from afrd.model import AFRD
+from afrd.model import MultiLightModel
 from afrd.runtimes import ArtefactCard, Target
 from afrd.runtimes.artefact import CARD_KEY
 
@@ -28,7 +28,7 @@ def require_packages(target: Target, precision: str) -> None:
             raise MissingExtraError(package, "export")
 
 
-def write(model: AFRD, card: ArtefactCard, captures: Sequence[Capture], path: Path) -> list[Path]:
+def write(model: MultiLightModel, card: ArtefactCard, captures: Sequence[Capture], path: Path) -> list[Path]:
     """Into a folder of its own. Returns the files, the one that is loaded last."""
     writers: dict[Target, Callable[..., list[Path]]] = {
         "onnx": _write_onnx,
@@ -38,7 +38,7 @@ def write(model: AFRD, card: ArtefactCard, captures: Sequence[Capture], path: Pa
     return writers[card.runtime](model, card, captures, path)
 
 
-def _write_torch(model: AFRD, card: ArtefactCard, captures: Sequence[Capture], path: Path) -> list[Path]:
+def _write_torch(model: MultiLightModel, card: ArtefactCard, captures: Sequence[Capture], path: Path) -> list[Path]:
     import torch
 
     from afrd.export.graph import trace
@@ -50,7 +50,7 @@ def _write_torch(model: AFRD, card: ArtefactCard, captures: Sequence[Capture], p
     return [path]
 
 
-def _write_onnx(model: AFRD, card: ArtefactCard, captures: Sequence[Capture], path: Path) -> list[Path]:
+def _write_onnx(model: MultiLightModel, card: ArtefactCard, captures: Sequence[Capture], path: Path) -> list[Path]:
     import onnx
 
     from afrd.export.graph import trace, write_onnx
@@ -67,7 +67,7 @@ def _write_onnx(model: AFRD, card: ArtefactCard, captures: Sequence[Capture], pa
     return [path]
 
 
-def _write_openvino(model: AFRD, card: ArtefactCard, captures: Sequence[Capture], path: Path) -> list[Path]:
+def _write_openvino(model: MultiLightModel, card: ArtefactCard, captures: Sequence[Capture], path: Path) -> list[Path]:
     import openvino
 
     from afrd.export.graph import trace, write_onnx

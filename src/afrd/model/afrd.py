@@ -2,40 +2,22 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
-from torch.nn.functional import interpolate
+from torch import Tensor
 
-from afrd.capture import MAX_LIGHTS, MIN_LIGHTS
-from afrd.errors import ModelError
 from afrd.model.anomaly_map import AnomalyMap, score
 from afrd.model.bottleneck import Bottleneck
 from afrd.model.fusion import build_fusion
+from afrd.model.multi_light import MultiLightModel, Prediction
 from afrd.model.student import Student
 from afrd.model.teacher import Teacher
 
-SIZE_STEP = 32  # the embedding lies at stride 32
 
-
-class Prediction(NamedTuple):
-    """anomaly_map: [B, H, W] at the model's size; score: [B]; light_weights: [B, L, N], rows sum to 1."""
-
-    anomaly_map: Tensor
-    score: Tensor
-    light_weights: Tensor
-
-
-class AFRD(nn.Module):
+class AFRD(MultiLightModel):
     """The whole network for captures of a fixed number of lights.
 
-    teacher, teacher_weights: see `afrd.model.weights.load_backbone`; or a Teacher that is there already.
-    lights: N, 2 to 16.
-    image_size: side in pixels of the square that captures are resized to, a multiple of 32.
-    fusion: a name from `afrd.model.fusion.FUSIONS`.
-    top_share: see `afrd.model.anomaly_map.score`.
-    Raises ModelError, WeightsError.
+    fusion: a name from `afrd.model.fusion.FUSIONS`. The rest: see MultiLightModel. Raises ModelError, WeightsError.
     """
 
     def __init__(
@@ -47,29 +29,13 @@ class AFRD(nn.Module):
         fusion: str = "attention",
         top_share: float = 0.0,
     ) -> None:
-        super().__init__()
-        if not MIN_LIGHTS <= lights <= MAX_LIGHTS:
-            raise ModelError(f"{lights} lights: expected {MIN_LIGHTS} to {MAX_LIGHTS}")
-        if image_size < 2 * SIZE_STEP or image_size % SIZE_STEP:
-            near = max(2 * SIZE_STEP, round(image_size / SIZE_STEP) * SIZE_STEP)
-            raise ModelError(f"image size {image_size}: expected a multiple of {SIZE_STEP} from 64 up, such as {near}")
-        self.lights, self.image_size, self.top_share = lights, image_size, top_share
-        self.teacher = teacher if isinstance(teacher, Teacher) else Teacher.load(teacher, teacher_weights)
+        super().__init__(teacher, teacher_weights, lights, image_size, top_share)
         self.fusion = build_fusion(fusion, lights, self.teacher.levels, image_size)
         self.bottleneck = Bottleneck(self.teacher.levels)
         self.student = Student(self.bottleneck.channels, self.teacher.levels)
         self.anomaly_map = AnomalyMap(image_size)
         self.bottleneck.to(memory_format=torch.channels_last)
         self.student.to(memory_format=torch.channels_last)
-
-    def extract(self, images: Tensor) -> list[Tensor]:
-        """images: [B, N, 3, H, W], uint8, uint16 or float in [0, 1], any size.
-
-        Returns the teacher's levels of the lights that the fusion uses, [B, N', C, h, w] each.
-        """
-        if images.ndim != 5 or images.shape[1] != self.lights or images.shape[2] != 3:
-            raise ModelError(f"images of shape {list(images.shape)}: expected [B, {self.lights}, 3, H, W]")
-        return self.teacher(self._prepare(images[:, list(self.fusion.lights_used)]))
 
     def fuse(self, levels: Sequence[Tensor]) -> tuple[list[Tensor], Tensor]:
         """levels: of the lights that the fusion uses, [B, N', C, h, w] each.
@@ -91,23 +57,8 @@ class AFRD(nn.Module):
         target, weights = (list(levels), None) if fused else self.fuse(levels)
         return target, self.reconstruct(target), weights
 
-    def forward(self, images: Tensor) -> Prediction:
-        """images: as for `extract`."""
-        return self.judge(self.extract(images))
-
     def judge(self, levels: Sequence[Tensor]) -> Prediction:
         """levels: what `extract` gives, now or from a cache."""
         target, weights = self.fuse(levels)
         anomaly_map = self.anomaly_map(target, self.reconstruct(target))
         return Prediction(anomaly_map, score(anomaly_map, self.top_share), weights)
-
-    def _prepare(self, images: Tensor) -> Tensor:
-        """To floating point in [0, 1] at the model's size; shrinking is anti-aliased."""
-        if not images.is_floating_point():
-            images = images.to(torch.float32) / (255 if images.dtype == torch.uint8 else 65535)
-        if images.shape[-2:] == (self.image_size, self.image_size):
-            return images
-        b, n = images.shape[:2]
-        size = (self.image_size, self.image_size)
-        resized = interpolate(images.flatten(0, 1), size, mode="bilinear", antialias=True, align_corners=False)
-        return resized.unflatten(0, (b, n))

@@ -7,6 +7,7 @@ light_weights  [B, L, N]        float32
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -58,14 +59,18 @@ class ArtefactCard(Strict):
 
 
 class Runtime(Protocol):
-    """name: torch, onnx or openvino. input: what images must be; None where any size and depth will do."""
+    """name: torch, onnx or openvino. input: what images must be; None where any size and depth will do.
+
+    can_leave_out: whether `run` takes lights to leave out.
+    """
 
     name: str
+    can_leave_out: bool
     card: ModelCard
     input: Input | None
 
-    def run(self, images: np.ndarray) -> Answer:
-        """images: [B, N, 3, H, W], checked by the caller."""
+    def run(self, images: np.ndarray, left_out: Sequence[int] = ()) -> Answer:
+        """images: [B, N, 3, H, W], checked by the caller. left_out: lights that are not looked at."""
         ...
 
 

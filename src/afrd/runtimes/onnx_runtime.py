@@ -1,5 +1,6 @@
 """An `.onnx` artefact, computed by ONNX Runtime. No torch."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,12 +25,13 @@ class OnnxRuntime:
     """session: of a graph with the artefact's inputs and outputs."""
 
     name = "onnx"
+    can_leave_out = False  # the graph is fixed
 
     def __init__(self, session: onnxruntime.InferenceSession, path: Path) -> None:
         card = parse_card(session.get_modelmeta().custom_metadata_map.get(CARD_KEY), path)
         self.session, self.card, self.input = session, card.model, card.input
 
-    def run(self, images: np.ndarray) -> Answer:
+    def run(self, images: np.ndarray, left_out: Sequence[int] = ()) -> Answer:
         return Answer(*self.session.run(OUTPUTS, {INPUT: images}))
 
 

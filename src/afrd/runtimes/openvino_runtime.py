@@ -1,6 +1,7 @@
 """An OpenVINO artefact, `.xml` with its `.bin` beside it, computed by OpenVINO. No torch."""
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -15,11 +16,12 @@ class OpenVinoRuntime:
     """compiled: a graph with the artefact's inputs and outputs."""
 
     name = "openvino"
+    can_leave_out = False  # the graph is fixed
 
     def __init__(self, compiled: openvino.CompiledModel, card: ArtefactCard) -> None:
         self.compiled, self.card, self.input = compiled, card.model, card.input
 
-    def run(self, images: np.ndarray) -> Answer:
+    def run(self, images: np.ndarray, left_out: Sequence[int] = ()) -> Answer:
         # a request of its own for each call, so that threads can share the model
         request = self.compiled.create_infer_request()
         request.infer({INPUT: images})

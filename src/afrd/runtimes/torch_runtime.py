@@ -1,6 +1,7 @@
 """The model as it was trained, from a run folder, and its exported program (`.pt2`), both computed by torch."""
 
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from torch.export.passes import move_to_device_pass
 from afrd.card import ModelCard
 from afrd.checkpoint import load_model
 from afrd.errors import ModelError, RunError
+from afrd.model import JointGaussian
 from afrd.runtimes.artefact import CARD_KEY, Answer, Input, damaged, parse_card
 
 CARD_FILE = f"{CARD_KEY}.json"
@@ -22,9 +24,12 @@ class TorchRuntime:
 
     def __init__(self, module: torch.nn.Module, card: ModelCard, input: Input | None, device: str) -> None:
         self.module, self.card, self.input, self.device = module, card, input, device
+        self.can_leave_out = isinstance(module, JointGaussian)
 
     @torch.inference_mode()
-    def run(self, images: np.ndarray) -> Answer:
+    def run(self, images: np.ndarray, left_out: Sequence[int] = ()) -> Answer:
+        if self.can_leave_out:
+            self.module.use_lights(set(range(self.module.lights)) - set(left_out))
         answer = self.module(torch.from_numpy(images).to(self.device))
         return Answer(*(part.float().cpu().numpy() for part in answer))
 

@@ -23,7 +23,7 @@ class TrainConfig(Strict):
     top_share: see `afrd.model.anomaly_map.score`.
     """
 
-    fusion: str = "attention"
+    fusion: str = "auto"
     teacher: str = "efficientnet_lite0"
     teacher_weights: str | None = None
     image_size: int = 256

@@ -20,7 +20,7 @@ from afrd.capture import Capture
 from afrd.datasets import read_ahead
 from afrd.errors import RunError
 from afrd.files import atomic_folder, write_text
-from afrd.model import AFRD
+from afrd.model import MultiLightModel
 
 Progress = Callable[[int, int], None]
 
@@ -51,7 +51,7 @@ class FeatureCache:
 class Recompute:
     """The same interface without a cache: decodes and extracts at every call."""
 
-    def __init__(self, model: AFRD, captures: Sequence[Capture], device: torch.device) -> None:
+    def __init__(self, model: MultiLightModel, captures: Sequence[Capture], device: torch.device) -> None:
         self.model, self.captures, self.device = model, captures, device
         self.fused = False
 
@@ -73,7 +73,7 @@ class Recompute:
 
 
 def cache_features(
-    model: AFRD,
+    model: MultiLightModel,
     captures: Sequence[Capture],
     *,
     where: str,
@@ -112,7 +112,7 @@ def cache_features(
     return FeatureCache(_open_levels(target, model), model.fusion.is_fixed)
 
 
-def stored_features(model: AFRD, folder: Path, data_digest: str) -> FeatureCache | None:
+def stored_features(model: MultiLightModel, folder: Path, data_digest: str) -> FeatureCache | None:
     """The lights that the fusion uses, from features of all lights in `folder`; None if these are not there."""
     target = folder / _key_of_lights(model, range(model.lights), data_digest)
     if not (target / "features.json").is_file():
@@ -120,7 +120,7 @@ def stored_features(model: AFRD, folder: Path, data_digest: str) -> FeatureCache
     return FeatureCache(_open_levels(target, model), False, model.fusion.lights_used)
 
 
-def _open_levels(folder: Path, model: AFRD) -> list[np.ndarray]:
+def _open_levels(folder: Path, model: MultiLightModel) -> list[np.ndarray]:
     return [_open(folder, i) for i in range(len(model.teacher.levels))]
 
 
@@ -132,12 +132,12 @@ def _open(folder: Path, level: int) -> np.ndarray:
         raise RunError(f"{path}: damaged ({error}); delete {folder} and run again") from error
 
 
-def feature_bytes(model: AFRD, captures: int) -> int:
+def feature_bytes(model: MultiLightModel, captures: int) -> int:
     """What the features of so many captures take, bytes."""
     return 2 * captures * sum(int(np.prod(shape)) for shape in _shapes(model))
 
 
-def _shapes(model: AFRD) -> list[tuple[int, ...]]:
+def _shapes(model: MultiLightModel) -> list[tuple[int, ...]]:
     lights = () if model.fusion.is_fixed else (len(model.fusion.lights_used),)
     return [
         (*lights, level.channels, model.image_size // level.stride, model.image_size // level.stride)
@@ -145,22 +145,22 @@ def _shapes(model: AFRD) -> list[tuple[int, ...]]:
     ]
 
 
-def _key(model: AFRD, data_digest: str) -> str:
+def _key(model: MultiLightModel, data_digest: str) -> str:
     if model.fusion.is_fixed:
         return _named(model, type(model.fusion).__name__, model.fusion.lights_used, data_digest)
     return _key_of_lights(model, model.fusion.lights_used, data_digest)
 
 
-def _key_of_lights(model: AFRD, lights: Iterable[int], data_digest: str) -> str:
+def _key_of_lights(model: MultiLightModel, lights: Iterable[int], data_digest: str) -> str:
     return _named(model, "lights", tuple(lights), data_digest)
 
 
-def _named(model: AFRD, what: str, lights: Sequence[int], data_digest: str) -> str:
+def _named(model: MultiLightModel, what: str, lights: Sequence[int], data_digest: str) -> str:
     parts = [timm.__version__, model.teacher.digest(), model.image_size, what, lights, data_digest]
     return "features-" + hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
-def _write(target: Path, model: AFRD, source, captures: Sequence[Capture], needed: int, progress) -> None:
+def _write(target: Path, model: MultiLightModel, source, captures: Sequence[Capture], needed: int, progress) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(target.parent).free
     if needed > 0.95 * free:
@@ -180,7 +180,7 @@ def _write(target: Path, model: AFRD, source, captures: Sequence[Capture], neede
 
 
 @torch.inference_mode()
-def _fill(levels: list[np.ndarray], model: AFRD, source, captures: Sequence[Capture], progress) -> None:
+def _fill(levels: list[np.ndarray], model: MultiLightModel, source, captures: Sequence[Capture], progress) -> None:
     model.eval()
     for i, features in enumerate(source.each()):
         if model.fusion.is_fixed:

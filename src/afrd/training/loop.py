@@ -4,6 +4,7 @@ Everything random follows from the seed and the epoch's number, so a run that wa
 weights of the run that was never killed.
 """
 
+import math
 import time
 import warnings
 from collections.abc import Callable
@@ -19,15 +20,18 @@ from torch.optim import AdamW
 from afrd import __version__
 from afrd.card import Lights, ModelCard
 from afrd.checkpoint import load_card, save_model, save_teacher, trained_digest
-from afrd.datasets import CaptureSet, verify
+from afrd.datasets import CaptureSet, read_ahead, verify
 from afrd.errors import RunError
-from afrd.model import AFRD
+from afrd.light_check import MIN_CAPTURES, LightReference
+from afrd.model import JointGaussian, MultiLightModel, build_model, resolve_fusion
 from afrd.model.loss import get_loss
 from afrd.training.config import RunRecord, TrainConfig
 from afrd.training.features import FeatureCache, Progress, Recompute, cache_features, stored_features
 from afrd.training.holdout import split_holdout
 from afrd.training.run_folder import Epoch, load_epoch, locked, log_epoch, prepare, save_epoch, tidy
 from afrd.training.threshold import reachable_rate, threshold
+
+LOOKS = 200  # captures that the looks of the lights are learned from, at most
 
 
 def train(
@@ -58,7 +62,7 @@ def train(
     config = config.resolved(len(captures))
     fabric = _fabric(config)
     seed_everything(config.seed, verbose=False)
-    model = AFRD(
+    model = build_model(
         config.teacher, config.teacher_weights, len(captures.lights), config.image_size, config.fusion, config.top_share
     )
     if fabric.is_global_zero:
@@ -79,13 +83,15 @@ def train(
         done = fabric.broadcast(prepare(out, record, resume) if fabric.is_global_zero else 0)
         if not (out / "model.yaml").is_file():
             folder = Path(cache_dir) if cache_dir else out / "features"
-            _fit(fabric, model, captures, out, record, done, resumable, folder, on_features, on_epoch)
+            if isinstance(model, JointGaussian):
+                _fit_joint(fabric, model, captures, out, record, folder, on_features)
+            else:
+                _fit(fabric, model, captures, out, record, done, resumable, folder, on_features, on_epoch)
             if fabric.is_global_zero:
                 stored = stored_features(model, folder, record.holdout_digest) if config.cache != "off" else None
-                scores = hold_out_scores(
-                    model.eval(), stored or Recompute(model, holdout, fabric.device), fabric.device
-                )
-                save_model(out, model, _card(model, record, scores))
+                held_out = stored or Recompute(model, holdout, fabric.device)
+                scores, without = hold_out_scores(model.eval(), held_out, fabric.device)
+                save_model(out, model, _card(model, record, scores, without, _look_of_lights(captures)))
             fabric.barrier()
         if fabric.is_global_zero:
             tidy(out)
@@ -127,6 +133,25 @@ def _fit(fabric, model, captures, out, record: RunRecord, done, resumable, folde
             if on_epoch:
                 on_epoch(epoch, config.epochs)
         fabric.barrier()
+
+
+@torch.inference_mode()
+def _fit_joint(fabric, model: JointGaussian, captures, out, record: RunRecord, folder, progress) -> None:
+    """One pass; nothing is cached, since nothing is read twice."""
+    if not fabric.is_global_zero:
+        return
+    save_teacher(out, model.teacher)
+    model.to(fabric.device)
+    stored = stored_features(model, folder, record.data_digest) if record.config.cache != "off" else None
+    features = stored or Recompute(model, captures, fabric.device)
+
+    def counted():
+        for done, levels in enumerate(features.each(), 1):
+            yield levels
+            if progress:
+                progress(done, len(captures))
+
+    model.fit(counted())
 
 
 def _features(model, captures, config, folder, record, fabric, progress) -> FeatureCache | Recompute:
@@ -171,12 +196,40 @@ def _epoch(number: int, model, features, optimizer, config: TrainConfig, fabric:
 
 
 @torch.inference_mode()
-def hold_out_scores(model: AFRD, features: FeatureCache | Recompute, device: torch.device) -> list[float]:
-    """Scores of good captures the model has not seen."""
-    return [float(model.judge([level.to(device) for level in levels]).score) for levels in features.each()]
+def hold_out_scores(
+    model: MultiLightModel, features: FeatureCache | Recompute, device: torch.device
+) -> tuple[list[float], list[list[float]] | None]:
+    """Scores of good captures the model has not seen, and those without light k, for each k, if it can do without."""
+    scores: list[float] = []
+    without: list[list[float]] | None = [[] for _ in range(model.lights)] if isinstance(model, JointGaussian) else None
+    for levels in features.each():
+        levels = [level.to(device) for level in levels]
+        scores.append(float(model.judge(levels).score))
+        for k, other in enumerate(without or ()):
+            model.use_lights(set(range(model.lights)) - {k})
+            other.append(float(model.judge(levels).score))
+        if without:
+            model.use_lights(range(model.lights))
+    return scores, without
 
 
-def _card(model: AFRD, record: RunRecord, scores: list[float]) -> ModelCard:
+def _look_of_lights(captures: CaptureSet) -> LightReference | None:
+    """From captures spread evenly over the set; None where they are too few."""
+    if len(captures) < MIN_CAPTURES:
+        return None
+    step = math.ceil(len(captures) / LOOKS)
+    return LightReference.learn(
+        capture.images for capture in read_ahead(captures.subset(range(0, len(captures), step)))
+    )
+
+
+def _card(
+    model: MultiLightModel,
+    record: RunRecord,
+    scores: list[float],
+    without: list[list[float]] | None,
+    light_reference: LightReference | None,
+) -> ModelCard:
     config = record.config
     rate = reachable_rate(len(scores), config.false_alarm_rate)
     if rate > config.false_alarm_rate:
@@ -192,12 +245,14 @@ def _card(model: AFRD, record: RunRecord, scores: list[float]) -> ModelCard:
         teacher=config.teacher,
         teacher_digest=record.teacher_digest,
         trained_digest=trained_digest(model),
-        fusion=config.fusion,
+        fusion=resolve_fusion(config.fusion),
         lights=record.lights,
         image_size=config.image_size,
         top_share=config.top_share,
         threshold=threshold(scores, config.false_alarm_rate),
         false_alarm_rate=rate,
         holdout=len(scores),
+        thresholds_without=tuple(threshold(s, config.false_alarm_rate) for s in without) if without else None,
+        light_reference=light_reference,
         config=config.model_dump(mode="json"),
     )

@@ -21,7 +21,7 @@ from torch.optim import Optimizer
 from afrd.checkpoint import contiguous, load_trained_state, parse, read_tensors, read_yaml, to_yaml, trained_state
 from afrd.errors import RunError
 from afrd.files import atomic_folder, is_temporary, write_text
-from afrd.model import AFRD
+from afrd.model import MultiLightModel
 from afrd.training.config import RunRecord
 
 _EPOCH = re.compile(r"epoch-\d{4,}")
@@ -97,7 +97,7 @@ def log_epoch(out: Path, epoch: Epoch) -> None:
         file.write(json.dumps(asdict(epoch)) + "\n")
 
 
-def save_epoch(out: Path, epoch: Epoch, model: AFRD, optimizer: Optimizer) -> None:
+def save_epoch(out: Path, epoch: Epoch, model: MultiLightModel, optimizer: Optimizer) -> None:
     """After it is logged: the epoch's folder appears whole, older ones go."""
     state = optimizer.state_dict()["state"]
     moments = {f"{i}.{k}": v for i, values in state.items() for k, v in values.items()}
@@ -107,7 +107,7 @@ def save_epoch(out: Path, epoch: Epoch, model: AFRD, optimizer: Optimizer) -> No
     _remove_epochs(out, keep=epoch.epoch)
 
 
-def load_epoch(out: Path, epoch: int, model: AFRD, optimizer: Optimizer) -> None:
+def load_epoch(out: Path, epoch: int, model: MultiLightModel, optimizer: Optimizer) -> None:
     """Into a model and optimiser of the same configuration. Raises RunError: damaged or foreign files."""
     path = _folder(out, epoch) / "weights.safetensors"
     load_trained_state(model, read_tensors(path), path)

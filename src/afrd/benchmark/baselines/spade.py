@@ -10,13 +10,15 @@ teacher's classifier pools them.
 """
 
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import interpolate
 
 from afrd.benchmark.baselines import backbone as backbones
+from afrd.benchmark.baselines.shared_features import POOLED, SharedFeatures
 from afrd.benchmark.job import Scored, Settings
 from afrd.model.anomaly_map import AnomalyMap
 from afrd.model.weights import Normalisation
@@ -24,41 +26,29 @@ from afrd.model.weights import Normalisation
 NEIGHBOURS = 5
 CHUNK = 2048
 STRIDES = (4, 8, 16)
-GALLERY = 64  # training images whose pixels are kept; others are computed again when they are neighbours
+GALLERY = 64  # training images whose pixels are kept; others are read again when they are neighbours
 
 
-class Features(nn.Module):
-    """The backbone's features of an image and of its pixels, from one pass."""
-
-    def __init__(self, backbone: nn.Module) -> None:
-        super().__init__()
-        names = [level["module"] for level in backbone.feature_info]
-        self.indices = [names.index(name) for name in backbones.layer_names(backbone, STRIDES)]
-        self.backbone = backbone
-
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """images: [B, 3, S, S], normalised. Returns [B, D] and [B, C, S / 4, S / 4]."""
-        last, levels = self.backbone.forward_intermediates(images, indices=self.indices, output_fmt="NCHW")
-        size = levels[0].shape[-2:]
-        pixels = [interpolate(level, size, mode="bilinear", align_corners=False) for level in levels]
-        return self.backbone.forward_head(last, pre_logits=True), torch.cat(pixels, 1)
-
-
-def spade(train: np.ndarray, holdout: np.ndarray, test: np.ndarray, settings: Settings, seed: int) -> Scored:
+def spade(
+    train: np.ndarray, holdout: np.ndarray, test: np.ndarray, settings: Settings, seed: int, store: Path | None = None
+) -> Scored:
     """Scores and maps; the seed changes nothing."""
     backbone, normalisation = backbones.load(settings)
-    features, smooth = Features(backbone), AnomalyMap(settings.image_size).smooth
+    layers = backbones.layer_names(backbone, STRIDES)
+    features, smooth = SharedFeatures(backbone, store), AnomalyMap(settings.image_size).smooth
     whole = _whole(features, train, normalisation)
     size = (settings.image_size, settings.image_size)
 
     @lru_cache(GALLERY)
     def pixels_of(index: int) -> Tensor:
-        return features(backbones.normalised(train[index : index + 1], normalisation))[1][0]
+        image = backbones.normalised(train[index : index + 1], normalisation)
+        return _pixels(features.read(image, layers), layers)[0]
 
     def answer(images: Tensor) -> tuple[Tensor, Tensor]:
-        own, pixels = features(images)
-        nearest = torch.cdist(own, whole).topk(min(NEIGHBOURS, len(whole)), largest=False)
+        levels = features.read(images, [*layers, POOLED])
+        nearest = torch.cdist(levels[POOLED], whole).topk(min(NEIGHBOURS, len(whole)), largest=False)
         galleries = (torch.stack([pixels_of(k) for k in row]) for row in nearest.indices.tolist())
+        pixels = _pixels(levels, layers)
         maps = torch.stack([_pixel_map(p, gallery) for p, gallery in zip(pixels, galleries, strict=True)])
         maps = smooth(interpolate(maps[:, None], size, mode="bilinear", align_corners=False))
         return nearest.values.square().mean(1), maps[:, 0]
@@ -66,10 +56,15 @@ def spade(train: np.ndarray, holdout: np.ndarray, test: np.ndarray, settings: Se
     return backbones.score_images(answer, holdout, test, normalisation)
 
 
-@torch.no_grad()
-def _whole(features: Features, train: np.ndarray, normalisation: Normalisation) -> Tensor:
+def _whole(features: SharedFeatures, train: np.ndarray, normalisation: Normalisation) -> Tensor:
     """Features of all M training images, [M, D]."""
-    return torch.cat([features(batch)[0] for batch in backbones.batches(train, normalisation)])
+    return torch.cat([features.read(batch, [POOLED])[POOLED] for batch in backbones.batches(train, normalisation)])
+
+
+def _pixels(levels: dict[str, Tensor], layers: list[str]) -> Tensor:
+    """Features of each pixel, [B, C, S / 4, S / 4]."""
+    size = levels[layers[0]].shape[-2:]
+    return torch.cat([interpolate(levels[name], size, mode="bilinear", align_corners=False) for name in layers], 1)
 
 
 def _pixel_map(pixels: Tensor, neighbours: Tensor) -> Tensor:

@@ -1,0 +1,78 @@
+"""What every model of several lights shares: a frozen teacher, reading the lights, and the form of the answer."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from afrd.capture import MAX_LIGHTS, MIN_LIGHTS
+from afrd.errors import ModelError
+from afrd.model.fusion import Fusion
+from afrd.model.teacher import Teacher
+
+SIZE_STEP = 32  # the embedding lies at stride 32
+
+
+class Prediction(NamedTuple):
+    """anomaly_map: [B, H, W] at the model's size; score: [B]; light_weights: [B, L, N], rows sum to 1."""
+
+    anomaly_map: Tensor
+    score: Tensor
+    light_weights: Tensor
+
+
+class MultiLightModel(nn.Module):
+    """Base: images of N lights → the teacher's levels (`extract`) → Prediction (`judge`, by each model).
+
+    teacher, teacher_weights: see `afrd.model.weights.load_backbone`; or a Teacher that is there already.
+    lights: N, 2 to 16.
+    image_size: side in pixels of the square that captures are resized to, a multiple of 32.
+    top_share: see `afrd.model.anomaly_map.score`.
+    fusion: which lights are read, and whether their levels become one before anything is trained.
+    Raises ModelError, WeightsError.
+    """
+
+    fusion: Fusion
+
+    def __init__(
+        self, teacher: str | Teacher, teacher_weights: str | Path | None, lights: int, image_size: int, top_share: float
+    ) -> None:
+        super().__init__()
+        if not MIN_LIGHTS <= lights <= MAX_LIGHTS:
+            raise ModelError(f"{lights} lights: expected {MIN_LIGHTS} to {MAX_LIGHTS}")
+        if image_size < 2 * SIZE_STEP or image_size % SIZE_STEP:
+            near = max(2 * SIZE_STEP, round(image_size / SIZE_STEP) * SIZE_STEP)
+            raise ModelError(f"image size {image_size}: expected a multiple of {SIZE_STEP} from 64 up, such as {near}")
+        self.lights, self.image_size, self.top_share = lights, image_size, top_share
+        self.teacher = teacher if isinstance(teacher, Teacher) else Teacher.load(teacher, teacher_weights)
+
+    def extract(self, images: Tensor) -> list[Tensor]:
+        """images: [B, N, 3, H, W], uint8, uint16 or float in [0, 1], any size.
+
+        Returns the teacher's levels of the lights that the fusion uses, [B, N', C, h, w] each.
+        """
+        if images.ndim != 5 or images.shape[1] != self.lights or images.shape[2] != 3:
+            raise ModelError(f"images of shape {list(images.shape)}: expected [B, {self.lights}, 3, H, W]")
+        return self.teacher(self._prepare(images[:, list(self.fusion.lights_used)]))
+
+    def forward(self, images: Tensor) -> Prediction:
+        """images: as for `extract`."""
+        return self.judge(self.extract(images))
+
+    def judge(self, levels: Sequence[Tensor]) -> Prediction:
+        """levels: what `extract` gives, now or from a cache."""
+        raise NotImplementedError
+
+    def _prepare(self, images: Tensor) -> Tensor:
+        """To floating point in [0, 1] at the model's size; shrinking is anti-aliased."""
+        if not images.is_floating_point():
+            images = images.to(torch.float32) / (255 if images.dtype == torch.uint8 else 65535)
+        if images.shape[-2:] == (self.image_size, self.image_size):
+            return images
+        b, n = images.shape[:2]
+        size = (self.image_size, self.image_size)
+        resized = interpolate(images.flatten(0, 1), size, mode="bilinear", antialias=True, align_corners=False)
+        return resized.unflatten(0, (b, n))

@@ -1,0 +1,166 @@
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import avg_pool2d, interpolate
+
+from afrd.errors import ModelError
+from afrd.model import JointGaussian, build_model
+from afrd.model.joint import SHRINKAGE
+
+LIGHTS, SIZE, GRID = 3, 64, 8
+
+
+@pytest.fixture(scope="module")
+def levels(teacher):
+    """Levels of 40 captures: lights that have most in common, as lights of one part have."""
+    generator = torch.Generator().manual_seed(0)
+
+    def level(channels: int, side: int) -> torch.Tensor:
+        common = torch.randn(40, 1, channels, side, side, generator=generator)
+        return common + 0.3 * torch.randn(40, LIGHTS, channels, side, side, generator=generator)
+
+    return [level(shape.channels, SIZE // shape.stride) for shape in teacher.levels]
+
+
+@pytest.fixture(scope="module")
+def model(teacher, levels):
+    model = JointGaussian(teacher, lights=LIGHTS, image_size=SIZE).eval()
+    with torch.inference_mode():
+        model.fit([level[i : i + 1] for level in levels] for i in range(40))
+    return model
+
+
+def vectors(levels) -> np.ndarray:
+    """[B, N, D, 8, 8] by the definition: smoothed by 3 × 3, brought to stride 8, levels one after the other."""
+    parts = []
+    for level in levels:
+        x = avg_pool2d(level.flatten(0, 1), 3, 1, 1, count_include_pad=False)
+        if x.shape[-1] > GRID:
+            x = avg_pool2d(x, x.shape[-1] // GRID)
+        elif x.shape[-1] < GRID:
+            x = interpolate(x, (GRID, GRID), mode="bilinear", align_corners=False)
+        parts.append(x.unflatten(0, level.shape[:2]))
+    return torch.cat(parts, 2).double().numpy()
+
+
+def gaussian(levels) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and shrunk covariance by numpy, [N · D]."""
+    x = vectors(levels)
+    n, d = x.shape[1:3]
+    x = x.transpose(0, 3, 4, 1, 2).reshape(-1, n * d)
+    widths = [level.shape[2] for level in levels]
+    energy = (x**2).mean(0).reshape(n, d)
+    bounds = np.cumsum([0, *widths])
+    unit = np.concatenate([np.full(w, energy[:, a : a + w].mean() * w) for a, w in zip(bounds, widths, strict=False)])
+    unit = np.tile(unit, n)
+    scaled = np.cov(x.T) / np.sqrt(np.outer(unit, unit))
+    scaled += SHRINKAGE * np.trace(scaled) / len(scaled) * np.eye(len(scaled))
+    return x.mean(0), scaled * np.sqrt(np.outer(unit, unit))
+
+
+def expected_map(model, levels, lights, mean, covariance) -> np.ndarray:
+    x = vectors(levels)[:, list(lights)]
+    d = x.shape[2]
+    index = np.concatenate([np.arange(d) + k * d for k in lights])
+    x = x.transpose(0, 3, 4, 1, 2).reshape(len(x), GRID * GRID, -1) - mean[index]
+    squares = np.einsum("bpi,ij,bpj->bp", x, np.linalg.inv(covariance[np.ix_(index, index)]), x) / len(index)
+    surprise = 0.5 * np.log1p(squares**2)
+    grid = torch.from_numpy(surprise).float().view(-1, 1, GRID, GRID)
+    return model.anomaly_map.smooth(interpolate(grid, (SIZE, SIZE), mode="bilinear", align_corners=False))[:, 0].numpy()
+
+
+@pytest.mark.parametrize("lights", [(0, 1, 2), (0, 2), (1,)])
+def test_the_map_is_the_mahalanobis_distance_of_the_lights_that_are_used(model, levels, lights):
+    mean, covariance = gaussian(levels)
+    odd = [level[:2] + torch.randn(level[:2].shape, generator=torch.Generator().manual_seed(1)) for level in levels]
+    model.use_lights(lights)
+    with torch.inference_mode():
+        answer = model.judge(odd)
+    model.use_lights(range(LIGHTS))
+    np.testing.assert_allclose(answer.anomaly_map, expected_map(model, odd, lights, mean, covariance), rtol=2e-3)
+    np.testing.assert_allclose(answer.score, answer.anomaly_map.flatten(1).amax(1))
+
+
+def test_a_light_that_is_left_out_changes_nothing(model, levels):
+    broken = [level[:1].clone() for level in levels]
+    for level in broken:
+        level[:, 1] = 1e3
+    model.use_lights([0, 2])
+    with torch.inference_mode():
+        one, other = model.judge([level[:1] for level in levels]), model.judge(broken)
+    model.use_lights(range(LIGHTS))
+    assert torch.equal(one.anomaly_map, other.anomaly_map)
+    assert one.light_weights.shape == (1, 1, LIGHTS)
+    assert one.light_weights[0, 0, 1] == 0
+
+
+def test_what_one_light_alone_shows_counts_more_than_what_all_show_and_is_named(model, levels):
+    def with_spot(lights) -> list[torch.Tensor]:
+        changed = [level[:1].clone() for level in levels]
+        for level in changed:
+            side = level.shape[-1]
+            level[:, lights, :, side // 4 : side // 2, side // 2 : 3 * side // 4] += 1.0
+        return changed
+
+    with torch.inference_mode():
+        everywhere = model.judge(with_spot([0, 1, 2]))
+        for k in range(LIGHTS):
+            alone = model.judge(with_spot([k]))
+            assert alone.score > everywhere.score  # good lights always agree, so one that does not is stranger
+            assert alone.light_weights[0, 0].argmax() == k
+            y, x = divmod(int(alone.anomaly_map[0].argmax()), SIZE)
+            assert SIZE // 4 <= y < SIZE // 2 <= x < 3 * SIZE // 4
+
+
+def test_evidence_is_the_distance_of_a_light_given_the_others(model, levels):
+    mean, covariance = gaussian(levels)
+    odd = [level[:1] + torch.randn(level[:1].shape, generator=torch.Generator().manual_seed(2)) for level in levels]
+    with torch.inference_mode():
+        answer = model.judge(odd)
+    y, x = divmod(int(answer.anomaly_map[0].argmax()), SIZE)
+    v = vectors(odd)[0, :, :, y // 8, x // 8].reshape(-1) - mean
+    d, excess = len(v) // LIGHTS, []
+    for k in range(LIGHTS):
+        own = np.arange(k * d, (k + 1) * d)
+        rest = np.setdiff1d(np.arange(len(v)), own)
+        slope = covariance[np.ix_(own, rest)] @ np.linalg.inv(covariance[np.ix_(rest, rest)])
+        residual = v[own] - slope @ v[rest]
+        conditional = covariance[np.ix_(own, own)] - slope @ covariance[np.ix_(rest, own)]
+        excess.append(residual @ np.linalg.inv(conditional) @ residual / d - 1)
+    np.testing.assert_allclose(answer.light_weights[0, 0], np.array(excess) / np.sum(excess), rtol=1e-2)
+
+
+def test_how_captures_are_batched_does_not_matter(teacher, levels, model):
+    other = JointGaussian(teacher, lights=LIGHTS, image_size=SIZE)
+    with torch.inference_mode():
+        other.fit([level[i : i + 16] for level in levels] for i in range(0, 40, 16))
+    torch.testing.assert_close(other.mean, model.mean, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(other.covariance, model.covariance, rtol=1e-3, atol=1e-5)
+
+
+def test_the_state_alone_gives_the_same_answer(teacher, levels, model):
+    other = JointGaussian(teacher, lights=LIGHTS, image_size=SIZE).eval()
+    other.load_state_dict(model.state_dict())
+    with torch.inference_mode():
+        one, two = (m.judge([level[:3] for level in levels]) for m in (model, other))
+    assert all(torch.equal(a, b) for a, b in zip(one, two, strict=True))
+
+
+def test_many_lights_are_projected_and_the_projection_travels_with_the_state(teacher):
+    model = JointGaussian(teacher, lights=16, image_size=SIZE)
+    assert model.channels == sum(model.widths) <= 2048 // 16 < sum(level.channels for level in teacher.levels)
+    for i, width in enumerate(model.widths):
+        projection = model.state_dict()[f"projection{i}"]
+        torch.testing.assert_close(projection @ projection.T, torch.eye(width), atol=1e-5, rtol=0)
+
+
+def test_bad_input_is_named(teacher, levels, model):
+    with pytest.raises(ModelError, match="1 captures to fit; expected at least 2"):
+        JointGaussian(teacher, lights=LIGHTS, image_size=SIZE).fit([[level[:1] for level in levels]])
+    with pytest.raises(ModelError, match="not finite"):
+        JointGaussian(teacher, lights=LIGHTS, image_size=SIZE).fit([[level[:2] / 0 for level in levels]])
+    for lights in ([], [3], [-1, 0]):
+        with pytest.raises(ModelError, match="expected some of 0 to 2"):
+            model.use_lights(lights)
+    with pytest.raises(ModelError, match="unknown; choose one of auto, joint, single:K"):
+        build_model(teacher, None, LIGHTS, SIZE, "best")
