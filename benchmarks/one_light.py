@@ -12,14 +12,14 @@ WORK keeps pairs, runs and what the model read, so that the script goes on where
 
 Evidence of light k in variants, at the peak of the map (x is the vector there less the mean, C the covariance, P its
 inverse, r = P_kk⁻¹ P_k x what the other lights do not explain of k, D a light's channels); the largest is named:
-    conditional            rᵀ P_kk r / D: Mahalanobis distance of k given all others
-    marginal               x_kᵀ C_kk⁻¹ x_k / D; relative: over its mean at random places of val
-    without all spots      conditional, of five lights: needs to know which light is the sum of others
-    min over one left out  the least conditional distance, given all others but one, whichever
-    common unit            rᵀ C̄⁻¹ r / D, where C̄ is the mean of all lights' C_kk; channels: of its diagonal only
-    own unit               rᵀ C_kk⁻¹ r / D
-    common unit, excess    less its expectation on good parts, trace(C̄⁻¹ P_kk⁻¹) / D
-    …, 3×3 and …, region   the mean over 3×3 places around the peak; over places above 0.8 of the peak
+    conditional   rᵀ P_kk r / D: Mahalanobis distance of k given all others
+    marginal      x_kᵀ C_kk⁻¹ x_k / D; relative: over its mean at random places of val
+    common unit   rᵀ C̄⁻¹ r / D, where C̄ is the mean of all lights' C_kk; channels: of its diagonal only
+    own unit      rᵀ C_kk⁻¹ r / D
+    …, without all spots      of five lights: needs to know which light is the sum of others
+    …, min over one left out  the least, given all others but one, whichever
+    …, excess                 less its expectation on good parts, trace(C̄⁻¹ P_kk⁻¹) / D
+    …, 3×3 and …, region      the mean over 3×3 places around the peak; over places above 0.8 of the peak
 """
 
 import argparse
@@ -30,7 +30,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from scipy.linalg import cho_factor, cho_solve
 from scipy.ndimage import distance_transform_edt
 
 from afrd import TrainConfig, open_dataset, train
@@ -91,52 +90,48 @@ def evidences(model: JointGaussian) -> dict[str, Callable[[np.ndarray], np.ndarr
     covariance = model.covariance.double().numpy()
     blocks = [np.s_[k * d : (k + 1) * d] for k in range(n)]
     own = [covariance[b, b] for b in blocks]
-    common = cho_factor(np.mean(own, 0))
-    channel_variance = np.mean([c.diagonal() for c in own], 0)[:, None]
+    common = np.mean(own, 0)
 
     def residuals(present: Sequence[int]):
-        """Of the lights `present`, P_kk and P_kk⁻¹ P_k for each, as functions of their vectors."""
+        """P_kk and P_kk⁻¹ P_k for each light, if there are only those that are `present`; and their rows."""
         rows = np.concatenate([np.arange(d) + k * d for k in present])
         precision = np.linalg.inv(covariance[np.ix_(rows, rows)])
-        inner = [precision[b, b] for b in blocks[: len(present)]]
-        maps = [np.linalg.solve(p, precision[b]) for p, b in zip(inner, blocks, strict=False)]
-        return {k: (p, lambda x, m=m: m @ x[:, rows].T) for k, p, m in zip(present, inner, maps, strict=True)}
+        inner = {k: precision[b, b] for k, b in zip(present, blocks, strict=False)}
+        maps = {k: np.linalg.solve(inner[k], precision[b]) for k, b in zip(present, blocks, strict=False)}
+        return inner, maps, rows
 
-    all_lights = residuals(range(n))
+    every = residuals(range(n))
     left_out = [residuals([k for k in range(n) if k != m]) for m in range(n)]
-    expected = [np.trace(cho_solve(common, np.linalg.inv(all_lights[k][0]))) / d for k in range(n)]
+    metrics = {
+        "conditional": every[0],
+        "channels": [np.diag(1 / common.diagonal())] * n,
+        "own unit": [np.linalg.inv(c) for c in own],
+        "common unit": [np.linalg.inv(common)] * n,
+    }
 
-    def conditional(x, given, k):
-        if k not in given:
+    def size(x, given, k, metric):
+        if k not in given[1]:
             return np.full(len(x), -np.inf)
-        precision, residual = given[k]
-        return np.einsum("ij,ij->j", residual(x), precision @ residual(x)) / d
-
-    def in_common_unit(x, k):
-        r = all_lights[k][1](x)
-        return np.einsum("ij,ij->j", r, cho_solve(common, r)) / d
-
-    def in_own_unit(x, k):
-        r = all_lights[k][1](x)
-        return np.einsum("ij,ij->j", r, np.linalg.solve(own[k], r)) / d
+        r = given[1][k] @ x[:, given[2]].T
+        return np.einsum("ij,ij->j", r, (given[0] if metric == "conditional" else metrics[metric])[k] @ r) / d
 
     def of_each(value):
         return lambda x: np.stack([value(x, k) for k in range(n)])
 
-    return {
-        "conditional": of_each(lambda x, k: conditional(x, all_lights, k)),
-        "marginal": of_each(
-            lambda x, k: np.einsum("ji,ij->j", x[:, blocks[k]], np.linalg.solve(own[k], x[:, blocks[k]].T)) / d
-        ),
-        "without all spots": of_each(lambda x, k: conditional(x, left_out[ALL], k)),
-        "min over one left out": of_each(
-            lambda x, k: np.min([conditional(x, left_out[m], k) for m in range(n) if m != k], 0)
-        ),
-        "common unit, channels": of_each(lambda x, k: (all_lights[k][1](x) ** 2 / channel_variance).mean(0)),
-        "own unit": of_each(in_own_unit),
-        "common unit": of_each(in_common_unit),
-        "common unit, excess": of_each(lambda x, k: in_common_unit(x, k) - expected[k]),
-    }
+    def least(x, k, metric):
+        return np.min([size(x, left_out[m], k, metric) for m in range(n) if m != k], 0)
+
+    expected = [np.trace(metrics["common unit"][k] @ np.linalg.inv(every[0][k])) / d for k in range(n)]
+    marginal = of_each(
+        lambda x, k: np.einsum("ji,ij->j", x[:, blocks[k]], metrics["own unit"][k] @ x[:, blocks[k]].T) / d
+    )
+    variants = {"marginal": marginal}
+    for metric in metrics:
+        variants[metric] = of_each(lambda x, k, m=metric: size(x, every, k, m))
+        variants[f"{metric}, without all spots"] = of_each(lambda x, k, m=metric: size(x, left_out[ALL], k, m))
+        variants[f"{metric}, min over one left out"] = of_each(lambda x, k, m=metric: least(x, k, m))
+    variants["common unit, excess"] = of_each(lambda x, k: size(x, every, k, "common unit") - expected[k])
+    return variants
 
 
 def named_lights(model: JointGaussian, captures: list[dict], good: list[dict]) -> None:

@@ -192,7 +192,7 @@ def test_tests_compare_what_they_say(folder, tables):
     expected = [
         np.mean([area(folder, Job(n, m, ALL_LIGHTS, s)) for n in THREE for s in (0, 1)]) for m in ("attention", "mean")
     ]
-    assert (mean.attention, mean.value) == pytest.approx(tuple(expected))
+    assert (mean.subject, mean.value) == pytest.approx(tuple(expected))
     assert mean.difference == pytest.approx(expected[0] - expected[1])
     assert mean.classes == THREE and mean.family == len(by_key)
     averages = [np.mean([area(folder, Job(n, "rd", str(i), s)) for n in THREE for s in (0, 1)]) for i in range(6)]
@@ -217,7 +217,8 @@ def test_verdicts_follow_the_intervals(tmp_path):
         for method, gain in (("attention", 1.5), ("mean", 0.0), ("late-mean", 4.0), ("late-max", 1.5)):
             scores = shared + gain * folder.labels + 0.05 * rng.normal(size=40)
             folder.done(Job(name, method, ALL_LIGHTS, 0), scores)
-    sentences = verdicts(build_tables(folder.root))
+    tables = build_tables(folder.root)
+    sentences = verdicts(tables.tests, tables.kind)
     assert len(sentences) == 5
     assert sentences[0].startswith("Attention over mean fusion: shown. I-AUROC 0.")
     assert "3 classes of rendered captures" in sentences[0]

@@ -95,17 +95,17 @@ class Table:
 
 @dataclass(frozen=True)
 class PairedTest:
-    """A paired comparison of attention with something else over classes.
+    """A paired comparison of one of ours, the subject, with something else over classes.
 
     other: what it is compared with, in words; key: the same for programs.  classes: those that both have.
-    attention, value: I-AUROC of either, averaged.  difference, interval, p: attention minus the other.
+    subject, value: I-AUROC of either, averaged.  difference, interval, p: subject minus the other.
     holm: p corrected for all comparisons of the table.  family: how many those are.
     """
 
     key: str
     other: str
     classes: tuple[str, ...]
-    attention: float
+    subject: float
     value: float
     difference: float
     interval: tuple[float, float] | None

@@ -1,30 +1,34 @@
-"""Attention against everything it should beat: paired tests, and what they show, in words."""
+"""One of ours against everything it should beat: paired tests, and what they show, in words."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from afrd.benchmark.grid import Cell, Heading, PairedTest, Row, Table, Tables, n_classes, number, p_value
+from afrd.benchmark.grid import Cell, Heading, PairedTest, Row, Table, n_classes, number, p_value
 from afrd.benchmark.job import ALL_LIGHTS
 from afrd.benchmark.series import ORACLE_LIGHT, Column, Comparison
 from afrd.benchmark.statistics import TEST_RESAMPLES, Area, Difference, areas, average, difference, holm
 
 ATTENTION = Column("attention", ALL_LIGHTS)
+JOINT = Column("joint", ALL_LIGHTS)
 BEST_LIGHT = "best-light"
 _LEVEL = 0.05
 
 
-def paired_tables(comparison: Comparison, class_titles: dict[str, str]) -> tuple[list[PairedTest], Table, Table]:
-    """The tests over all classes, their table, and the table of the same tests class by class."""
-    others = _others(comparison)
-    drawn = _areas(comparison, [ATTENTION, *others.values()])
+def paired_tables(
+    comparison: Comparison, class_titles: dict[str, str], subject: Column = ATTENTION
+) -> tuple[list[PairedTest], Table, Table]:
+    """The tests of a subject over all classes, their table, and the table of the same tests class by class."""
+    others = {key: column for key, column in _others(comparison).items() if column != subject}
+    if subject != ATTENTION:
+        others |= {"attention": ATTENTION}
+    drawn = _areas(comparison, [subject, *others.values()])
     tests, per_class = [], {}
     for key, column in others.items():
         title = _title(key, column)
-        shared = [
-            name for name in comparison.having(ATTENTION) if (name, ATTENTION) in drawn and (name, column) in drawn
-        ]
-        pairs = {name: (drawn[name, ATTENTION], drawn[name, column]) for name in shared}
+        shared = [name for name in comparison.having(subject) if (name, subject) in drawn and (name, column) in drawn]
+        pairs = {name: (drawn[name, subject], drawn[name, column]) for name in shared}
         if key != BEST_LIGHT:
             per_class[title] = {name: difference(*pair) for name, pair in pairs.items()}
         if pairs:
@@ -33,15 +37,22 @@ def paired_tables(comparison: Comparison, class_titles: dict[str, str]) -> tuple
             values = (a.value, b.value, found.value, found.interval, found.p)
             tests.append(PairedTest(key, title, tuple(shared), *values))
     tests = _corrected(tests)
-    return tests, _overall(tests, others), _by_class(per_class, class_titles)
+    title = subject.method_title
+    suffix = "" if subject == ATTENTION else f"-{subject.method}"
+    return tests, _overall(tests, others, title, suffix), _by_class(per_class, class_titles, title, suffix)
 
 
-def verdicts(tables: Tables) -> list[str]:
-    """A sentence for each claim: shown, not shown, or shown the other way, by the 95 % interval of the difference."""
-    where = {"eyecandies": "Eyecandies", "rendered": "rendered captures"}.get(tables.kind or "", "these captures")
-    by_key = {test.key: test for test in tables.tests}
+def verdicts(tests: Sequence[PairedTest], kind: str | None, subject: Column = ATTENTION) -> list[str]:
+    """A sentence for each claim: shown, not shown, or shown the other way, by the 95 % interval of the difference.
+
+    kind: of the data set, see `series.Comparison`.
+    """
+    where = {"eyecandies": "Eyecandies", "rendered": "rendered captures"}.get(kind or "", "these captures")
+    who = subject.method_title[0].upper() + subject.method_title[1:]
+    by_key = {test.key: test for test in tests}
     claims = {
         "mean": "mean fusion",
+        **({} if subject == ATTENTION else {"attention": "attention"}),
         BEST_LIGHT: None,
         "oracle": None,
         "late-mean": "late fusion by mean",
@@ -52,15 +63,15 @@ def verdicts(tables: Tables) -> list[str]:
         test = by_key.get(key)
         if test is None:
             missing = name or {BEST_LIGHT: "the best fixed light", "oracle": "the oracle light"}[key]
-            sentences.append(f"Attention over {missing}: not tested, results are missing.")
+            sentences.append(f"{who} over {missing}: not tested, results are missing.")
             continue
-        numbers = f"I-AUROC {number(test.attention)} against {number(test.value)}, difference "
+        numbers = f"I-AUROC {number(test.subject)} against {number(test.value)}, difference "
         numbers += number(test.difference, signed=True)
         if test.interval is not None:
             low, high = (number(end, signed=True) for end in test.interval)
             numbers += f" (95 % interval {low} to {high}, p {p_value(test.p)}, Holm {p_value(test.holm)})"
         numbers += f", {n_classes(len(test.classes))} of {where}"
-        sentences.append(f"Attention over {name or test.other}: {_verdict(test)}. {numbers}.")
+        sentences.append(f"{who} over {name or test.other}: {_verdict(test)}. {numbers}.")
     return sentences
 
 
@@ -123,8 +134,8 @@ def _title(key: str, column: Column) -> str:
     return f"RD {column.policy_title}" if column.method == "rd" else column.method_title
 
 
-def _overall(tests: list[PairedTest], others: dict[str, Column]) -> Table:
-    headings = ("classes", "attention", "the other", "difference", "p", "p, Holm")
+def _overall(tests: list[PairedTest], others: dict[str, Column], title: str, suffix: str) -> Table:
+    headings = ("classes", title, "the other", "difference", "p", "p, Holm")
     rows = []
     for test in tests:
         p = [Cell("text", text=p_value(p)) if p is not None else Cell("missing") for p in (test.p, test.holm)]
@@ -133,7 +144,7 @@ def _overall(tests: list[PairedTest], others: dict[str, Column]) -> Table:
                 test.other,
                 (
                     Cell("text", text=str(len(test.classes))),
-                    Cell("value", test.attention),
+                    Cell("value", test.subject),
                     Cell("value", test.value),
                     Cell("value", test.difference, test.interval, signed=True),
                     *p,
@@ -143,11 +154,11 @@ def _overall(tests: list[PairedTest], others: dict[str, Column]) -> Table:
     family = tests[0].family if tests else 0
     absent = [_title(key, column) for key, column in others.items() if key not in {test.key for test in tests}]
     return Table(
-        "tests",
-        "Attention against the others, I-AUROC over all classes, paired",
+        f"tests{suffix}",
+        f"{title[0].upper()}{title[1:]} against the others, I-AUROC over all classes, paired",
         tuple(Heading(title) for title in headings),
         tuple(rows),
-        corner="attention against",
+        corner=f"{title} against",
         notes=(
             "Over the classes that both have. A resample of a class draws its good captures, its defective captures "
             "and the seeds, the same for both sides; classes are drawn apart. "
@@ -160,7 +171,9 @@ def _overall(tests: list[PairedTest], others: dict[str, Column]) -> Table:
     )
 
 
-def _by_class(per_class: dict[str, dict[str, Difference]], class_titles: dict[str, str]) -> Table:
+def _by_class(
+    per_class: dict[str, dict[str, Difference]], class_titles: dict[str, str], title_of_subject: str, suffix: str
+) -> Table:
     keys = [(title, name) for title, found in per_class.items() for name, d in found.items() if d.p is not None]
     corrected = dict(zip(keys, holm([per_class[title][name].p for title, name in keys]), strict=True))
     rows = []
@@ -172,8 +185,8 @@ def _by_class(per_class: dict[str, dict[str, Difference]], class_titles: dict[st
             cells.append(Cell("missing") if d is None else Cell("value", d.value, d.interval, signed=True, p=p))
         rows.append(Row(class_title, tuple(cells)))
     return Table(
-        "tests-classes",
-        "The same, class by class: difference of I-AUROC, attention minus the other",
+        f"tests-classes{suffix}",
+        f"The same, class by class: difference of I-AUROC, {title_of_subject} minus the other",
         tuple(Heading(title) for title in per_class),
         tuple(rows),
         corner="class",

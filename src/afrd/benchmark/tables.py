@@ -18,7 +18,7 @@ from afrd.benchmark.grid import Cell, Heading, Row, Table, Tables, mark_best, n_
 from afrd.benchmark.job import ALL_LIGHTS
 from afrd.benchmark.methods import METHODS
 from afrd.benchmark.overview import defect_types, every_policy
-from afrd.benchmark.paired import paired_tables, verdicts
+from afrd.benchmark.paired import ATTENTION, JOINT, paired_tables, verdicts
 from afrd.benchmark.scoreboard import METRICS, OURS, Scoreboard
 from afrd.benchmark.series import ORACLE_LIGHT, Column, Comparison, load_comparison
 from afrd.files import write_text
@@ -44,18 +44,23 @@ def build_tables(folder: Path) -> Tables:
     grid = partial(_grid, board, classes)
     n_lights = len(comparison.lights) or paper.LIGHTS
     fixed = str(min(paper.FIXED_LIGHT, n_lights - 1))
-    tests, overall, by_class = paired_tables(comparison, classes)
+    tests, compared = [], []
+    for subject in (ATTENTION, JOINT):
+        if subject == ATTENTION or comparison.having(subject):
+            found, overall, by_class = paired_tables(comparison, classes, subject)
+            said = replace(overall, notes=(*verdicts(found, comparison.kind, subject), *overall.notes))
+            tests += found if subject == ATTENTION else []
+            compared += [said, by_class]
     tables = [
         grid(*_table_1(fixed)),
         grid(*_table_2(n_lights)),
         grid(*_table_3(fixed)),
         grid(*_au_pro(fixed)),
-        overall,
-        by_class,
+        *compared,
         every_policy(board),
         defect_types(board),
     ]
-    written = Tables(
+    return Tables(
         title=f"Comparison on {_data_name(comparison)}",
         kind=comparison.kind,
         head=_head(comparison),
@@ -63,8 +68,6 @@ def build_tables(folder: Path) -> Tables:
         failures=tuple(_failures(comparison)),
         tests=tuple(tests),
     )
-    said = replace(overall, notes=(*verdicts(written), *overall.notes))
-    return replace(written, tables=tuple(said if table is overall else table for table in tables))
 
 
 def write_tables(folder: Path, out: Path) -> list[Path]:
