@@ -155,33 +155,37 @@ def named_lights(model: JointGaussian, captures: list[dict], good: list[dict]) -
                 c["share"] = peak / peak.sum()
 
 
-def share(hits: list[bool]) -> dict:
-    return {"right": sum(map(bool, hits)), "of": len(hits), "share": round(float(np.mean(hits)), 3) if hits else None}
+def share(hits: list[bool]) -> str:
+    return f"{np.mean(hits):.3f} ({np.sum(hits)}/{len(hits)})" if hits else "none"
 
 
 def summary(captures: list[dict]) -> dict:
-    """Shares named right, per variant."""
+    """Shares named right, per variant; by kind, class and spot for the plain variants only."""
     composed = [c for c in captures if c["spot"] >= 0]
     found = [c for c in composed if c["found"]]
-    groups = {"all": composed, "found": found, "found, peak at the defect": [c for c in found if c["near"]]}
-    groups |= {f"found, {kind}": [c for c in found if c["kind"] == kind] for kind in KINDS}
-    groups |= {
-        f"found, {name}": [c for c in found if c["class"] == name] for name in sorted({c["class"] for c in found})
-    }
-    groups |= {f"found, {LIGHTS[k]}": [c for c in found if c["spot"] == k] for k in SPOT_NUMBERS}
+    main_groups = {"all": composed, "found": found, "found, peak at the defect": [c for c in found if c["near"]]}
+    groups = {f"found, {kind}": [c for c in found if c["kind"] == kind] for kind in KINDS}
+    for name in dict.fromkeys(c["class"] for c in composed):
+        groups[f"found, {name}"] = [c for c in found if c["class"] == name]
+        groups[f"found, peak at the defect, {name}"] = [c for c in found if c["class"] == name and c["near"]]
     result: dict = {}
     for variant in captures[0]["named"]:
-        result[variant] = {g: share([c["named"][variant] == c["spot"] for c in cs]) for g, cs in groups.items()}
-        confusion = Counter((c["spot"], c["named"][variant]) for c in found)
-        result[variant]["confusion of found (rows: spot, columns: named, lights in order)"] = {
-            LIGHTS[k]: [confusion[k, j] for j in range(len(LIGHTS))] for k in SPOT_NUMBERS
+        plain = "," not in variant
+        result[variant] = {
+            group: share([c["named"][variant] == c["spot"] for c in members])
+            for group, members in (main_groups | groups if plain else main_groups).items()
         }
+        if not plain:
+            continue
+        for k in SPOT_NUMBERS:
+            named = Counter(LIGHTS[c["named"][variant]] for c in found if c["spot"] == k)
+            result[variant][f"found, seen under {LIGHTS[k]}, named"] = dict(named.most_common())
         for kind in KINDS_AND_FACET:
             whole = [c for c in captures if c["spot"] < 0 and c["kind"] == kind and c["found"] and c["near"]]
-            result[variant][f"{kind} under all lights: the light that changed most"] = share(
+            result[variant][f"{kind} under all lights, named the one that changed most"] = share(
                 [c["named"][variant] == c["mean"].argmax() for c in whole]
             )
-            result[variant][f"{kind} under all lights: one that changed at least 0.7 times as much"] = share(
+            result[variant][f"{kind} under all lights, named one that changed at least 0.7 times as much"] = share(
                 [c["mean"][c["named"][variant]] >= 0.7 * c["mean"].max() for c in whole]
             )
     return result
@@ -205,7 +209,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    captures, draws, invisible = [], [], 0
+    captures, draws, invisible, alarms = [], [], 0, 0
     for name in args.classes:
         objects = args.work / "pairs" / f"seed-{args.seed}" / name
         for number in range(args.objects):
@@ -219,6 +223,10 @@ def main() -> None:
         here = []
         for number in range(args.objects):
             folder = objects / f"{number:03d}"
+            path = out / f"{number:03d}-good.npz"
+            if not path.exists():
+                save(path, score=read(model, np.load(folder / "good.npz")["images"])["score"])
+            alarms += int(np.load(path)["score"][0] > card.threshold)
             for kind in KINDS_AND_FACET:
                 here += read_pair(model, folder, kind, out)
                 draws.append(int(np.load(folder / f"{kind}.npz")["draws"]))
@@ -241,6 +249,7 @@ def main() -> None:
         "draws": sum(draws),
         "spots of pairs not visible, left out": invisible,
         "composed captures": len(composed),
+        "good objects that alarm already, whose captures all count as found": alarms,
         "found": sum(c["found"] for c in composed),
         "found, peak at the defect": sum(bool(c["found"] and c["near"]) for c in composed),
         "median share of the right light, common unit, found": round(
@@ -254,7 +263,7 @@ def main() -> None:
     }
     write_text(args.out, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
     for variant, of in result["named right"].items():
-        print(f"{variant:32}", *(f"{of[g]['share']:.3f}" for g in ("all", "found", "found, peak at the defect")))
+        print(f"{variant:32}", *(of[g] for g in ("all", "found", "found, peak at the defect")))
 
 
 if __name__ == "__main__":

@@ -163,6 +163,12 @@ def test_two_bad_lights_are_no_verdict_on_the_part(trained, test_set):
     assert not answer.judged
 
 
+def test_another_part_under_good_lights_is_anomalous_and_no_fault_of_the_lights(trained, test_set):
+    rng = np.random.default_rng(0)
+    answer = trained.inspect(rng.integers(0, 256, test_set[0].images.shape, dtype=np.uint8))
+    assert answer.verdict == "anomalous"
+
+
 def test_a_fusion_that_needs_every_light_says_so(tiny, test_set, tmp_path):
     captures, holdout = (open_dataset(tiny, "Confetto", split) for split in ("train", "val"))
     config = TrainConfig(fusion="mean", epochs=1, image_size=64, false_alarm_rate=0.2)

@@ -99,7 +99,8 @@ class Inspector:
 
         Lights are checked first, where the model knows them (`card.light_reference`). Two that were swapped are put
         back; one that is dark, overexposed or otherwise unlike training is left out, by models that can do without.
-        Where that does not help, the capture is not judged.
+        Where that does not help, the capture is not judged. Several lights that are merely unlike training are
+        reported, and judged: a missing or a wrong part looks so.
 
         Raises ModelError: another number of lights, another shape or type, an answer that is not finite; a missing
         light that there is not, more than one, or a model that needs every light.
@@ -112,7 +113,10 @@ class Inspector:
         self._require_fitting(images, name)
         absent = self._absent(missing)
         faults = () if absent or not self.card.light_reference else self.card.light_reference.check(images)
-        order, bad = list(range(len(images))), {f.light for f in faults if f.kind != "swapped"} | absent
+        bad = absent | {fault.light for fault in faults if fault.kind in ("dark", "overexposed")}
+        unlike = {fault.light for fault in faults if fault.kind == "unlike"}
+        bad |= unlike if len(unlike) == 1 else set()  # lights fail one at a time; several at once are another part
+        order = list(range(len(images)))
         for fault in faults:
             if fault.kind == "swapped":
                 order[fault.light], order[fault.other] = order[fault.other], order[fault.light]

@@ -36,6 +36,7 @@ def check(run, path, captures, tolerance: float) -> None:
     [
         ("attention", "onnx"),
         ("attention", "torch"),
+        *(("joint", to) for to in ("onnx", "openvino", "torch")),
         *((fusion, "openvino") for fusion in ("attention", "mean", "single:1", "paper-attention")),
     ],
 )
@@ -79,6 +80,14 @@ def test_fp16_halves_the_file_and_keeps_the_answer(trained, exported, good, to):
     full, half = (exported("attention", to, precision) for precision in ("fp32", "fp16"))
     assert half.bytes < 0.6 * full.bytes
     check(trained(), half.files[-1], good[:3], 1e-2)
+
+
+@pytest.mark.parametrize("to", ["onnx", "openvino"])
+def test_int8_is_refused_for_the_joint_model(trained, good, tmp_path, to):
+    out = tmp_path / {"onnx": "joint.onnx", "openvino": "joint.xml"}[to]
+    with pytest.raises(ModelError, match=r"precision int8: .* is a joint model"):
+        export_run(trained("joint"), good, out, to=to, precision="int8")
+    assert not any(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("to", ["onnx", "openvino"])

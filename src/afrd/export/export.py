@@ -8,7 +8,7 @@ from tempfile import mkdtemp
 
 from afrd import __version__
 from afrd.capture import Capture
-from afrd.card import ModelCard
+from afrd.card import JOINT, ModelCard
 from afrd.checkpoint import load_model
 from afrd.datasets import require_lights
 from afrd.errors import DatasetError, ModelError
@@ -70,6 +70,11 @@ def export_run(
     require_packages(to, precision)
     require_file_target(out)
     model, model_card = load_model(run)
+    if precision == "int8" and model_card.fusion == JOINT:
+        raise ModelError(
+            f"precision int8: {run} is a joint model, whose distance divides by differences that int8 rounds away "
+            f"(docs/method.md); use fp16 or fp32, or train with --fusion attention"
+        )
     compare_on = _some(captures) if compare_on is None else compare_on
     input = _input(captures, compare_on, model_card)
     if precision == "int8":
