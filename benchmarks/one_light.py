@@ -249,7 +249,7 @@ def main() -> None:
         "draws": sum(draws),
         "spots of pairs not visible, left out": invisible,
         "composed captures": len(composed),
-        "good objects that alarm already, whose captures all count as found": alarms,
+        "good objects that alarm already": alarms,
         "found": sum(c["found"] for c in composed),
         "found, peak at the defect": sum(bool(c["found"] and c["near"]) for c in composed),
         "median share of the right light, common unit, found": round(

@@ -11,6 +11,7 @@ import statistics
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,7 +19,7 @@ import numpy as np
 import torch
 
 from afrd.capture import Capture, LightRig
-from afrd.model import AFRD
+from afrd.model import AFRD, JointGaussian, build_model
 from afrd.model.loss import position_loss
 from afrd.training.features import Recompute, cache_features
 
@@ -46,22 +47,30 @@ def matrix_peak() -> float:
 
 
 def inference(teacher: str, weights: str | None, repeats: int) -> dict:
-    model = AFRD(teacher, weights, lights=LIGHTS, image_size=SIZE, fusion="attention").eval()
+    """Each fusion beside the teacher's passes over all lights, which no fusion can do without."""
+    models = {
+        fusion: build_model(teacher, weights, LIGHTS, SIZE, fusion).eval() for fusion in ("mean", "attention", "joint")
+    }
     images = torch.randint(0, 256, (1, LIGHTS, 3, SIZE, SIZE), dtype=torch.uint8)
-    prepared = model._prepare(images)
-    pairs = []
+    reader = models["joint"]
+    prepared = reader._prepare(images)
+    steps = {"teacher": lambda: reader.teacher(prepared)}
+    steps |= {name: partial(model, images) for name, model in models.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in steps}
     with torch.inference_mode():
-        model(images), model.teacher(prepared)
-        for _ in range(repeats):  # in turn, so that a drift of the machine meets both
-            started = time.perf_counter()
-            model.teacher(prepared)
-            between = time.perf_counter()
-            model(images)
-            pairs.append((between - started, time.perf_counter() - between))
+        for step in steps.values():
+            step()
+        for _ in range(repeats):  # in turn, so that a drift of the machine meets all
+            for name, step in steps.items():
+                started = time.perf_counter()
+                step()
+                seconds[name].append(time.perf_counter() - started)
     return {
-        "teacher_seconds": spread([a for a, _ in pairs]),
-        "capture_seconds": spread([b for _, b in pairs]),
-        "ratio": statistics.median(b / a for a, b in pairs),
+        name: {
+            "seconds": spread(taken),
+            "times_the_teacher": statistics.median(a / b for a, b in zip(taken, seconds["teacher"], strict=True)),
+        }
+        for name, taken in seconds.items()
     }
 
 
@@ -75,13 +84,30 @@ def epoch(model: AFRD, features, optimizer) -> None:
         optimizer.zero_grad()
 
 
-def training(fusion: str) -> dict:
-    model = AFRD(lights=LIGHTS, image_size=SIZE, fusion=fusion)
-    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], 4e-4, fused=True)
+def random_captures() -> list[Capture]:
     rig = LightRig(tuple(f"light{i}" for i in range(LIGHTS)))
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (CAPTURES, LIGHTS, 3, SIZE, SIZE), dtype=np.uint8)
-    captures = [Capture(str(i), image, rig) for i, image in enumerate(images)]
+    return [Capture(str(i), image, rig) for i, image in enumerate(images)]
+
+
+def fitting() -> dict:
+    """The joint model: the teacher's passes, and what is done with them."""
+    model = JointGaussian(lights=LIGHTS, image_size=SIZE).eval()
+    features = Recompute(model, random_captures(), torch.device("cpu"))
+    with torch.inference_mode():
+        started = time.perf_counter()
+        for _ in features.each():
+            pass
+        teacher = time.perf_counter() - started
+        model.fit(features.each())
+    return {"teacher_seconds": teacher, "seconds": time.perf_counter() - started - teacher}
+
+
+def training(fusion: str) -> dict:
+    model = AFRD(lights=LIGHTS, image_size=SIZE, fusion=fusion)
+    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], 4e-4, fused=True)
+    captures = random_captures()
     started = time.perf_counter()
     with TemporaryDirectory() as folder:
         cache = cache_features(model, captures, where="memory", budget_gb=4, folder=Path(folder), data_digest="")
@@ -109,7 +135,7 @@ if __name__ == "__main__":
                 "threads": torch.get_num_threads(),
                 "versions": {"torch": torch.__version__, "python": platform.python_version()},
                 "matrix_peak_gflops_before": matrix_peak(),
-                "training": {fusion: training(fusion) for fusion in ("mean", "attention")},
+                "training": {fusion: training(fusion) for fusion in ("mean", "attention")} | {"joint": fitting()},
                 "inference": {
                     "efficientnet_lite0": inference("efficientnet_lite0", None, 40),
                     "wide_resnet50_2 (random weights)": inference("wide_resnet50_2", "random", 5),

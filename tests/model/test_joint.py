@@ -112,22 +112,25 @@ def test_what_one_light_alone_shows_counts_more_than_what_all_show_and_is_named(
             assert SIZE // 4 <= y < SIZE // 2 <= x < 3 * SIZE // 4
 
 
-def test_evidence_is_the_distance_of_a_light_given_the_others(model, levels):
+def test_evidence_is_what_the_other_lights_do_not_explain(model, levels):
     mean, covariance = gaussian(levels)
     odd = [level[:1] + torch.randn(level[:1].shape, generator=torch.Generator().manual_seed(2)) for level in levels]
     with torch.inference_mode():
         answer = model.judge(odd)
     y, x = divmod(int(answer.anomaly_map[0].argmax()), SIZE)
     v = vectors(odd)[0, :, :, y // 8, x // 8].reshape(-1) - mean
-    d, excess = len(v) // LIGHTS, []
-    for k in range(LIGHTS):
-        own = np.arange(k * d, (k + 1) * d)
+    d = len(v) // LIGHTS
+    lights = [np.arange(k * d, (k + 1) * d) for k in range(LIGHTS)]
+    unit = np.linalg.inv(sum(covariance[np.ix_(own, own)] for own in lights) / LIGHTS)
+    found, usual = [], []
+    for own in lights:
         rest = np.setdiff1d(np.arange(len(v)), own)
         slope = covariance[np.ix_(own, rest)] @ np.linalg.inv(covariance[np.ix_(rest, rest)])
         residual = v[own] - slope @ v[rest]
-        conditional = covariance[np.ix_(own, own)] - slope @ covariance[np.ix_(rest, own)]
-        excess.append(residual @ np.linalg.inv(conditional) @ residual / d - 1)
-    np.testing.assert_allclose(answer.light_weights[0, 0], np.array(excess) / np.sum(excess), rtol=1e-2)
+        found.append(residual @ unit @ residual / d)
+        usual.append(np.trace(unit @ (covariance[np.ix_(own, own)] - slope @ covariance[np.ix_(rest, own)])) / d)
+    excess = np.array(found) - max(usual)
+    np.testing.assert_allclose(answer.light_weights[0, 0], excess / excess.sum(), rtol=1e-2)
 
 
 def test_how_captures_are_batched_does_not_matter(teacher, levels, model):

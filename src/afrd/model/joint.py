@@ -10,7 +10,7 @@ PaDiM (Defard et al. 2021) has a Gaussian for every position of one image; this 
 lie in any pose, which also leaves some 1000 times as many samples for the covariance between lights.
 
 Because the vector is Gaussian, leaving out a light is exact: the covariance without its rows and columns. And the
-evidence of a light is what it adds to the others: its conditional Mahalanobis distance given all other lights.
+evidence of a light is what the others do not explain of it: its conditional residual given all other lights.
 """
 
 from collections.abc import Iterable, Sequence
@@ -56,7 +56,7 @@ class JointGaussian(MultiLightModel):
         self.register_buffer("mean", torch.zeros(total))
         self.register_buffer("covariance", torch.zeros(total, total))
         self.register_buffer("samples", torch.zeros((), dtype=torch.int64))
-        self._prepared: dict[tuple[int, ...], tuple[Tensor, Tensor, Tensor]] = {}
+        self._prepared: dict[tuple[int, ...], tuple[Tensor, Tensor, Tensor, Tensor]] = {}
         self.register_load_state_dict_post_hook(lambda module, _: module._refresh())
         self._refresh()
 
@@ -109,17 +109,17 @@ class JointGaussian(MultiLightModel):
         self.present = present
         if present not in self._prepared:
             self._prepared[present] = self._prepare_lights(present)
-        for name, value in zip(("offset", "whitening", "evidence"), self._prepared[present], strict=True):
+        for name, value in zip(("offset", "whitening", "evidence", "usual"), self._prepared[present], strict=True):
             self.register_buffer(name, value.to(self.mean.device), persistent=False)
 
-    def _prepare_lights(self, present: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
+    def _prepare_lights(self, present: Sequence[int]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         index = torch.cat([torch.arange(self.channels) + k * self.channels for k in present])
         covariance = self.covariance.cpu().double()[index][:, index]
         if not bool(self.samples):  # not fitted yet
             covariance = torch.eye(len(index), dtype=torch.float64)
         whitening = torch.linalg.inv(torch.linalg.cholesky(covariance))
-        evidence = self._conditionals(whitening.T @ whitening)
-        return self.mean.cpu()[index], whitening.float(), evidence.float()
+        evidence, usual = self._residuals(covariance)
+        return self.mean.cpu()[index], whitening.float(), evidence.float(), usual.float()
 
     def describe(self, levels: Sequence[Tensor]) -> Tensor:
         """levels: of all lights, [B, N, C, h, w] each. Returns one vector a place, [B, N · D, S / 8, S / 8]."""
@@ -158,7 +158,7 @@ class JointGaussian(MultiLightModel):
         place = peak // size // STRIDE * grid + peak % size // STRIDE
         there = vectors.flatten(2).gather(2, place[:, None, None].expand(-1, vectors.shape[1], 1))[..., 0]
         own = (there @ self.evidence.T).unflatten(1, (len(self.present), -1)).square().mean(-1)
-        excess = (own - 1).clamp(min=1e-6)  # 1 is what a good part has
+        excess = (own - self.usual).clamp(min=1e-6)
         share = excess / excess.sum(1, keepdim=True)
         if len(self.present) < self.lights:
             share = torch.stack(
@@ -170,16 +170,24 @@ class JointGaussian(MultiLightModel):
             )
         return share[:, None]
 
-    def _conditionals(self, precision: Tensor) -> Tensor:
-        """[N' · D, N' · D]: its rows of light k, times a vector, are whitened values of k given all other lights."""
-        rows = []
-        for k in range(len(precision) // self.channels):
-            own = slice(k * self.channels, (k + 1) * self.channels)
-            # of a Gaussian with precision P the conditional of k has precision P_kk and residual P_kk⁻¹ P_k x
-            rows.append(
-                torch.linalg.solve_triangular(torch.linalg.cholesky(precision[own, own]), precision[own], upper=False)
-            )
-        return torch.cat(rows)
+    def _residuals(self, covariance: Tensor) -> tuple[Tensor, Tensor]:
+        """covariance: [N' · D, N' · D], of the lights present.
+
+        Returns [N' · D, N' · D], whose rows of light k, times a vector, are what the other lights do not explain of k,
+        and the largest mean square of these rows on good parts, []. The unit is the mean covariance of a light, one for
+        all: in a unit of its own, a light that the others nearly determine, as a sum of other lights, would be named
+        for the smallest contradiction.
+        """
+        precision = torch.linalg.inv(covariance)
+        blocks = [slice(i, i + self.channels) for i in range(0, len(covariance), self.channels)]
+        unit = torch.linalg.cholesky(sum(covariance[own, own] for own in blocks) / len(blocks))
+        rows, usual = [], []
+        for own in blocks:
+            # of a Gaussian with precision P the conditional of k has residual P_kk⁻¹ P_k x and covariance P_kk⁻¹
+            conditional = torch.linalg.inv(precision[own, own])
+            rows.append(torch.linalg.solve_triangular(unit, conditional @ precision[own], upper=False))
+            usual.append(torch.cholesky_solve(conditional, unit).diagonal().mean())
+        return torch.cat(rows), torch.stack(usual).max()
 
     def _projected(self) -> list[tuple[Tensor | None, Level]]:
         return [(getattr(self, f"projection{i}"), level) for i, level in enumerate(self.teacher.levels)]
