@@ -14,8 +14,9 @@ SMALLER = {
     "--val 12": "--val 3",
     "--test 48": "--test 4",
     "--size 256": "--size 64",
-    "--epochs 100": "--epochs 2 --image-size 64",
+    "--image-size 256": "--image-size 64",
     "epochs=40": "epochs=2, image_size=64",
+    '"runs/joint", holdout': '"runs/joint", TrainConfig(image_size=64), holdout',
 }
 
 
