@@ -56,7 +56,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for captures, runs, reports and pictures.")] = Path("demo"),
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
-    """Render captures, train single light, mean and attention, and compare them: the whole system in minutes."""
+    """Render captures, train single light, mean, attention and joint, and compare them: the whole system in minutes."""
     from afrd.demo import run_demo
 
     run_demo(out, seed=seed)
