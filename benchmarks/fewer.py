@@ -31,8 +31,10 @@ def fitted(features: FeatureCache, chosen: np.ndarray, model: JointGaussian) -> 
     return model
 
 
-def auroc(model: JointGaussian, features: FeatureCache, labels: list[bool]) -> dict[str, Any]:
-    scores = [float(model.judge(levels).score) for levels in features.each()]
+def auroc(
+    model: JointGaussian, features: FeatureCache, labels: list[bool], lights: set[int] | None = None
+) -> dict[str, Any]:
+    scores = [float(model.judge(levels, lights).score) for levels in features.each()]
     estimate = image_auroc(labels, scores)
     return {"image_auroc": estimate.value, "interval": estimate.interval, "scores": np.round(scores, 5).tolist()}
 
@@ -50,8 +52,7 @@ def measure(data: ClassData) -> dict[str, Any]:
     fitted(train, np.arange(len(train)), model)
     without = {}
     for k, light in enumerate(data.lights):
-        model.use_lights(set(range(len(data.lights))) - {k})
-        without[light] = auroc(model, test, labels)
+        without[light] = auroc(model, test, labels, set(range(len(data.lights))) - {k})
     return {"captures": captures, "without": without, "labels": labels}
 
 

@@ -1,4 +1,5 @@
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -145,6 +146,16 @@ def test_a_light_said_to_be_missing_is_not_looked_at(trained, test_set):
     assert told.score == found.score
     assert told.light_faults == ()
     np.testing.assert_array_equal(told.anomaly_map, found.anomaly_map)
+
+
+def test_threads_that_leave_out_different_lights_do_not_disturb_each_other(trained, test_set):
+    names = [(), ("top",), ("left",)] * 8
+    capture = test_set[9]
+    expected = {missing: trained.inspect_capture(capture, missing).score for missing in set(names)}
+    assert len(set(expected.values())) == 3
+    with ThreadPoolExecutor(4) as pool:
+        scores = pool.map(lambda missing: trained.inspect_capture(capture, missing).score, names)
+    assert list(scores) == [expected[missing] for missing in names]
 
 
 def test_swapped_lights_are_put_back_and_reported(trained, test_set):

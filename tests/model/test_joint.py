@@ -73,10 +73,8 @@ def expected_map(model, levels, lights, mean, covariance) -> np.ndarray:
 def test_the_map_is_the_mahalanobis_distance_of_the_lights_that_are_used(model, levels, lights):
     mean, covariance = gaussian(levels)
     odd = [level[:2] + torch.randn(level[:2].shape, generator=torch.Generator().manual_seed(1)) for level in levels]
-    model.use_lights(lights)
     with torch.inference_mode():
-        answer = model.judge(odd)
-    model.use_lights(range(LIGHTS))
+        answer = model.judge(odd, lights)
     np.testing.assert_allclose(answer.anomaly_map, expected_map(model, odd, lights, mean, covariance), rtol=2e-3)
     np.testing.assert_allclose(answer.score, answer.anomaly_map.flatten(1).amax(1))
 
@@ -85,10 +83,8 @@ def test_a_light_that_is_left_out_changes_nothing(model, levels):
     broken = [level[:1].clone() for level in levels]
     for level in broken:
         level[:, 1] = 1e3
-    model.use_lights([0, 2])
     with torch.inference_mode():
-        one, other = model.judge([level[:1] for level in levels]), model.judge(broken)
-    model.use_lights(range(LIGHTS))
+        one, other = model.judge([level[:1] for level in levels], [0, 2]), model.judge(broken, [0, 2])
     assert torch.equal(one.anomaly_map, other.anomaly_map)
     assert one.light_weights.shape == (1, 1, LIGHTS)
     assert one.light_weights[0, 0, 1] == 0
@@ -164,6 +160,6 @@ def test_bad_input_is_named(teacher, levels, model):
         JointGaussian(teacher, lights=LIGHTS, image_size=SIZE).fit([[level[:2] / 0 for level in levels]])
     for lights in ([], [3], [-1, 0]):
         with pytest.raises(ModelError, match="expected some of 0 to 2"):
-            model.use_lights(lights)
+            model.judge([level[:1] for level in levels], lights)
     with pytest.raises(ModelError, match="unknown; choose one of auto, joint, single:K"):
         build_model(teacher, None, LIGHTS, SIZE, "best")

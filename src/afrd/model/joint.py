@@ -15,6 +15,7 @@ evidence of a light is what the others do not explain of it: its conditional res
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -29,6 +30,15 @@ from afrd.model.teacher import Level, Teacher
 STRIDE = 8  # of the grid
 SHRINKAGE = 0.01  # share of the mean variance that is added to every variance
 MAX_CHANNELS = 2048  # of all lights together; wider teachers are projected down to it
+
+
+class _Prepared(NamedTuple):
+    """What judging by N' of the lights takes. offset: [N' · D]; whitening, evidence: [N' · D, N' · D]; usual: []."""
+
+    offset: Tensor
+    whitening: Tensor
+    evidence: Tensor
+    usual: Tensor
 
 
 class JointGaussian(MultiLightModel):
@@ -56,7 +66,7 @@ class JointGaussian(MultiLightModel):
         self.register_buffer("mean", torch.zeros(total))
         self.register_buffer("covariance", torch.zeros(total, total))
         self.register_buffer("samples", torch.zeros((), dtype=torch.int64))
-        self._prepared: dict[tuple[int, ...], tuple[Tensor, Tensor, Tensor, Tensor]] = {}
+        self._parts: dict[tuple[int, ...], _Prepared] = {}
         self.register_load_state_dict_post_hook(lambda module, _: module._refresh())
         self._refresh()
 
@@ -93,33 +103,32 @@ class JointGaussian(MultiLightModel):
 
     def _refresh(self) -> None:
         """After mean and covariance have changed."""
-        self._prepared.clear()
-        self.use_lights(range(self.lights))
-
-    def use_lights(self, lights: Iterable[int]) -> None:
-        """Judge by these lights only; what the others show is not looked at.
-
-        Raises ModelError: none, or one that there is not.
-        """
-        present = tuple(sorted(set(lights)))
-        if not present or not 0 <= present[0] <= present[-1] < self.lights:
-            raise ModelError(f"lights {list(present)}: expected some of 0 to {self.lights - 1}")
-        if present == getattr(self, "present", None) and present in self._prepared:
-            return
-        self.present = present
-        if present not in self._prepared:
-            self._prepared[present] = self._prepare_lights(present)
-        for name, value in zip(("offset", "whitening", "evidence", "usual"), self._prepared[present], strict=True):
+        self._parts.clear()
+        for name, value in self._prepare_lights(range(self.lights))._asdict().items():
             self.register_buffer(name, value.to(self.mean.device), persistent=False)
 
-    def _prepare_lights(self, present: Sequence[int]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        index = torch.cat([torch.arange(self.channels) + k * self.channels for k in present])
+    def _prepared(self, lights: Sequence[int]) -> "_Prepared":
+        if len(lights) == self.lights:
+            return _Prepared(*(getattr(self, name) for name in _Prepared._fields))
+        part = self._parts.get(tuple(lights)) or self._prepare_lights(lights)
+        part = _Prepared(*(value.to(self.mean.device) for value in part))
+        self._parts[tuple(lights)] = part
+        return part
+
+    def _prepare_lights(self, lights: Sequence[int]) -> "_Prepared":
+        index = torch.cat([torch.arange(self.channels) + k * self.channels for k in lights])
         covariance = self.covariance.cpu().double()[index][:, index]
         if not bool(self.samples):  # not fitted yet
             covariance = torch.eye(len(index), dtype=torch.float64)
         whitening = torch.linalg.inv(torch.linalg.cholesky(covariance))
         evidence, usual = self._residuals(covariance)
-        return self.mean.cpu()[index], whitening.float(), evidence.float(), usual.float()
+        return _Prepared(self.mean.cpu()[index], whitening.float(), evidence.float(), usual.float())
+
+    def _require_lights(self, lights: Iterable[int] | None) -> list[int]:
+        present = sorted(set(range(self.lights) if lights is None else lights))
+        if not present or not 0 <= present[0] <= present[-1] < self.lights:
+            raise ModelError(f"lights {present}: expected some of 0 to {self.lights - 1}")
+        return present
 
     def describe(self, levels: Sequence[Tensor]) -> Tensor:
         """levels: of all lights, [B, N, C, h, w] each. Returns one vector a place, [B, N · D, S / 8, S / 8]."""
@@ -137,38 +146,43 @@ class JointGaussian(MultiLightModel):
             parts.append(x)
         return torch.cat(parts, 1).reshape(batch, -1, grid, grid)
 
-    def judge(self, levels: Sequence[Tensor]) -> Prediction:
-        """levels: of all lights, those that are not used too. light_weights: [B, 1, N], each light's evidence at the
-        highest point of the map, as a share; 0 for lights that are not used."""
-        if len(self.present) < self.lights:
-            levels = [level[:, list(self.present)] for level in levels]
-        vectors = self.describe(levels) - self.offset[:, None, None]
-        squares = conv2d(vectors, self.whitening[:, :, None, None]).square().mean(1, keepdim=True)
+    def forward(self, images: Tensor, lights: Iterable[int] | None = None) -> Prediction:
+        """images: as for `extract`; lights: as for `judge`."""
+        return self.judge(self.extract(images), lights)
+
+    def judge(self, levels: Sequence[Tensor], lights: Iterable[int] | None = None) -> Prediction:
+        """levels: of all lights. lights: judge by these only; what the others show is not looked at. None: by all.
+
+        light_weights: [B, 1, N], each light's evidence at the highest point of the map, as a share; 0 where not used.
+        Raises ModelError: no lights, or one that there is not.
+        """
+        present = self._require_lights(lights)
+        known = self._prepared(present)
+        if len(present) < self.lights:
+            levels = [level[:, present] for level in levels]
+        vectors = self.describe(levels) - known.offset[:, None, None]
+        squares = conv2d(vectors, known.whitening[:, :, None, None]).square().mean(1, keepdim=True)
         # 0.35 where a good part is as usual; grows slowly, so that a map keeps its contrast
         surprise = 0.5 * torch.log1p(squares.square())
         size = (self.image_size, self.image_size)
         enlarged = interpolate(surprise, size, mode="bilinear", align_corners=False)
         anomaly_map = self.anomaly_map.smooth(enlarged).squeeze(1).clamp(min=0)
-        weights = self._evidence(vectors, anomaly_map)
-        return Prediction(anomaly_map, score(anomaly_map, self.top_share), weights)
+        shares = self._evidence(vectors, anomaly_map, known)
+        if len(present) < self.lights:
+            every = shares.new_zeros(len(shares), self.lights)
+            every[:, present] = shares
+            shares = every
+        return Prediction(anomaly_map, score(anomaly_map, self.top_share), shares[:, None])
 
-    def _evidence(self, vectors: Tensor, anomaly_map: Tensor) -> Tensor:
+    def _evidence(self, vectors: Tensor, anomaly_map: Tensor, known: "_Prepared") -> Tensor:
+        """[B, N'], shares of the lights present."""
         grid, size = vectors.shape[-1], self.image_size
         peak = anomaly_map.flatten(1).argmax(1)
         place = peak // size // STRIDE * grid + peak % size // STRIDE
         there = vectors.flatten(2).gather(2, place[:, None, None].expand(-1, vectors.shape[1], 1))[..., 0]
-        own = (there @ self.evidence.T).unflatten(1, (len(self.present), -1)).square().mean(-1)
-        excess = (own - self.usual).clamp(min=1e-6)
-        share = excess / excess.sum(1, keepdim=True)
-        if len(self.present) < self.lights:
-            share = torch.stack(
-                [
-                    share[:, self.present.index(k)] if k in self.present else torch.zeros_like(share[:, 0])
-                    for k in range(self.lights)
-                ],
-                1,
-            )
-        return share[:, None]
+        own = (there @ known.evidence.T).unflatten(1, (-1, self.channels)).square().mean(-1)
+        excess = (own - known.usual).clamp(min=1e-6)
+        return excess / excess.sum(1, keepdim=True)
 
     def _residuals(self, covariance: Tensor) -> tuple[Tensor, Tensor]:
         """covariance: [N' · D, N' · D], of the lights present.

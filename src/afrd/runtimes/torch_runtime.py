@@ -28,9 +28,9 @@ class TorchRuntime:
 
     @torch.inference_mode()
     def run(self, images: np.ndarray, left_out: Sequence[int] = ()) -> Answer:
-        if self.can_leave_out:
-            self.module.use_lights(set(range(self.module.lights)) - set(left_out))
-        answer = self.module(torch.from_numpy(images).to(self.device))
+        images = torch.from_numpy(images).to(self.device)
+        kept = {"lights": set(range(self.module.lights)) - set(left_out)} if left_out else {}
+        answer = self.module(images, **kept)
         return Answer(*(part.float().cpu().numpy() for part in answer))
 
 

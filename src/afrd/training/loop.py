@@ -206,10 +206,7 @@ def hold_out_scores(
         levels = [level.to(device) for level in levels]
         scores.append(float(model.judge(levels).score))
         for k, other in enumerate(without or ()):
-            model.use_lights(set(range(model.lights)) - {k})
-            other.append(float(model.judge(levels).score))
-        if without:
-            model.use_lights(range(model.lights))
+            other.append(float(model.judge(levels, set(range(model.lights)) - {k}).score))
     return scores, without
 
 
