@@ -228,6 +228,22 @@ def test_verdicts_follow_the_intervals(tmp_path):
     assert sentences[4].startswith("Attention over late fusion by normalised maximum: not shown. ")
 
 
+def test_the_joint_model_is_compared_with_the_same_others_and_with_attention(tmp_path):
+    folder = ComparisonFolder(tmp_path / "joint", n_good=20, n_bad=20)
+    rng = np.random.default_rng(0)
+    for name in THREE:
+        shared = rng.normal(size=40) + 6
+        for method, gain in (("attention", 1.0), ("mean", 3.0), ("joint", 3.0)):
+            folder.done(Job(name, method, ALL_LIGHTS, 0), shared + gain * folder.labels + 0.05 * rng.normal(size=40))
+    table = build_tables(folder.root).table("tests-joint")
+    assert [row.title for row in table.rows] == ["mean", "attention"]
+    assert "Joint Gaussian over attention: shown. I-AUROC 0." in " ".join(table.notes)
+    assert "Joint Gaussian over mean fusion: not shown" in " ".join(table.notes)
+    for path in folder.root.glob("results/*__joint__*"):
+        path.unlink()
+    assert "tests-joint" not in {t.key for t in build_tables(folder.root).tables}
+
+
 def test_defect_types_are_scored_against_the_good_captures(folder, tables):
     table = tables.table("defects")
     result = folder.store.read()[Job("Confetto", "mean", ALL_LIGHTS, 0)]

@@ -158,6 +158,8 @@ def test_bad_input_is_named(teacher, levels, model):
         JointGaussian(teacher, lights=LIGHTS, image_size=SIZE).fit([[level[:1] for level in levels]])
     with pytest.raises(ModelError, match="not finite"):
         JointGaussian(teacher, lights=LIGHTS, image_size=SIZE).fit([[level[:2] / 0 for level in levels]])
+    with pytest.raises(ModelError, match="the same everywhere"):
+        JointGaussian(teacher, lights=LIGHTS, image_size=SIZE).fit([[torch.ones_like(level[:2]) for level in levels]])
     for lights in ([], [3], [-1, 0]):
         with pytest.raises(ModelError, match="expected some of 0 to 2"):
             model.judge([level[:1] for level in levels], lights)

@@ -73,7 +73,7 @@ class JointGaussian(MultiLightModel):
     def fit(self, captures: Iterable[Sequence[Tensor]]) -> None:
         """captures: the levels of good captures, [B, N, C, h, w] each, read once. Memory does not grow with them.
 
-        Raises ModelError: a single capture; values that are not finite.
+        Raises ModelError: a single capture; values that are not finite, or all the same.
         """
         total, seen = len(self.mean), 0
         moment, first = torch.zeros(total, total, dtype=torch.float64), torch.zeros(total, dtype=torch.float64)
@@ -92,8 +92,12 @@ class JointGaussian(MultiLightModel):
         covariance = (moment / seen - first[:, None] * first) * (seen / (seen - 1))
         if not covariance.isfinite().all():
             raise ModelError("the teacher's features are not finite; check its weights")
+        if not (covariance.diagonal() > 0).any():
+            raise ModelError(
+                "the good captures are the same everywhere, nothing can be learned from them; check the files"
+            )
         # shrunk in units in which every level has the same energy, so that none drowns in what is added
-        unit = self._level_energy(covariance.diagonal() + mean.square())
+        unit = self._level_energy(covariance.diagonal() + mean.square()).clamp(min=1e-12)
         shrunk = covariance + SHRINKAGE * (covariance.diagonal() / unit).mean() * unit.diag()
         device = self.mean.device
         self.mean.copy_(mean.float().to(device))
