@@ -1,4 +1,5 @@
 import json
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -9,6 +10,7 @@ from afrd.capture import Capture, LightRig
 from afrd.checkpoint import load_model
 from afrd.datasets import open_dataset
 from afrd.errors import DatasetError, ModelError, RunError
+from afrd.evaluation import evaluate
 from afrd.evaluation.visual import read_map_png16
 from afrd.inspector import Inspector
 from afrd.prediction import predict
@@ -146,6 +148,32 @@ def test_a_light_said_to_be_missing_is_not_looked_at(trained, test_set):
     assert told.score == found.score
     assert told.light_faults == ()
     np.testing.assert_array_equal(told.anomaly_map, found.anomaly_map)
+    images = capture.images.copy()
+    images[1] = 0
+    second = trained.inspect(images, missing=["top"])  # the others are still checked
+    assert [(f.kind, f.light) for f in second.light_faults] == [("dark", 1)]
+    assert second.verdict == "light fault"
+
+
+def test_what_was_not_judged_counts_in_no_metric(trained, test_set):
+    class Rig:
+        """The first two captures, one good and one bad, came when two lights were out."""
+
+        threshold, config = trained.threshold, trained.config
+
+        def inspect_capture(self, capture):
+            images = capture.images.copy()
+            if capture.id in (test_set[0].id, test_set[8].id):
+                images[[1, 3]] = 0
+            return trained.inspect(images, capture.id)
+
+    evaluation = evaluate(Rig(), test_set, resamples=10)
+    assert (evaluation.n_good, evaluation.n_bad) == (7, 7)
+    assert sum(evaluation.confusion.values()) == 14
+    assert [r["id"] for r in evaluation.to_json()["captures"] if r["verdict"] == "light fault"] == [
+        test_set[0].id,
+        test_set[8].id,
+    ]
 
 
 def test_threads_that_leave_out_different_lights_do_not_disturb_each_other(trained, test_set):
@@ -164,6 +192,7 @@ def test_swapped_lights_are_put_back_and_reported(trained, test_set):
         answer = trained.inspect(capture.images[order])
         assert [(f.kind, f.light, f.other) for f in answer.light_faults] == [("swapped", 2, 4)]
         assert answer.score == trained.inspect_capture(capture).score
+        assert answer.order == tuple(order)
 
 
 def test_two_bad_lights_are_no_verdict_on_the_part(trained, test_set):
@@ -178,6 +207,23 @@ def test_another_part_under_good_lights_is_anomalous_and_no_fault_of_the_lights(
     rng = np.random.default_rng(0)
     answer = trained.inspect(rng.integers(0, 256, test_set[0].images.shape, dtype=np.uint8))
     assert answer.verdict == "anomalous"
+
+
+def test_of_two_lights_that_contradict_each_other_neither_is_trusted(tiny, tmp_path):
+    for image in (tiny / "Confetto" / "train" / "data").glob("*_image_[24].png"):
+        part, _, light = image.stem.partition("_image_")
+        folder = tmp_path / "data" / "train" / "good" / part
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(image, folder / f"light{light}.png")
+    good = open_dataset(tmp_path / "data", None, "train")
+    train(good, tmp_path / "run", TrainConfig(image_size=64, false_alarm_rate=0.5))
+    two = Inspector.load(tmp_path / "run")
+    assert two.inspect(good[0].images).light_faults == ()
+    images = good[0].images * np.array([0.7, 1.3], np.float32)[:, None, None, None]
+    answer = two.inspect(np.clip(images, 0, 255).astype(np.uint8))
+    assert {(f.kind, f.light, f.other) for f in answer.light_faults} == {("unlike", 0, 1)}
+    assert answer.verdict == "light fault"
+    assert answer.anomalous  # it must not pass as good
 
 
 def test_a_fusion_that_needs_every_light_says_so(tiny, test_set, tmp_path):

@@ -12,7 +12,12 @@ from afrd.capture import LightRig
 from afrd.light_check import LightReference
 
 FORMAT = 1
-JOINT = "joint"  # the fusion whose light weights are evidence
+JOINT, AUTO = "joint", "auto"  # the fusion whose light weights are evidence; the best that is known
+
+
+def resolve_fusion(name: str) -> str:
+    """What "auto" stands for (docs/method.md); other names stay."""
+    return JOINT if name == AUTO else name
 
 
 class Strict(BaseModel):

@@ -110,8 +110,12 @@ def check(data: Data, category: Category = None, pattern: Pattern = None) -> Non
     typer.echo(f"{data}: no problems found")
 
 
+_DISTILLATION = ("epochs", "batch_size", "learning_rate", "loss", "precision")
+
+
 @app.command()
 def train(
+    context: typer.Context,
     data: Data,
     out: Annotated[Path, typer.Option(help="Run folder to write.")],
     category: Category = None,
@@ -164,6 +168,7 @@ def train(
     ] = "32-true",
 ) -> None:
     """Learn what good parts look like."""
+    from afrd.card import JOINT, resolve_fusion
     from afrd.datasets import open_dataset, splits
     from afrd.progress import is_main_process, training_bars
     from afrd.training import TrainConfig
@@ -189,6 +194,10 @@ def train(
         devices=devices,
         precision=precision,
     )
+    given = [name for name in _DISTILLATION if context.get_parameter_source(name).name == "COMMANDLINE"]
+    if given and resolve_fusion(fusion) == JOINT:
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        typer.echo(f"{options}: without effect, the joint model is fitted in one pass; see --fusion", err=True)
     captures = open_dataset(data, category, "train", pattern=pattern)
     holdout = open_dataset(data, category, "val", pattern=pattern) if "val" in splits(data, category) else None
     with training_bars() as (on_features, on_epoch):

@@ -37,6 +37,7 @@ class Inspection:
     light_faults: what is wrong with the lights, found in the capture itself. light_notes: the same in words.
     left_out: lights that were not looked at, because they are faulty or were said to be missing.
     judged: False where the lights are so faulty that neither verdict would mean anything.
+    order: which image of the capture was read as which light, if lights were swapped; else empty.
     """
 
     id: str
@@ -49,11 +50,12 @@ class Inspection:
     light_notes: tuple[str, ...] = ()
     left_out: tuple[int, ...] = ()
     judged: bool = True
+    order: tuple[int, ...] = ()
 
     @property
     def anomalous(self) -> bool:
-        """Whether the score is above the threshold: the part is not good, if it was `judged`."""
-        return self.score > self.threshold
+        """The score is above the threshold, or the part could not be judged: either way it must not pass as good."""
+        return not self.judged or self.score > self.threshold
 
     @property
     def verdict(self) -> Verdict:
@@ -71,8 +73,8 @@ class Inspector:
     threshold, config: the model's.
     """
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
+    def __init__(self, runtime: Runtime, check_lights: bool = True) -> None:
+        self._runtime, self._checks_lights = runtime, check_lights
         self.runtime: str = runtime.name
         self.card: ModelCard = runtime.card
         self.lights: LightRig = self.card.lights.rig()
@@ -80,16 +82,17 @@ class Inspector:
         self.config: dict[str, Any] = self.card.model_dump(mode="json")
 
     @classmethod
-    def load(cls, path: str | Path, device: str = "cpu", runtime: str = "auto") -> Self:
+    def load(cls, path: str | Path, device: str = "cpu", runtime: str = "auto", check_lights: bool = True) -> Self:
         """From the folder that training left, or an artefact of `afrd export`: .onnx, OpenVINO .xml, .pt2.
 
         A .pt2 may run code of whoever made it: load only your own. The others cannot.
         device: cpu, cuda, cuda:1, mps; with OpenVINO cpu, gpu, npu. runtime: "auto", or the one that is expected.
+        check_lights: look for faults of the lights in every capture.
 
         Raises RunError: no run, unfinished, damaged, of another format; ModelError: a device that is not there, an
         artefact for another runtime; MissingExtraError.
         """
-        return cls(open_runtime(Path(path), device, runtime))
+        return cls(open_runtime(Path(path), device, runtime), check_lights)
 
     def inspect(self, images: np.ndarray, id: str = "", missing: Sequence[str] = ()) -> Inspection:
         """One object under all lights. images: [N, 3, H, W], uint8 or uint16, RGB, in the order of `lights`.
@@ -112,9 +115,16 @@ class Inspector:
             raise ModelError(f"{name}: images are no array ({error})") from error
         self._require_fitting(images, name)
         absent = self._absent(missing)
-        faults = () if absent or not self.card.light_reference else self.card.light_reference.check(images)
+        faults = self.card.light_reference.check(images) if self._checks_lights and self.card.light_reference else ()
+        faults = tuple(fault for fault in faults if not {fault.light, fault.other} & absent)
         bad = absent | {fault.light for fault in faults if fault.kind in ("dark", "overexposed")}
-        unlike = {fault.light for fault in faults if fault.kind == "unlike"}
+        bad |= {
+            light
+            for fault in faults
+            if fault.kind == "unlike" and fault.other is not None
+            for light in (fault.light, fault.other)
+        }  # one of the two, it cannot be told which
+        unlike = {fault.light for fault in faults if fault.kind == "unlike" and fault.other is None}
         bad |= unlike if len(unlike) == 1 else set()  # lights fail one at a time; several at once are another part
         order = list(range(len(images)))
         for fault in faults:
@@ -141,6 +151,7 @@ class Inspector:
             light_notes=tuple(describe_light_fault(fault, self.lights.names) for fault in faults),
             left_out=left_out,
             judged=can_judge,
+            order=tuple(order) if order != sorted(order) else (),
         )
 
     @property

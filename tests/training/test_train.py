@@ -289,15 +289,20 @@ def test_the_joint_model_is_fitted_in_one_pass_and_goes_on_after_a_kill(tiny, tm
     assert card.fusion == "joint"
     assert read == [(i, 12) for i in range(1, 13)]
     assert len(card.thresholds_without) == 6
-    command = [sys.executable, "-m", "afrd", "train", tiny, "--category", "Confetto", "--out", tmp_path / "killed"]
-    command += ["--image-size", "64", "--false-alarm-rate", "0.2"]
-    process = subprocess.Popen([*map(str, command)], stderr=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "afrd", "train", tiny, "--category", "Confetto", "--out"]
+    options = ["--image-size", "64", "--false-alarm-rate", "0.2"]
+    killed = [*map(str, [*command, tmp_path / "killed", *options])]
+    process = subprocess.Popen(killed, stderr=subprocess.DEVNULL)
     while not (tmp_path / "killed" / "teacher.safetensors").exists():
         assert process.poll() is None
         time.sleep(0.01)
     process.kill()
     process.wait()
     assert not (tmp_path / "killed" / "model.yaml").exists()
-    subprocess.run([*map(str, command), "--resume"], check=True, stderr=subprocess.DEVNULL)
+    subprocess.run([*killed, "--resume"], check=True, stderr=subprocess.DEVNULL)
     assert same_weights(tmp_path / "whole", tmp_path / "killed")
     assert load_card(tmp_path / "killed").threshold == card.threshold
+    two = [*command, tmp_path / "two", *options, "--devices", "2", "--accelerator", "cpu", "--epochs", "3"]
+    done = subprocess.run([*map(str, two)], check=True, stderr=subprocess.PIPE, text=True)
+    assert "--epochs: without effect" in done.stderr
+    assert same_weights(tmp_path / "whole", tmp_path / "two")

@@ -76,6 +76,9 @@ def evaluate(
                 verdict=bool(inspection.anomalous),
                 light_weights=np.asarray(inspection.light_weights),
                 light_faults=tuple(inspection.light_notes),
+                judged=inspection.judged,
+                threshold=inspection.threshold if inspection.left_out else None,
+                order=inspection.order,
             )
         )
         truths.append(truth(capture))
@@ -112,8 +115,12 @@ def compare(
     maps: [H, W] float32 each, at the captures' own size; None for a method that scores whole captures only.
     """
     options = {"seed": seed, "resamples": resamples}
-    everything = range(len(results))
-    defects = sorted({defect for result in results for defect in result.defects})
+    everything = [i for i, result in enumerate(results) if result.judged]
+    if not everything:
+        raise DatasetError(
+            f"{captures.category}/{captures.split}: no capture could be judged: {results[0].light_faults[0]}"
+        )
+    defects = sorted({defect for i in everything for defect in results[i].defects})
     return Evaluation(
         category=captures.category,
         split=captures.split,

@@ -154,17 +154,19 @@ def _example(evaluation: Evaluation, captures: Sequence[Capture], index: int) ->
             f"capture {index} is {capture.id}, but {result.id} was evaluated there; give the split that was evaluated"
         )
     weights = np.asarray(result.light_weights).mean(axis=0)
+    images = capture.images[list(result.order)] if result.order else capture.images
+    threshold = evaluation.threshold if result.threshold is None else result.threshold
     pictures = [
         Picture(name, f"Capture {result.id} under light {name}", _embedded(photo(image)), float(weight))
-        for image, name, weight in zip(capture.images, capture.lights.names, weights, strict=True)
+        for image, name, weight in zip(images, capture.lights.names, weights, strict=True)
     ]
     if capture.mask is not None:
         where = "the defect in white" if capture.mask.any() else "all black, no defect"
         pictures.append(Picture("mask", f"Mask of capture {result.id}: {where}", _embedded(mask_picture(capture.mask))))
-    heat = heat_map(anomaly_map, *colour_range(evaluation.threshold))
-    above = float((anomaly_map > evaluation.threshold).mean())
+    heat = heat_map(anomaly_map, *colour_range(threshold))
+    above = float((anomaly_map > threshold).mean())
     pictures.append(Picture("anomaly map", f"Anomaly map of capture {result.id}", _embedded(heat)))
-    over = overlay(mean_light(capture.images), anomaly_map, evaluation.threshold)
+    over = overlay(mean_light(capture.images), anomaly_map, threshold)
     alt = f"Anomaly map over capture {result.id}; {above:.1%} of the pixels are above the threshold"
     pictures.append(Picture("overlay", alt, _embedded(over)))
     return Example(index, result, tuple(pictures))

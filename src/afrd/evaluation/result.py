@@ -20,7 +20,9 @@ class CaptureResult:
 
     anomalous: the label.  verdict: the inspector's answer; True is anomalous in both.
     light_weights: [L, N], weight of each light on each level; see `afrd.inspector.Inspection`.
-    light_faults: what was wrong with the lights, in words.
+    light_faults: what was wrong with the lights, in words. judged: False where they were too faulty for a verdict.
+    threshold: that of the verdict, where a light was left out; None for the evaluation's.
+    order: see `afrd.inspector.Inspection`.
     """
 
     id: str
@@ -30,10 +32,15 @@ class CaptureResult:
     verdict: bool
     light_weights: np.ndarray = field(repr=False)
     light_faults: tuple[str, ...] = ()
+    judged: bool = True
+    threshold: float | None = None
+    order: tuple[int, ...] = ()
 
     @property
     def outcome(self) -> str:
-        """found, passed, false alarm or miss."""
+        """found, passed, false alarm or miss; "light fault" where it was not judged."""
+        if not self.judged:
+            return "light fault"
         if self.anomalous:
             return "found" if self.verdict else "miss"
         return "false alarm" if self.verdict else "passed"
@@ -56,7 +63,7 @@ class Evaluation:
 
     lights: names, in order.
     captures: one result per capture, in the order of the split.
-    metrics: on all captures.  per_defect: on the good captures and those with the defect type.
+    metrics: on all captures that were judged.  per_defect: on the good captures and those with the defect type.
     threshold: the inspector's; it was set without looking at these captures.
     seconds_per_capture: median time of inspection alone; reading the images is not in it. None where not timed.
     config: the inspector's.
@@ -140,10 +147,11 @@ class Evaluation:
                 asdict(result)
                 | {
                     "defects": list(result.defects),
-                    "verdict": "anomalous" if result.verdict else "good",
+                    "verdict": ("anomalous" if result.verdict else "good") if result.judged else "light fault",
                     "outcome": result.outcome,
                     "light_weights": np.asarray(result.light_weights).tolist(),
                     "light_faults": list(result.light_faults),
+                    "order": list(result.order),
                 }
                 for result in self.captures
             ],

@@ -41,7 +41,8 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
     if faulty:
         console.print(
             f"{len(faulty)} of {len(evaluation.captures)} captures show a fault of the lights, first {faulty[0].id}: "
-            f"{faulty[0].light_faults[0]}",
+            f"{faulty[0].light_faults[0]}. {sum(not result.judged for result in faulty)} of them were not judged and "
+            f"count nowhere above.",
             highlight=False,
             markup=False,
         )

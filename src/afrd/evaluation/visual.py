@@ -18,7 +18,7 @@ from afrd.files import atomic_path
 from afrd.inspector import Inspection
 
 COLOUR_MAP = "inferno"  # perceptually uniform, dark where nothing is wrong, readable without colour vision
-MAP_SCALE = 10_000.0  # a step is 0.0001; values to 6.55, above the sum of three levels of cosine distances, at most 6
+MAP_SCALE = 10_000.0  # a step is 0.0001; values to 6.55: cosine distances of three levels reach 6, the joint model 6.5
 
 _PAPER, _INK, _QUIET, _GOOD, _BAD = (255, 255, 255), (24, 26, 31), (104, 110, 122), (26, 127, 75), (196, 43, 43)
 
@@ -125,7 +125,8 @@ def contact_sheet(capture: Capture, inspection: Inspection, *, tile: int = 192) 
     averaged over the levels; the light that shows a defect most is framed. Right, twice as large, the mask where known,
     the anomaly map, and the map over the mean of the lights. tile: side of a light in pixels.
     """
-    lights = [photo(image) for image in capture.images]
+    images = capture.images[list(inspection.order)] if inspection.order else capture.images
+    lights = [photo(image) for image in images]
     evidence = inspection.light_evidence
     word, weights = ("weight", inspection.light_weights.mean(axis=0)) if evidence is None else ("evidence", evidence)
     shown_by = int(weights.argmax()) if evidence is not None and inspection.verdict == "anomalous" else None

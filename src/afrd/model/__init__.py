@@ -6,7 +6,7 @@ the command line. `weights.py` alone reads files.
 
 from pathlib import Path
 
-from afrd.card import JOINT
+from afrd.card import AUTO, JOINT, resolve_fusion
 from afrd.errors import ModelError
 from afrd.model.afrd import AFRD
 from afrd.model.fusion import FUSIONS
@@ -14,14 +14,7 @@ from afrd.model.joint import JointGaussian
 from afrd.model.multi_light import MultiLightModel, Prediction
 from afrd.model.teacher import Teacher
 
-__all__ = ["AFRD", "AUTO", "JOINT", "JointGaussian", "MultiLightModel", "Prediction", "build_model", "resolve_fusion"]
-
-AUTO = "auto"
-
-
-def resolve_fusion(name: str) -> str:
-    """What "auto" stands for: the best that is known (docs/method.md); other names stay."""
-    return JOINT if name == AUTO else name
+__all__ = ["AFRD", "JointGaussian", "MultiLightModel", "Prediction", "build_model"]
 
 
 def build_model(

@@ -29,6 +29,7 @@ from afrd.model.teacher import Level, Teacher
 
 STRIDE = 8  # of the grid
 SHRINKAGE = 0.01  # share of the mean variance that is added to every variance
+HIGHEST = 6.5  # of the map: a distance that no picture of a part has, and that a 16-bit map can hold
 MAX_CHANNELS = 2048  # of all lights together; wider teachers are projected down to it
 
 
@@ -167,7 +168,7 @@ class JointGaussian(MultiLightModel):
         vectors = self.describe(levels) - known.offset[:, None, None]
         squares = conv2d(vectors, known.whitening[:, :, None, None]).square().mean(1, keepdim=True)
         # 0.35 where a good part is as usual; grows slowly, so that a map keeps its contrast
-        surprise = 0.5 * torch.log1p(squares.square())
+        surprise = (0.5 * torch.log1p(squares.square())).clamp(max=HIGHEST)
         size = (self.image_size, self.image_size)
         enlarged = interpolate(surprise, size, mode="bilinear", align_corners=False)
         anomaly_map = self.anomaly_map.smooth(enlarged).squeeze(1).clamp(min=0)

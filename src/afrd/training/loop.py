@@ -18,12 +18,12 @@ from lightning_fabric.utilities.seed import seed_everything
 from torch.optim import AdamW
 
 from afrd import __version__
-from afrd.card import Lights, ModelCard
+from afrd.card import Lights, ModelCard, resolve_fusion
 from afrd.checkpoint import load_card, save_model, save_teacher, trained_digest
 from afrd.datasets import CaptureSet, read_ahead, verify
 from afrd.errors import RunError
 from afrd.light_check import MIN_CAPTURES, LightReference
-from afrd.model import JointGaussian, MultiLightModel, build_model, resolve_fusion
+from afrd.model import JointGaussian, MultiLightModel, build_model
 from afrd.model.loss import get_loss
 from afrd.training.config import RunRecord, TrainConfig
 from afrd.training.features import FeatureCache, Progress, Recompute, cache_features, stored_features
@@ -59,7 +59,7 @@ def train(
     """
     config, out = config or TrainConfig(), Path(out)
     captures, holdout = split_holdout(captures, holdout, config)
-    config = config.resolved(len(captures))
+    config = config.resolved(len(captures)).model_copy(update={"fusion": resolve_fusion(config.fusion)})
     fabric = _fabric(config)
     seed_everything(config.seed, verbose=False)
     model = build_model(
@@ -81,7 +81,7 @@ def train(
     )
     with locked(out) if fabric.is_global_zero else nullcontext():
         done = fabric.broadcast(prepare(out, record, resume) if fabric.is_global_zero else 0)
-        if not (out / "model.yaml").is_file():
+        if not fabric.broadcast((out / "model.yaml").is_file()):
             folder = Path(cache_dir) if cache_dir else out / "features"
             if isinstance(model, JointGaussian):
                 _fit_joint(fabric, model, captures, out, record, folder, on_features)
@@ -213,6 +213,10 @@ def hold_out_scores(
 def _look_of_lights(captures: CaptureSet) -> LightReference | None:
     """From captures spread evenly over the set; None where they are too few."""
     if len(captures) < MIN_CAPTURES:
+        warnings.warn(
+            f"{len(captures)} training captures; the lights are not checked at inspection, which takes {MIN_CAPTURES}",
+            stacklevel=2,
+        )
         return None
     step = math.ceil(len(captures) / LOOKS)
     return LightReference.learn(
@@ -242,7 +246,7 @@ def _card(
         teacher=config.teacher,
         teacher_digest=record.teacher_digest,
         trained_digest=trained_digest(model),
-        fusion=resolve_fusion(config.fusion),
+        fusion=config.fusion,
         lights=record.lights,
         image_size=config.image_size,
         top_share=config.top_share,
