@@ -300,9 +300,18 @@ def test_the_joint_model_is_fitted_in_one_pass_and_goes_on_after_a_kill(tiny, tm
     process.wait()
     assert not (tmp_path / "killed" / "model.yaml").exists()
     subprocess.run([*killed, "--resume"], check=True, stderr=subprocess.DEVNULL)
-    assert same_weights(tmp_path / "whole", tmp_path / "killed")
-    assert load_card(tmp_path / "killed").threshold == card.threshold
+    assert_near(tmp_path / "whole", tmp_path / "killed")
+    assert load_card(tmp_path / "killed").threshold == pytest.approx(card.threshold, rel=1e-3)
     two = [*command, tmp_path / "two", *options, "--devices", "2", "--accelerator", "cpu", "--epochs", "3"]
     done = subprocess.run([*map(str, two)], check=True, stderr=subprocess.PIPE, text=True)
     assert "--epochs: without effect" in done.stderr
-    assert same_weights(tmp_path / "whole", tmp_path / "two")
+    assert_near(tmp_path / "whole", tmp_path / "two")
+
+
+def assert_near(a: Path, b: Path) -> None:
+    """Equal but for the order of sums, which follows the number of threads; one capture less would show."""
+    one, other = load_file(a / "model.safetensors"), load_file(b / "model.safetensors")
+    assert one.keys() == other.keys()
+    assert int(one["samples"]) == int(other["samples"]) == 12 * 8 * 8
+    for name in ("mean", "covariance"):
+        torch.testing.assert_close(one[name], other[name], rtol=1e-3, atol=1e-5)
