@@ -7,21 +7,14 @@ the result file is not measured again. Table: `python benchmarks/ablation.py --t
 The Gaussian is written out here once more, in plain products, so it checks the package's too.
 """
 
-import argparse
-import json
-from pathlib import Path
-
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
+import per_class
 from afrd.benchmark.class_data import ClassData
-from afrd.benchmark.job import Settings
-from afrd.benchmark.worker import commit, versions
-from afrd.datasets import categories
 from afrd.evaluation.metrics import image_auroc
-from afrd.files import write_text
 from afrd.model.anomaly_map import AnomalyMap
 from afrd.training.features import FeatureCache
 
@@ -111,33 +104,5 @@ def measure(data: ClassData) -> dict[str, float]:
     }
 
 
-def table(result: dict) -> list[str]:
-    classes = result["classes"]
-    lines = ["| | " + " | ".join([*classes, "average"]) + " |", "|---" * (len(classes) + 2) + "|"]
-    for name in VARIANTS:
-        values = [found[name] for found in classes.values()]
-        lines.append(f"| {name} | " + " | ".join(f"{v:.3f}" for v in (*values, np.mean(values))) + " |")
-    return lines
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", nargs="?", type=Path)
-    parser.add_argument("--store", type=Path)
-    parser.add_argument("--out", type=Path)
-    parser.add_argument("--table", type=Path)
-    arguments = parser.parse_args()
-    if arguments.table:
-        print("\n".join(table(json.loads(arguments.table.read_text()))))
-        return
-    result = json.loads(arguments.out.read_text()) if arguments.out.exists() else {"classes": {}}
-    for category in categories(arguments.data):
-        if category not in result["classes"]:
-            result["classes"][category] = measure(ClassData(arguments.data, category, Settings(), arguments.store))
-            result |= {"versions": versions(), "commit": commit()}
-            write_text(arguments.out, json.dumps(result, indent=1) + "\n")
-            print(category, flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    per_class.main(__doc__, measure, lambda measured: measured.items())

@@ -6,20 +6,15 @@ FEATURES: where teacher features are kept; the `features` folder of a comparison
 the result file is not measured again. Table: `python benchmarks/fewer.py --table benchmarks/results/fewer.json`.
 """
 
-import argparse
-import json
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import torch
 
+import per_class
 from afrd.benchmark.class_data import ClassData
-from afrd.benchmark.job import Settings
-from afrd.benchmark.worker import commit, versions
-from afrd.datasets import categories
 from afrd.evaluation.metrics import image_auroc
-from afrd.files import write_text
 from afrd.model import JointGaussian
 from afrd.training.features import FeatureCache
 
@@ -56,39 +51,12 @@ def measure(data: ClassData) -> dict[str, Any]:
     return {"captures": captures, "without": without, "labels": labels}
 
 
-def table(result: dict[str, Any]) -> list[str]:
-    classes = result["classes"]
-    lines = ["| | " + " | ".join([*classes, "average"]) + " |", "|---" * (len(classes) + 2) + "|"]
-
-    def row(name: str, values: list[float]) -> None:
-        lines.append(f"| {name} | " + " | ".join(f"{v:.3f}" for v in (*values, np.mean(values))) + " |")
-
-    first = next(iter(classes.values()))
-    for n in sorted(first["captures"], key=int):
-        row(f"{n} captures", [np.mean([d["image_auroc"] for d in c["captures"][n]]) for c in classes.values()])
-    for light in first["without"]:
-        row(f"without {light}", [c["without"][light]["image_auroc"] for c in classes.values()])
-    return lines
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", nargs="?", type=Path)
-    parser.add_argument("--store", type=Path)
-    parser.add_argument("--out", type=Path)
-    parser.add_argument("--table", type=Path)
-    arguments = parser.parse_args()
-    if arguments.table:
-        print("\n".join(table(json.loads(arguments.table.read_text()))))
-        return
-    result = json.loads(arguments.out.read_text()) if arguments.out.exists() else {"classes": {}}
-    for category in categories(arguments.data):
-        if category not in result["classes"]:
-            result["classes"][category] = measure(ClassData(arguments.data, category, Settings(), arguments.store))
-            result |= {"versions": versions(), "commit": commit(), "draws": DRAWS}
-            write_text(arguments.out, json.dumps(result) + "\n")
-            print(category, flush=True)
+def rows(measured: dict[str, Any]) -> Iterator[tuple[str, float]]:
+    for n, draws in sorted(measured["captures"].items(), key=lambda item: int(item[0])):
+        yield f"{n} captures", float(np.mean([draw["image_auroc"] for draw in draws]))
+    for light, found in measured["without"].items():
+        yield f"without {light}", found["image_auroc"]
 
 
 if __name__ == "__main__":
-    main()
+    per_class.main(__doc__, measure, rows)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from sklearn.metrics import roc_auc_score
 
 from afrd.benchmark.job import Job, Settings
 from afrd.benchmark.methods import METHODS
@@ -13,11 +14,20 @@ from afrd.evaluation.metrics import image_auroc
 
 LIGHTS = ("all_spots", "bottom", "right", "top", "left", "light_box")
 DEFECTS = ("bumps", "colors", "dents", "normals")
+THREE = ("CandyCane", "Confetto", "Lollipop")
+EVIL = '<img src=x onerror="alert(1)">|&_$%#{}~^\\ 5%\nnext line'
 
 
 def make_scores(rng: np.random.Generator, strength: float, n_good: int, n_bad: int) -> np.ndarray:
     """Good captures around 0, defective ones around `strength`, all made positive."""
     return np.concatenate([rng.normal(0, 1, n_good), rng.normal(strength, 1, n_bad)]) + 6
+
+
+def strength(job: Job) -> float:
+    """RD sees better with every light, but on Lollipop light L1 is the best; attention is the best of all."""
+    if job.method == "rd":
+        return 3.0 if (job.category, job.light) == ("Lollipop", "0") else 0.2 * int(job.light)
+    return {"attention": 1.3, "mean": 0.9}.get(job.method, 0.8)
 
 
 class ComparisonFolder:
@@ -111,3 +121,9 @@ class ComparisonFolder:
         """Overwrite keys of a result that is there."""
         path = self.store.result_path(job)
         path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+def area(folder: ComparisonFolder, job: Job) -> float:
+    """I-AUROC of a job by scikit-learn."""
+    captures = folder.store.read()[job]["captures"]
+    return roc_auc_score([row["anomalous"] for row in captures], [row["score"] for row in captures])

@@ -16,7 +16,7 @@ from afrd.capture import Capture, LightRig
 from afrd.card import JOINT, ModelCard
 from afrd.datasets import require_lights
 from afrd.errors import ModelError
-from afrd.light_check import LightFault, describe_light_fault
+from afrd.light_check import LightFault, describe_light_fault, untrusted
 from afrd.runtimes import Runtime, open_runtime
 
 Verdict = Literal["good", "anomalous", "light fault"]
@@ -114,18 +114,10 @@ class Inspector:
         except (ValueError, TypeError, RuntimeError) as error:
             raise ModelError(f"{name}: images are no array ({error})") from error
         self._require_fitting(images, name)
-        absent = self._absent(missing)
+        absent = self.missing_lights(missing)
         faults = self.card.light_reference.check(images) if self._checks_lights and self.card.light_reference else ()
         faults = tuple(fault for fault in faults if not {fault.light, fault.other} & absent)
-        bad = absent | {fault.light for fault in faults if fault.kind in ("dark", "overexposed")}
-        bad |= {
-            light
-            for fault in faults
-            if fault.kind == "unlike" and fault.other is not None
-            for light in (fault.light, fault.other)
-        }  # one of the two, it cannot be told which
-        unlike = {fault.light for fault in faults if fault.kind == "unlike" and fault.other is None}
-        bad |= unlike if len(unlike) == 1 else set()  # lights fail one at a time; several at once are another part
+        bad = absent | untrusted(faults)
         order = list(range(len(images)))
         for fault in faults:
             if fault.kind == "swapped":
@@ -164,7 +156,8 @@ class Inspector:
         require_lights(capture.lights, self.lights, f"capture {capture.id}")
         return self.inspect(capture.images, capture.id, missing)
 
-    def _absent(self, missing: Sequence[str]) -> set[int]:
+    def missing_lights(self, missing: Sequence[str]) -> set[int]:
+        """The lights of these names. Raises ModelError: none of that name, or more than this model can do without."""
         if not missing:
             return set()
         if unknown := [light for light in missing if light not in self.lights.names]:

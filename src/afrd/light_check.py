@@ -223,6 +223,19 @@ class LightReference(BaseModel):
         return Looks(unpack(self.looks), unpack(self.spreads), unpack((self.common,))[0], self.offset)
 
 
+def untrusted(faults: Sequence[LightFault]) -> set[int]:
+    """Lights by which the part should not be judged.
+
+    One that is merely unlike training counts where it is the only one: lights fail one at a time, several at once are
+    another part. Where it is one of two and cannot be told which, both count.
+    """
+    bad = {fault.light for fault in faults if fault.kind in ("dark", "overexposed")}
+    unlike = [fault for fault in faults if fault.kind == "unlike"]
+    if len(unlike) == 1:
+        bad |= {unlike[0].light, unlike[0].other} - {None}
+    return bad
+
+
 def describe_light_fault(fault: LightFault, names: Sequence[str]) -> str:
     """The fault in words, with its mend. names: of all lights, in the order of the capture."""
     light, other = names[fault.light], None if fault.other is None else names[fault.other]

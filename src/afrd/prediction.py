@@ -31,8 +31,8 @@ def predict(
     where the fusion cannot tell), light_evidence {light: share} or null, light_faults [words], left_out [lights], peak
     [x, y] in pixels of the capture, map, overlay, sheet` (file names).
     missing: names of lights that are out of order.
-    Raises, before the first answer, DatasetError for a damaged file and RunError where `out` has answers for one of the
-    captures already, unless `overwrite`.
+    Raises, before the first answer, DatasetError for a damaged file, ModelError for a light that cannot be missing, and
+    RunError where `out` has answers for one of the captures already, unless `overwrite`.
     """
     out = Path(out)
     existing = [r.id for r in captures.records if (out / f"{r.id}_overlay.png").exists()]
@@ -40,6 +40,7 @@ def predict(
         raise RunError(
             f"{out}: holds an answer for capture {existing[0]} already; choose another --out, or pass --overwrite"
         )
+    inspector.missing_lights(missing)
     verify(captures)
     return _answers(inspector, captures, out, map_format, missing)
 

@@ -1,10 +1,5 @@
 """The tables as a reader gets them: the right numbers in the right cells, what is missing said, nothing executable."""
 
-import re
-import shutil
-import subprocess
-from html.parser import HTMLParser
-
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
@@ -12,44 +7,10 @@ from sklearn.metrics import roc_auc_score
 from afrd.benchmark import paper
 from afrd.benchmark.job import ALL_LIGHTS, MEAN_IMAGE, Job
 from afrd.benchmark.methods import METHODS
-from afrd.benchmark.paired import verdicts
 from afrd.benchmark.series import MEAN_SCORE, ORACLE_LIGHT, Column, load_comparison
 from afrd.benchmark.tables import build_tables, write_tables
 from afrd.errors import ModelError, RunError
-from comparison_folder import LIGHTS, ComparisonFolder
-
-THREE = ("CandyCane", "Confetto", "Lollipop")
-OURS = ("rd", "mean", "attention", "paper-attention", "late-mean", "late-max")
-EVIL = '<img src=x onerror="alert(1)">|&_$%#{}~^\\ 5%\nnext line'
-
-
-def strength(job):
-    """RD sees better with every light, but on Lollipop light L1 is the best; attention is the best of all."""
-    if job.method == "rd":
-        return 3.0 if (job.category, job.light) == ("Lollipop", "0") else 0.2 * int(job.light)
-    return {"attention": 1.3, "mean": 0.9}.get(job.method, 0.8)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Three classes: ours with two seeds, PaDiM on two classes, GANomaly, one job failed, one method never run."""
-    made = ComparisonFolder(tmp_path_factory.mktemp("comparison"), n_good=12, n_bad=12)
-    made.fill(THREE, OURS, strength, seeds=(0, 1))
-    made.fill(THREE, ("ganomaly",), strength, seed=1)
-    made.fill(THREE[:2], ("padim",), strength, seed=2)
-    made.failed(Job("Lollipop", "padim", "5", 0), EVIL)
-    made.failed(Job("Lollipop", "attention", ALL_LIGHTS, 2), "RuntimeError: no memory")
-    return made
-
-
-@pytest.fixture(scope="module")
-def tables(folder):
-    return build_tables(folder.root)
-
-
-def area(folder, job):
-    result = folder.store.read()[job]
-    return roc_auc_score([row["anomalous"] for row in result["captures"]], [row["score"] for row in result["captures"]])
+from comparison_folder import LIGHTS, THREE, ComparisonFolder, area, strength
 
 
 def test_printed_averages_are_those_of_the_printed_values():
@@ -184,66 +145,6 @@ def test_numbers_of_other_data_are_not_set_beside_the_papers(tmp_path, tables):
     assert len([row for row in theirs.table("I").rows if not row.average]) == 10
 
 
-def test_tests_compare_what_they_say(folder, tables):
-    by_key = {test.key: test for test in tables.tests}
-    lights = [f"light-{i}" for i in range(6)]
-    assert list(by_key) == ["mean", *lights, "best-light", "oracle", "late-mean", "late-max", "paper-attention"]
-    mean = by_key["mean"]
-    expected = [
-        np.mean([area(folder, Job(n, m, ALL_LIGHTS, s)) for n in THREE for s in (0, 1)]) for m in ("attention", "mean")
-    ]
-    assert (mean.subject, mean.value) == pytest.approx(tuple(expected))
-    assert mean.difference == pytest.approx(expected[0] - expected[1])
-    assert mean.classes == THREE and mean.family == len(by_key)
-    averages = [np.mean([area(folder, Job(n, "rd", str(i), s)) for n in THREE for s in (0, 1)]) for i in range(6)]
-    assert by_key["best-light"].value == pytest.approx(max(averages))
-    assert f"L{np.argmax(averages) + 1}, chosen on the test labels" in by_key["best-light"].other
-    assert by_key["oracle"].value >= by_key["best-light"].value
-    assert all(test.holm >= test.p for test in tables.tests)
-    one = tables.table("tests-classes").cell("Confetto", "RD L3")
-    both = [
-        np.mean([area(folder, Job("Confetto", *what, s)) for s in (0, 1)])
-        for what in (("attention", ALL_LIGHTS), ("rd", "2"))
-    ]
-    assert one.value == pytest.approx(both[0] - both[1])
-    assert one.main.startswith(("+", "−"))
-
-
-def test_verdicts_follow_the_intervals(tmp_path):
-    folder = ComparisonFolder(tmp_path / "verdicts", n_good=20, n_bad=20)
-    rng = np.random.default_rng(0)
-    for name in THREE:
-        shared = rng.normal(size=40) + 6
-        for method, gain in (("attention", 1.5), ("mean", 0.0), ("late-mean", 4.0), ("late-max", 1.5)):
-            scores = shared + gain * folder.labels + 0.05 * rng.normal(size=40)
-            folder.done(Job(name, method, ALL_LIGHTS, 0), scores)
-    tables = build_tables(folder.root)
-    sentences = verdicts(tables.tests, tables.kind)
-    assert len(sentences) == 5
-    assert sentences[0].startswith("Attention over mean fusion: shown. I-AUROC 0.")
-    assert "3 classes of rendered captures" in sentences[0]
-    assert sentences[1] == "Attention over the best fixed light: not tested, results are missing."
-    assert sentences[2] == "Attention over the oracle light: not tested, results are missing."
-    assert sentences[3].startswith("Attention over late fusion by mean: shown the other way. ")
-    assert sentences[4].startswith("Attention over late fusion by normalised maximum: not shown. ")
-
-
-def test_the_joint_model_is_compared_with_the_same_others_and_with_attention(tmp_path):
-    folder = ComparisonFolder(tmp_path / "joint", n_good=20, n_bad=20)
-    rng = np.random.default_rng(0)
-    for name in THREE:
-        shared = rng.normal(size=40) + 6
-        for method, gain in (("attention", 1.0), ("mean", 3.0), ("joint", 3.0)):
-            folder.done(Job(name, method, ALL_LIGHTS, 0), shared + gain * folder.labels + 0.05 * rng.normal(size=40))
-    table = build_tables(folder.root).table("tests-joint")
-    assert [row.title for row in table.rows] == ["mean", "attention"]
-    assert "Joint Gaussian over attention: shown. I-AUROC 0." in " ".join(table.notes)
-    assert "Joint Gaussian over mean fusion: not shown" in " ".join(table.notes)
-    for path in folder.root.glob("results/*__joint__*"):
-        path.unlink()
-    assert "tests-joint" not in {t.key for t in build_tables(folder.root).tables}
-
-
 def test_defect_types_are_scored_against_the_good_captures(folder, tables):
     table = tables.table("defects")
     result = folder.store.read()[Job("Confetto", "mean", ALL_LIGHTS, 0)]
@@ -314,117 +215,3 @@ def test_results_written_by_the_runner_are_read(folder):
     assert comparison.kind == "rendered" and comparison.lights == LIGHTS
     assert comparison.having(Column("ganomaly", MEAN_IMAGE)) == list(THREE)
     assert comparison.jobs["failed"] == 2
-
-
-@pytest.fixture(scope="module")
-def written(folder, tmp_path_factory):
-    out = tmp_path_factory.mktemp("out")
-    write_tables(folder.root, out)
-    assert sorted(path.name for path in out.iterdir()) == ["tables.html", "tables.md", "tables.tex"]
-    return out
-
-
-def test_markdown_is_tables_of_equal_rows(written, tables):
-    text = (written / "tables.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"(?:^\|.*\|\n)+", text, flags=re.MULTILINE)
-    assert len(blocks) == len(tables.tables)
-    for block, table in zip(blocks, tables.tables, strict=True):
-        counts = {len(re.split(r"(?<!\\)\|", line)) - 2 for line in block.splitlines()}
-        assert counts == {len(table.headings) + 1}
-        assert len(block.splitlines()) == len(table.rows) + 2
-    assert "<img" not in text.replace("\\<img", "")
-    mean = tables.table("II").cell("Confetto", "mean", "rendered")
-    low, high = mean.interval
-    assert f"{mean.main} [{low:.3f}, {high:.3f}] ×2 |" in text
-    assert "**Missing:** all methods: Chocolate Cookie, Chocolate Praline" in text
-
-
-def test_latex_is_well_formed(written, tables):
-    text = (written / "tables.tex").read_text(encoding="utf-8")
-    plain = re.sub(r"\\[\\{}&%$#_]", "", text)
-    depth = 0
-    for letter in plain:
-        depth += (letter == "{") - (letter == "}")
-        assert depth >= 0
-    assert depth == 0 and plain.count("$") % 2 == 0 and not set(plain) & set("%#_^~")
-    stack = []
-    for kind, name in re.findall(r"\\(begin|end)\{(\w+)\}", text):
-        if kind == "begin":
-            stack.append(name)
-        else:
-            assert stack.pop() == name
-    assert not stack
-    bodies = re.findall(
-        r"\\begin\{(?:tabular|longtable)\}\{(l[r]*)\}(.*?)\\end\{(?:tabular|longtable)\}", text, re.DOTALL
-    )
-    assert len(bodies) == len(tables.tables)
-    for (columns, body), table in zip(bodies, tables.tables, strict=True):
-        assert len(columns) == len(table.headings) + 1
-        rows = [line for line in body.splitlines() if " & " in line]
-        assert len(rows) >= len(table.rows) + 1
-        for row in rows:
-            spans = [int(n) - 1 for n in re.findall(r"\\multicolumn\{(\d+)\}", row)]
-            assert len(re.findall(r"(?<!\\)&", row)) + 1 + sum(spans) == len(columns), row
-    assert r"\textless{}img src=x onerror=" in text and r"\textbackslash{} 5\% next line" in text
-    assert not set(text) - set(map(chr, range(32, 127))) - {"\n"}  # the inputenc of any TeX reads it
-    assert "toprule" in text and "midrule" in text and "bottomrule" in text
-
-
-def test_latex_compiles(written, tmp_path):
-    compiler = shutil.which("pdflatex") or shutil.which("tectonic")
-    if compiler is None:
-        pytest.skip("no TeX on PATH")
-    subprocess.run([compiler, str(written / "tables.tex")], cwd=tmp_path, check=True, stdin=subprocess.DEVNULL)
-    assert (tmp_path / "tables.pdf").is_file()
-
-
-class Page(HTMLParser):
-    """Tags with their attributes, and all text."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.text = [], ""
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data):
-        self.text += data
-
-
-def test_html_needs_nothing_and_runs_nothing(written):
-    text = (written / "tables.html").read_text(encoding="utf-8")
-    page = Page(text)
-    assert not {"script", "img", "iframe"} & {tag for tag, _ in page.tags}
-    assert not any(name.startswith("on") for _, attributes in page.tags for name in attributes)
-    assert not re.search(r"https?:|@import|url\(", text)
-    ids = {attributes["id"] for _, attributes in page.tags if "id" in attributes}
-    links = {a["href"][1:] for t, a in page.tags if t == "a"}
-    assert links <= ids and "failed" in links
-    assert EVIL in page.text
-
-
-def test_html_is_shown_by_a_browser(written, tables, tmp_path):
-    """Parsed by Chromium: every row of every table has as many cells as its head, spans counted."""
-    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if browser is None:
-        pytest.skip("no Chromium on PATH")
-    count = """<script>
-      const width = row => [...row.cells].reduce((n, cell) => n + cell.colSpan, 0);
-      document.body.dataset.tables = [...document.querySelectorAll("table")].map(table =>
-        [width(table.tHead.rows[0]), ...new Set([...table.tBodies[0].rows].map(width)), table.tBodies[0].rows.length]
-      ).join(";");
-      document.body.dataset.wide = document.documentElement.scrollWidth > innerWidth;
-    </script></body>"""
-    page = tmp_path / "tables.html"
-    page.write_text((written / "tables.html").read_text(encoding="utf-8").replace("</body>", count), encoding="utf-8")
-    flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-    flags += " --disable-component-update --disable-sync --enable-logging=stderr --v=0 --dump-dom"
-    command = [browser, *flags.split(), f"--user-data-dir={tmp_path / 'profile'}", page.as_uri()]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "CONSOLE" not in done.stderr
-    found = re.search(r'data-tables="([^"]*)"', done.stdout).group(1).split(";")
-    expected = [f"{len(t.headings) + 1},{len(t.headings) + 1},{len(t.rows)}" for t in tables.tables]
-    assert found == expected
-    assert 'data-wide="false"' in done.stdout  # wide tables scroll, the page does not

@@ -36,8 +36,9 @@ _DRAWN_POINTS = 400
 
 def score_histogram(evaluation: Evaluation) -> str:
     """Scores of good captures above, of defective ones below, and the threshold between the verdicts."""
-    scores = np.array([result.score for result in evaluation.captures])
-    labels = np.array([result.anomalous for result in evaluation.captures])
+    judged = [result for result in evaluation.captures if result.judged]
+    scores = np.array([result.score for result in judged])
+    labels = np.array([result.anomalous for result in judged])
     bins = np.linspace(*_spread(np.append(scores, evaluation.threshold)), 33)
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(4.6, 2.3), layout="constrained")

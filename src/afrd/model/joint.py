@@ -112,7 +112,7 @@ class JointGaussian(MultiLightModel):
         for name, value in self._prepare_lights(range(self.lights))._asdict().items():
             self.register_buffer(name, value.to(self.mean.device), persistent=False)
 
-    def _prepared(self, lights: Sequence[int]) -> "_Prepared":
+    def _prepared(self, lights: Sequence[int]) -> _Prepared:
         if len(lights) == self.lights:
             return _Prepared(*(getattr(self, name) for name in _Prepared._fields))
         part = self._parts.get(tuple(lights)) or self._prepare_lights(lights)
@@ -120,7 +120,7 @@ class JointGaussian(MultiLightModel):
         self._parts[tuple(lights)] = part
         return part
 
-    def _prepare_lights(self, lights: Sequence[int]) -> "_Prepared":
+    def _prepare_lights(self, lights: Sequence[int]) -> _Prepared:
         index = torch.cat([torch.arange(self.channels) + k * self.channels for k in lights])
         covariance = self.covariance.cpu().double()[index][:, index]
         if not bool(self.samples):  # not fitted yet
@@ -179,7 +179,7 @@ class JointGaussian(MultiLightModel):
             shares = every
         return Prediction(anomaly_map, score(anomaly_map, self.top_share), shares[:, None])
 
-    def _evidence(self, vectors: Tensor, anomaly_map: Tensor, known: "_Prepared") -> Tensor:
+    def _evidence(self, vectors: Tensor, anomaly_map: Tensor, known: _Prepared) -> Tensor:
         """[B, N'], shares of the lights present."""
         grid, size = vectors.shape[-1], self.image_size
         peak = anomaly_map.flatten(1).argmax(1)
