@@ -110,7 +110,7 @@ def check(data: Data, category: Category = None, pattern: Pattern = None) -> Non
     typer.echo(f"{data}: no problems found")
 
 
-_DISTILLATION = ("epochs", "batch_size", "learning_rate", "loss", "precision")
+_DISTILLATION = ("epochs", "batch_size", "learning_rate", "loss", "precision", "compile")
 
 
 @app.command()
@@ -166,6 +166,9 @@ def train(
     precision: Annotated[
         Literal["32-true", "bf16-mixed"], typer.Option(help="Of bottleneck, student and loss while training.")
     ] = "32-true",
+    compile: Annotated[
+        bool, typer.Option("--compile", help="Bottleneck and student with torch.compile; takes a C++ compiler.")
+    ] = False,
 ) -> None:
     """Learn what good parts look like."""
     from afrd.card import JOINT, resolve_fusion
@@ -193,11 +196,12 @@ def train(
         accelerator=accelerator,
         devices=devices,
         precision=precision,
+        compile=compile,
     )
     given = [name for name in _DISTILLATION if context.get_parameter_source(name).name == "COMMANDLINE"]
     if given and resolve_fusion(fusion) == JOINT:
         options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
-        typer.echo(f"{options}: without effect, the joint model is fitted in one pass; see --fusion", err=True)
+        typer.echo(f"{options}: without effect, the joint model is fitted without gradients; see --fusion", err=True)
     captures = open_dataset(data, category, "train", pattern=pattern)
     holdout = open_dataset(data, category, "val", pattern=pattern) if "val" in splits(data, category) else None
     with training_bars() as (on_features, on_epoch):

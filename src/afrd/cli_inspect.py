@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from afrd.cli_options import Category, Data, Device, Pattern, Run, Runtime, Split
+from afrd.cli_options import Category, Compile, Data, Device, Pattern, Run, Runtime, Split
 
 
 def evaluate(
@@ -18,6 +18,7 @@ def evaluate(
     pattern: Pattern = None,
     device: Device = "cpu",
     runtime: Runtime = "auto",
+    compile: Compile = False,
 ) -> None:
     """Compare verdicts, scores and maps with the labels of a split."""
     from rich.console import Console
@@ -27,7 +28,7 @@ def evaluate(
 
     if json:
         require_file_target(json)
-    evaluation, _ = _evaluate(run, data, category, split, pattern, device, runtime)
+    evaluation, _ = _evaluate(run, data, category, split, pattern, device, runtime, compile)
     print_evaluation(evaluation, Console())
     if json:
         evaluation.write_json(json)
@@ -46,6 +47,7 @@ def predict(
     pattern: Pattern = None,
     device: Device = "cpu",
     runtime: Runtime = "auto",
+    compile: Compile = False,
 ) -> None:
     """Give a verdict, a score and a heat map for captures without labels."""
     import json
@@ -59,7 +61,7 @@ def predict(
     if jsonl:
         require_file_target(jsonl)
         jsonl.parent.mkdir(parents=True, exist_ok=True)
-    inspector = Inspector.load(run, device, runtime)
+    inspector = Inspector.load(run, device, runtime, compile=compile)
     found = read_captures(captures, inspector.lights, pattern=pattern)
     answers = run_prediction(inspector, found, out, map_format=maps, overwrite=overwrite, missing=missing or ())
     # line by line, so that what was answered is kept whatever happens later
@@ -94,13 +96,22 @@ def report(
     typer.echo(f"wrote {out}")
 
 
-def _evaluate(run: Path, data: Path, category: str | None, split: str, pattern: str | None, device: str, runtime: str):
+def _evaluate(
+    run: Path,
+    data: Path,
+    category: str | None,
+    split: str,
+    pattern: str | None,
+    device: str,
+    runtime: str,
+    compile: bool = False,
+):
     from afrd.datasets import open_dataset, require_lights
     from afrd.evaluation import evaluate
     from afrd.inspector import Inspector
     from afrd.progress import bar
 
-    inspector = Inspector.load(run, device, runtime)
+    inspector = Inspector.load(run, device, runtime, compile=compile)
     captures = open_dataset(data, category, split, pattern=pattern)
     require_lights(captures.lights, inspector.lights, data)
     if inspector.card.category and captures.category and inspector.card.category != captures.category:

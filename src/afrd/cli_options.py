@@ -16,6 +16,12 @@ Device = Annotated[str, typer.Option(help="Where to compute: cpu, cuda, cuda:1, 
 Runtime = Annotated[
     Literal["auto", "torch", "onnx", "openvino"], typer.Option(help="What is expected to compute; auto takes any.")
 ]
+Compile = Annotated[
+    bool,
+    typer.Option(
+        "--compile", help="A run folder with torch.compile: slow at first, then faster; takes a C++ compiler."
+    ),
+]
 
 
 def checked(kind: Any, **values: Any) -> Any:

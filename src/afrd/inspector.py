@@ -82,17 +82,25 @@ class Inspector:
         self.config: dict[str, Any] = self.card.model_dump(mode="json")
 
     @classmethod
-    def load(cls, path: str | Path, device: str = "cpu", runtime: str = "auto", check_lights: bool = True) -> Self:
+    def load(
+        cls,
+        path: str | Path,
+        device: str = "cpu",
+        runtime: str = "auto",
+        check_lights: bool = True,
+        compile: bool = False,
+    ) -> Self:
         """From the folder that training left, or an artefact of `afrd export`: .onnx, OpenVINO .xml, .pt2.
 
         A .pt2 may run code of whoever made it: load only your own. The others cannot.
         device: cpu, cuda, cuda:1, mps; with OpenVINO cpu, gpu, npu. runtime: "auto", or the one that is expected.
         check_lights: look for faults of the lights in every capture.
+        compile: a run folder with torch.compile: the first inspection takes a minute, the others less than without.
 
         Raises RunError: no run, unfinished, damaged, of another format; ModelError: a device that is not there, an
-        artefact for another runtime; MissingExtraError.
+        artefact for another runtime or that should be compiled, no C++ compiler; MissingExtraError.
         """
-        return cls(open_runtime(Path(path), device, runtime), check_lights)
+        return cls(open_runtime(Path(path), device, runtime, compile), check_lights)
 
     def inspect(self, images: np.ndarray, id: str = "", missing: Sequence[str] = ()) -> Inspection:
         """One object under all lights. images: [N, 3, H, W], uint8 or uint16, RGB, in the order of `lights`.

@@ -1,5 +1,6 @@
 """An exported graph as the files of its target, with the card inside."""
 
+import copy
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -42,11 +43,13 @@ def _write_torch(model: MultiLightModel, card: ArtefactCard, captures: Sequence[
     import torch
 
     from afrd.export.graph import trace
+    from afrd.model.folding import fold_batch_norms
     from afrd.runtimes.torch_runtime import CARD_FILE
 
+    folded = fold_batch_norms(copy.deepcopy(model))  # the other runtimes fold when they load
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of torch about its own calls
-        torch.export.save(trace(model, card.input), path, extra_files={CARD_FILE: card.model_dump_json()})
+        torch.export.save(trace(folded, card.input), path, extra_files={CARD_FILE: card.model_dump_json()})
     return [path]
 
 

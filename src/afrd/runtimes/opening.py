@@ -11,12 +11,12 @@ RUNTIMES = ("auto", *SUFFIXES)
 _PACKAGES: dict[Target, str] = {"onnx": "onnxruntime", "openvino": "openvino", "torch": "torch"}
 
 
-def open_runtime(path: Path, device: str = "cpu", runtime: str = "auto") -> Runtime:
+def open_runtime(path: Path, device: str = "cpu", runtime: str = "auto", compile: bool = False) -> Runtime:
     """A run folder or an artefact, ready to compute.
 
-    runtime: "auto", or the one that the path is expected to be for.
+    runtime: "auto", or the one that the path is expected to be for. compile: a run folder with torch.compile.
     Raises RunError: missing, unfinished, damaged, of another format; ModelError: for another runtime, a device that
-    is not there; MissingExtraError.
+    is not there, nothing that can be compiled or no C++ compiler; MissingExtraError.
     """
     if runtime not in RUNTIMES:
         raise ModelError(f"runtime {runtime!r}: unknown; choose one of {', '.join(RUNTIMES)}")
@@ -26,7 +26,12 @@ def open_runtime(path: Path, device: str = "cpu", runtime: str = "auto") -> Runt
             f"{path}: is for the runtime {found}, not {runtime}; leave --runtime out, or pass what afrd export "
             f"--to {runtime} wrote"
         )
-    return _opener(found, path)(path, device)
+    if compile and not path.is_dir():
+        raise ModelError(f"{path}: compile is for run folders; an artefact is made for its runtime already")
+    opened = _opener(found, path)(path, device)
+    if compile:
+        opened.compile()
+    return opened
 
 
 def _target(path: Path) -> Target:

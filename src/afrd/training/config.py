@@ -20,6 +20,7 @@ class TrainConfig(Strict):
     holdout_share: of the training captures, for the threshold, where the data set has no val split.
     false_alarm_rate: share of good parts that may be called anomalous.
     cache: "auto" keeps teacher features in memory while they fit `cache_gb`, else on disk; "off" recomputes them.
+    compile: bottleneck and student with torch.compile, which rounds otherwise and takes a C++ compiler.
     top_share: see `afrd.model.anomaly_map.score`.
     """
 
@@ -40,6 +41,7 @@ class TrainConfig(Strict):
     accelerator: str = "auto"
     devices: int = Field(1, ge=1)
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    compile: bool = False
 
     def resolved(self, captures: int) -> "TrainConfig":
         """With every choice made that depends on the number of training captures."""

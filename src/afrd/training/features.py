@@ -48,6 +48,13 @@ class FeatureCache:
         return (self.batch([i]) for i in range(len(self)))
 
 
+def on_device(levels: Sequence[Tensor], device: torch.device) -> list[Tensor]:
+    """Moved there; to a CUDA device from pinned memory, so that the copy runs beside what is computed."""
+    if device.type == "cuda":
+        levels = [level if level.is_cuda else level.pin_memory() for level in levels]
+    return [level.to(device, non_blocking=True) for level in levels]
+
+
 class Recompute:
     """The same interface without a cache: decodes and extracts at every call."""
 

@@ -4,6 +4,7 @@ Everything random follows from the seed and the epoch's number, so a run that wa
 weights of the run that was never killed.
 """
 
+import itertools
 import math
 import time
 import warnings
@@ -18,15 +19,16 @@ from lightning_fabric.utilities.seed import seed_everything
 from torch.optim import AdamW
 
 from afrd import __version__
-from afrd.card import Lights, ModelCard, resolve_fusion
+from afrd.card import JOINT, Lights, ModelCard, resolve_fusion
 from afrd.checkpoint import load_card, save_model, save_teacher, trained_digest
 from afrd.datasets import CaptureSet, read_ahead, verify
 from afrd.errors import RunError
 from afrd.light_check import MIN_CAPTURES, LightReference
 from afrd.model import JointGaussian, MultiLightModel, build_model
+from afrd.model.compilation import compiled_while_training, require_compiler
 from afrd.model.loss import get_loss
 from afrd.training.config import RunRecord, TrainConfig
-from afrd.training.features import FeatureCache, Progress, Recompute, cache_features, stored_features
+from afrd.training.features import FeatureCache, Progress, Recompute, cache_features, on_device, stored_features
 from afrd.training.holdout import split_holdout
 from afrd.training.run_folder import Epoch, load_epoch, locked, log_epoch, prepare, save_epoch, tidy
 from afrd.training.threshold import reachable_rate, threshold
@@ -53,13 +55,15 @@ def train(
     resumable: keep the last whole epoch; it is three times the trained weights, written after every epoch.
     cache_dir: where features on disk go and stay for other runs; None puts them into `out` until the run is finished.
         Features of all lights that lie there serve every fusion, for the threshold too.
-    on_features(done, captures), on_epoch(epoch, epochs): progress.
+    on_features(done, captures to read; the joint model reads each twice), on_epoch(epoch, epochs): progress.
     Raises DatasetError (damaged captures, captures that are not good, too few) before anything is written; RunError (a
     run in the way, another configuration, training that diverged).
     """
     config, out = config or TrainConfig(), Path(out)
     captures, holdout = split_holdout(captures, holdout, config)
     config = config.resolved(len(captures)).model_copy(update={"fusion": resolve_fusion(config.fusion)})
+    if config.compile and config.fusion != JOINT:
+        require_compiler()  # before the teacher's pass, which takes minutes
     fabric = _fabric(config)
     seed_everything(config.seed, verbose=False)
     model = build_model(
@@ -122,22 +126,25 @@ def _fit(fabric, model, captures, out, record: RunRecord, done, resumable, folde
     if done == config.epochs:
         return
     features = _features(model, captures, config, folder, record, fabric, on_features)
-    for number in range(done + 1, config.epochs + 1):
-        epoch = _epoch(number, wrapped, features, optimizer, config, fabric)
-        if not np.isfinite(epoch.loss):
-            raise RunError(f"{out}: the loss is {epoch.loss} in epoch {number}; lower --learning-rate and train again")
-        if fabric.is_global_zero:
-            log_epoch(out, epoch)
-            if resumable:
-                save_epoch(out, epoch, model, optimizer)
-            if on_epoch:
-                on_epoch(epoch, config.epochs)
-        fabric.barrier()
+    with compiled_while_training(model, config.compile):
+        for number in range(done + 1, config.epochs + 1):
+            epoch = _epoch(number, wrapped, features, optimizer, config, fabric)
+            if not np.isfinite(epoch.loss):
+                raise RunError(
+                    f"{out}: the loss is {epoch.loss} in epoch {number}; lower --learning-rate and train again"
+                )
+            if fabric.is_global_zero:
+                log_epoch(out, epoch)
+                if resumable:
+                    save_epoch(out, epoch, model, optimizer)
+                if on_epoch:
+                    on_epoch(epoch, config.epochs)
+            fabric.barrier()
 
 
 @torch.inference_mode()
 def _fit_joint(fabric, model: JointGaussian, captures, out, record: RunRecord, folder, progress) -> None:
-    """One pass; nothing is cached, since nothing is read twice."""
+    """Two passes over features, stored ones or made anew: the teacher is cheaper than the room they take."""
     if not fabric.is_global_zero:
         return
     save_teacher(out, model.teacher)
@@ -145,13 +152,15 @@ def _fit_joint(fabric, model: JointGaussian, captures, out, record: RunRecord, f
     stored = stored_features(model, folder, record.data_digest) if record.config.cache != "off" else None
     features = stored or Recompute(model, captures, fabric.device)
 
+    done = itertools.count(1)
+
     def counted():
-        for done, levels in enumerate(features.each(), 1):
+        for levels in features.each():
             yield levels
             if progress:
-                progress(done, len(captures))
+                progress(next(done), 2 * len(captures))
 
-    model.fit(counted())
+    model.fit(counted)
 
 
 def _features(model, captures, config, folder, record, fabric, progress) -> FeatureCache | Recompute:
@@ -177,7 +186,7 @@ def _epoch(number: int, model, features, optimizer, config: TrainConfig, fabric:
     for batch in np.array_split(order, range(config.batch_size, len(order), config.batch_size)):
         whole = np.resize(batch, max(len(batch), world))  # every process needs a capture
         mine = whole[fabric.global_rank :: world]
-        levels = [fabric.to_device(level) for level in features.batch(mine)]
+        levels = on_device(features.batch(mine), fabric.device)
         with fabric.autocast():
             target, student, light_weights = model.distil(levels, fused=features.fused)
         loss = loss_of([t.float() for t in target], [s.float() for s in student])
@@ -203,7 +212,7 @@ def hold_out_scores(
     scores: list[float] = []
     without: list[list[float]] | None = [[] for _ in range(model.lights)] if isinstance(model, JointGaussian) else None
     for levels in features.each():
-        levels = [level.to(device) for level in levels]
+        levels = on_device(levels, device)
         scores.append(float(model.judge(levels).score))
         for k, other in enumerate(without or ()):
             other.append(float(model.judge(levels, set(range(model.lights)) - {k}).score))

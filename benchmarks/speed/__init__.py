@@ -1,0 +1,1 @@
+"""How fast, beside the limit and the alternatives: a subject a module, `python -m benchmarks.speed.NAME`."""
