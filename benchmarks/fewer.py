@@ -22,7 +22,7 @@ CAPTURES, DRAWS = (5, 10, 20, 40, 60), 3
 
 
 def fitted(features: FeatureCache, chosen: np.ndarray, model: JointGaussian) -> JointGaussian:
-    model.fit(features.batch([i]) for i in sorted(chosen))
+    model.fit(lambda: (features.batch([i]) for i in sorted(chosen)))
     return model
 
 

@@ -3,8 +3,8 @@
 The teacher's levels of all N lights are brought to one grid and stacked into one vector a place. Over all places of
 all good captures these vectors have a mean and a covariance; the anomaly map is the Mahalanobis distance to them.
 Nothing is averaged over lights, so what one light alone shows stays; the covariance knows what the lights have in
-common and how each follows from the others, so a defect shows as soon as one light contradicts the rest. It is fitted
-in one pass, without gradients.
+common and how each follows from the others, so a defect shows as soon as one light contradicts the rest. From the
+distance is taken what good parts have at such places (`afrd.model.expectation`). Two passes fit it, without gradients.
 
 PaDiM (Defard et al. 2021) has a Gaussian for every position of one image; this is one for all positions, since parts
 lie in any pose, which also leaves some 1000 times as many samples for the covariance between lights.
@@ -13,7 +13,7 @@ Because the vector is Gaussian, leaving out a light is exact: the covariance wit
 evidence of a light is what the others do not explain of it: its conditional residual given all other lights.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,21 +23,27 @@ from torch.nn.functional import avg_pool2d, conv2d, interpolate
 
 from afrd.errors import ModelError
 from afrd.model.anomaly_map import AnomalyMap, score
+from afrd.model.expectation import Expectation
 from afrd.model.fusion import Fusion
 from afrd.model.multi_light import MultiLightModel, Prediction
 from afrd.model.teacher import Level, Teacher
 
 STRIDE = 8  # of the grid
 SHRINKAGE = 0.01  # share of the mean variance that is added to every variance
+USUAL = 0.35  # of the map where a place is as good parts are there; so that less than usual is not cut off
 HIGHEST = 6.5  # of the map: a distance that no picture of a part has, and that a 16-bit map can hold
 MAX_CHANNELS = 2048  # of all lights together; wider teachers are projected down to it
 
 
 class _Prepared(NamedTuple):
-    """What judging by N' of the lights takes. offset: [N' · D]; whitening, evidence: [N' · D, N' · D]; usual: []."""
+    """What judging by N' of the lights takes.
+
+    offset: [N' · D]; whitening, evidence: [N' · D, N' · D]; principal: [q, N' · D]; usual: [].
+    """
 
     offset: Tensor
     whitening: Tensor
+    principal: Tensor
     evidence: Tensor
     usual: Tensor
 
@@ -67,15 +73,28 @@ class JointGaussian(MultiLightModel):
         self.register_buffer("mean", torch.zeros(total))
         self.register_buffer("covariance", torch.zeros(total, total))
         self.register_buffer("samples", torch.zeros((), dtype=torch.int64))
+        self.expectation = Expectation(total)
         self._parts: dict[tuple[int, ...], _Prepared] = {}
         self.register_load_state_dict_post_hook(lambda module, _: module._refresh())
         self._refresh()
 
-    def fit(self, captures: Iterable[Sequence[Tensor]]) -> None:
-        """captures: the levels of good captures, [B, N, C, h, w] each, read once. Memory does not grow with them.
+    def fit(self, read: Callable[[], Iterable[Sequence[Tensor]]]) -> None:
+        """read: gives the levels of good captures, [B, N, C, h, w] each; called twice. Memory does not grow with them.
 
-        Raises ModelError: a single capture; values that are not finite, or all the same.
+        Raises ModelError: a single capture; values that are not finite, or all the same; fewer the second time.
         """
+        captures = self._fit_gaussian(read())
+        again = 0
+        for levels in read():
+            offsets = self.describe(levels) - self.offset[:, None, None]
+            self.expectation.add(offsets, self._surprise(offsets, self.whitening))
+            again += len(levels[0])
+        if again != captures:
+            raise ModelError(f"{captures} captures, then {again}; expected the same ones twice: pass a function")
+        self.expectation.solve()
+
+    def _fit_gaussian(self, captures: Iterable[Sequence[Tensor]]) -> int:
+        """Mean and covariance, and from them the principal components. Returns the number of captures."""
         total, seen = len(self.mean), 0
         moment, first = torch.zeros(total, total, dtype=torch.float64), torch.zeros(total, dtype=torch.float64)
         origin, count = None, 0
@@ -104,7 +123,9 @@ class JointGaussian(MultiLightModel):
         self.mean.copy_(mean.float().to(device))
         self.covariance.copy_(shrunk.float().to(device))
         self.samples.fill_(seen)
+        self.expectation.orient(shrunk, unit)
         self._refresh()
+        return count
 
     def _refresh(self) -> None:
         """After mean and covariance have changed."""
@@ -121,13 +142,28 @@ class JointGaussian(MultiLightModel):
         return part
 
     def _prepare_lights(self, lights: Sequence[int]) -> _Prepared:
-        index = torch.cat([torch.arange(self.channels) + k * self.channels for k in lights])
+        index = self._columns(lights)
         covariance = self.covariance.cpu().double()[index][:, index]
         if not bool(self.samples):  # not fitted yet
             covariance = torch.eye(len(index), dtype=torch.float64)
         whitening = torch.linalg.inv(torch.linalg.cholesky(covariance))
         evidence, usual = self._residuals(covariance)
-        return _Prepared(self.mean.cpu()[index], whitening.float(), evidence.float(), usual.float())
+        principal = self._principal(lights, covariance)
+        return _Prepared(self.mean.cpu()[index], whitening.float(), principal.float(), evidence.float(), usual.float())
+
+    def _principal(self, lights: Sequence[int], covariance: Tensor) -> Tensor:
+        """[q, N' · D]: the principal components as expected from the lights present; covariance is theirs."""
+        components = self.expectation.components.cpu().double()
+        missing = [k for k in range(self.lights) if k not in lights]
+        own = components[:, self._columns(lights)]
+        if not missing or not bool(self.samples):
+            return own
+        present, other = self._columns(lights), self._columns(missing)
+        slope = torch.linalg.solve(covariance, self.covariance.cpu().double()[present][:, other])  # [N' · D, rest]
+        return own + components[:, other] @ slope.T
+
+    def _columns(self, lights: Iterable[int]) -> Tensor:
+        return torch.cat([torch.arange(self.channels) + k * self.channels for k in lights])
 
     def _require_lights(self, lights: Iterable[int] | None) -> list[int]:
         present = sorted(set(range(self.lights) if lights is None else lights))
@@ -166,11 +202,10 @@ class JointGaussian(MultiLightModel):
         if len(present) < self.lights:
             levels = [level[:, present] for level in levels]
         vectors = self.describe(levels) - known.offset[:, None, None]
-        squares = conv2d(vectors, known.whitening[:, :, None, None]).square().mean(1, keepdim=True)
-        # 0.35 where a good part is as usual; grows slowly, so that a map keeps its contrast
-        surprise = (0.5 * torch.log1p(squares.square())).clamp(max=HIGHEST)
+        expected = self.expectation(conv2d(vectors, known.principal[:, :, None, None]))
+        unusual = (self._surprise(vectors, known.whitening) - expected + USUAL).clamp(0, HIGHEST)
         size = (self.image_size, self.image_size)
-        enlarged = interpolate(surprise, size, mode="bilinear", align_corners=False)
+        enlarged = interpolate(unusual, size, mode="bilinear", align_corners=False)
         anomaly_map = self.anomaly_map.smooth(enlarged).squeeze(1).clamp(min=0)
         shares = self._evidence(vectors, anomaly_map, known)
         if len(present) < self.lights:
@@ -178,6 +213,12 @@ class JointGaussian(MultiLightModel):
             every[:, present] = shares
             shares = every
         return Prediction(anomaly_map, score(anomaly_map, self.top_share), shares[:, None])
+
+    @staticmethod
+    def _surprise(offsets: Tensor, whitening: Tensor) -> Tensor:
+        """offsets: [B, N' · D, h, w]. [B, 1, h, w], growing slowly with the distance: a map keeps its contrast."""
+        squares = conv2d(offsets, whitening[:, :, None, None]).square().mean(1, keepdim=True)
+        return 0.5 * torch.log1p(squares.square())
 
     def _evidence(self, vectors: Tensor, anomaly_map: Tensor, known: _Prepared) -> Tensor:
         """[B, N'], shares of the lights present."""

@@ -1,0 +1,67 @@
+"""How strange a place of a good part usually is: at an edge or a highlight more than on a plain face.
+
+A Gaussian takes every place for as predictable as any other; edges, highlights and chips are not, and their distances
+hide a faint defect of a plain face. So the surprise of good parts is regressed on what is where: the place's leading
+principal components, which carry the content and hardly a defect. Ridge regression on random features (Rahimi and Recht
+2007), which has a closed form and, with its fixed seed, one result.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import conv2d
+
+COMPONENTS = 128  # principal components that the expectation is made from, at most
+FEATURES = 512  # random features of them
+RIDGE = 1e-3  # share of the features' mean energy that is added to each,
+PRIOR = 50  # and as many places' worth of it: of few places only the mean surprise is learned
+REACH = 3.0  # standard deviations; beyond, a component counts as usual, so that a gross defect does not explain itself
+
+
+class Expectation(nn.Module):
+    """Regression from a vector [total] to a number. First `orient`, then `add` all samples, then `solve`."""
+
+    def __init__(self, total: int) -> None:
+        super().__init__()
+        q = min(COMPONENTS, total)
+        generator = torch.Generator().manual_seed(0)
+        self.register_buffer("components", torch.zeros(q, total))
+        self.register_buffer("hidden", torch.randn(FEATURES, q, generator=generator) / q**0.5)
+        self.register_buffer("bias", 2 * torch.rand(FEATURES, generator=generator) - 1)
+        self.register_buffer("coefficients", torch.zeros(FEATURES + q + 1))
+        self._moment = self._product = None
+        self._seen = 0
+
+    def orient(self, covariance: Tensor, unit: Tensor) -> None:
+        """covariance: [total, total] of the vectors; unit: [total], the variances in which they are compared."""
+        scale = unit.rsqrt()
+        values, vectors = torch.linalg.eigh(covariance * scale[:, None] * scale)
+        leading = vectors.flip(1)[:, : len(self.components)]
+        largest = leading.gather(0, leading.abs().argmax(0, keepdim=True))
+        leading = leading * largest.sign() * scale[:, None]  # the sign is free; so it is one
+        self.components.copy_((leading / values.flip(0)[: len(self.components)].sqrt()).T)
+        size = len(self.coefficients)
+        self._moment = torch.zeros(size, size, dtype=torch.float64)
+        self._product = torch.zeros(size, dtype=torch.float64)
+        self._seen = 0
+
+    def add(self, offsets: Tensor, surprise: Tensor) -> None:
+        """offsets: [B, total, h, w], from the mean of good parts; surprise: [B, 1, h, w]."""
+        features = self._features(conv2d(offsets, self.components[:, :, None, None])).movedim(1, -1).flatten(0, -2)
+        self._moment += (features.T @ features).double().cpu()
+        self._product += (features.T @ surprise.flatten()).double().cpu()
+        self._seen += len(features)
+
+    def solve(self) -> None:
+        ridge = (RIDGE + PRIOR / self._seen) * self._moment.diagonal().mean().expand(len(self._moment)).clone()
+        ridge[-1] = 0  # of the mean itself
+        self.coefficients.copy_(torch.linalg.solve(self._moment + ridge.diag(), self._product))
+        self._moment = self._product = None
+
+    def forward(self, principal: Tensor) -> Tensor:
+        """principal: [B, q, h, w], `components` times the offsets. Returns the surprise of good parts, [B, 1, h, w]."""
+        return conv2d(self._features(principal), self.coefficients[None, :, None, None])
+
+    def _features(self, principal: Tensor) -> Tensor:
+        known = principal.clamp(-REACH, REACH)
+        hidden = conv2d(known, self.hidden[:, :, None, None], self.bias).relu()
+        return torch.cat([hidden, known, torch.ones_like(known[:, :1])], 1)
