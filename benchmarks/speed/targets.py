@@ -35,7 +35,7 @@ def _all() -> Iterator[Target]:
         (LITE0, "EfficientNet-Lite0", "times_bare", 1.1),
     ):
         for fusion in _FUSIONS:
-            for batch in ("1", "8"):
+            for batch in ("1",) if fusion == "attention" else ("1", "8"):
                 what = (
                     f"{name}, `{fusion}`, eager, batch {batch}: ÷ {'floor' if key == 'times_floor' else 'convolutions'}"
                 )

@@ -62,6 +62,6 @@ class Expectation(nn.Module):
         return conv2d(self._features(principal), self.coefficients[None, :, None, None])
 
     def _features(self, principal: Tensor) -> Tensor:
-        known = principal.clamp(-REACH, REACH)
+        known = principal.clamp(min=-REACH).clamp(max=REACH)  # in one, ONNX export fails
         hidden = conv2d(known, self.hidden[:, :, None, None], self.bias).relu()
         return torch.cat([hidden, known, torch.ones_like(known[:, :1])], 1)

@@ -203,7 +203,7 @@ class JointGaussian(MultiLightModel):
             levels = [level[:, present] for level in levels]
         vectors = self.describe(levels) - known.offset[:, None, None]
         expected = self.expectation(conv2d(vectors, known.principal[:, :, None, None]))
-        unusual = (self._surprise(vectors, known.whitening) - expected + USUAL).clamp(0, HIGHEST)
+        unusual = (self._surprise(vectors, known.whitening) - expected + USUAL).clamp(min=0).clamp(max=HIGHEST)
         size = (self.image_size, self.image_size)
         enlarged = interpolate(unusual, size, mode="bilinear", align_corners=False)
         anomaly_map = self.anomaly_map.smooth(enlarged).squeeze(1).clamp(min=0)
