@@ -3,8 +3,8 @@
     python -m benchmarks.speed.inference > benchmarks/results/speed/inference.json
 
 EfficientNet-Lite0 and WRN50-2 (random weights), 6 × 256², batch 1 and 8; `mean`, `joint` and, in batch 1, `attention`,
-eager with batch norms folded, and as exported. Beside them the teacher alone, bare convolutions, and the floor: the model's FLOP
-at the rate of a matrix product that is timed in every round (`floor`). Seconds are of the whole batch.
+eager with batch norms folded, and as exported. Beside them the teacher alone, bare convolutions, and the floor: the
+model's FLOP at the rate of a matrix product that is timed in every round (`floor`). Seconds are of the whole batch.
 """
 
 from collections.abc import Callable
