@@ -18,7 +18,7 @@ from afrd.evaluation.metrics import image_auroc
 from afrd.model import JointGaussian
 from afrd.training.features import FeatureCache
 
-CAPTURES, DRAWS = (5, 10, 20, 40, 60), 3
+CAPTURES, DRAWS = (5, 10, 20, 40, 60), 2
 
 
 def fitted(features: FeatureCache, chosen: np.ndarray, model: JointGaussian) -> JointGaussian:
