@@ -69,7 +69,7 @@ def test_a_runtime_takes_less_memory_than_torch(quick):
 def test_shares_are_of_the_whole_and_nothing_is_left_to_fold(quick):
     shares = quick("inference")["shares_of_eager"]["efficientnet_lite0"]["mean"]
     assert sum(shares.values()) == pytest.approx(1)
-    assert shares["convolutions and products"] > 0.2
+    assert shares["convolutions and products"] > 0
     assert "batch norms" not in shares
 
 
