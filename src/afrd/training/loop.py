@@ -151,7 +151,6 @@ def _fit_joint(fabric, model: JointGaussian, captures, out, record: RunRecord, f
     model.to(fabric.device)
     stored = stored_features(model, folder, record.data_digest) if record.config.cache != "off" else None
     features = stored or Recompute(model, captures, fabric.device)
-
     done = itertools.count(1)
 
     def counted():
