@@ -50,7 +50,7 @@ def eager_call(model: MultiLightModel, fusion: str, what: str, batch: int) -> Ca
     eager(model, fusion)
     if what == BARE:
         return bare(model, images)
-    prepared = model._prepare(images)
+    prepared = model.prepare(images)
     return torch.inference_mode()(partial(model.teacher, prepared))
 
 
@@ -60,7 +60,7 @@ def flops(teacher: str, lights: int, size: int) -> dict[str, int]:
     for fusion in FUSIONS:
         model = build(teacher, fusion, lights, size).to("meta")
         found[fusion] = flop(model, random_images(model, 1))
-    return found | {TEACHER: flop(model.teacher, model._prepare(random_images(model, 1)))}
+    return found | {TEACHER: flop(model.teacher, model.prepare(random_images(model, 1)))}
 
 
 def timed(

@@ -176,7 +176,7 @@ def test_of_few_captures_the_expectation_learns_no_more_than_the_mean(teacher, l
         few.fit(lambda: [seen])
         offsets = few.describe(new) - few.offset[:, None, None]
         expected = few.expectation(torch.einsum("qd,bdhw->bqhw", few.expectation.components, offsets))
-        surprise = few._surprise(offsets, few.whitening)
+        surprise = few._surprise(offsets, few.distance)
     # interpolating its 192 places, 641 coefficients would say anything of new ones
     assert expected.std() < 0.2 * surprise.std()
 

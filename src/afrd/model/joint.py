@@ -3,8 +3,9 @@
 The teacher's levels of all N lights are brought to one grid and stacked into one vector a place. Over all places of
 all good captures these vectors have a mean and a covariance; the anomaly map is the Mahalanobis distance to them.
 Nothing is averaged over lights, so what one light alone shows stays; the covariance knows what the lights have in
-common and how each follows from the others, so a defect shows as soon as one light contradicts the rest. From the
-distance is taken what good parts have at such places (`afrd.model.expectation`). Two passes fit it, without gradients.
+common and how each follows from the others, so a defect shows as soon as one light contradicts the rest. Of all
+directions those count in which defects change a vector (`afrd.model.defect_space`), and from the distance is taken what
+good parts have at such places (`afrd.model.expectation`). Two passes fit it, without gradients.
 
 PaDiM (Defard et al. 2021) has a Gaussian for every position of one image; this is one for all positions, since parts
 lie in any pose, which also leaves some 1000 times as many samples for the covariance between lights.
@@ -23,6 +24,7 @@ from torch.nn.functional import avg_pool2d, conv2d, interpolate
 
 from afrd.errors import ModelError
 from afrd.model.anomaly_map import AnomalyMap, score
+from afrd.model.defect_space import DefectSpace, Pairs
 from afrd.model.expectation import Expectation
 from afrd.model.fusion import Fusion
 from afrd.model.multi_light import MultiLightModel, Prediction
@@ -38,11 +40,11 @@ MAX_CHANNELS = 2048  # of all lights together; wider teachers are projected down
 class _Prepared(NamedTuple):
     """What judging by N' of the lights takes.
 
-    offset: [N' · D]; whitening, evidence: [N' · D, N' · D]; principal: [q, N' · D]; usual: [].
+    offset: [N' · D]; distance: [r, N' · D]; principal: [q, N' · D]; evidence: [N' · D, N' · D]; usual: [].
     """
 
     offset: Tensor
-    whitening: Tensor
+    distance: Tensor
     principal: Tensor
     evidence: Tensor
     usual: Tensor
@@ -73,21 +75,28 @@ class JointGaussian(MultiLightModel):
         self.register_buffer("mean", torch.zeros(total))
         self.register_buffer("covariance", torch.zeros(total, total))
         self.register_buffer("samples", torch.zeros((), dtype=torch.int64))
+        self.defects = DefectSpace(total)
         self.expectation = Expectation(total)
         self._parts: dict[tuple[int, ...], _Prepared] = {}
         self.register_load_state_dict_post_hook(lambda module, _: module._refresh())
         self._refresh()
 
-    def fit(self, read: Callable[[], Iterable[Sequence[Tensor]]]) -> None:
+    def fit(self, read: Callable[[], Iterable[Sequence[Tensor]]], defects: Pairs = ()) -> None:
         """read: gives the levels of good captures, [B, N, C, h, w] each; called twice. Memory does not grow with them.
+
+        defects: good captures with and without defects; without any, all directions count alike.
 
         Raises ModelError: a single capture; values that are not finite, or all the same; fewer the second time.
         """
         captures = self._fit_gaussian(read())
+        self.defects.learn(
+            defects, self.describe, self._whitening(self.covariance.cpu().double()).float().to(self.mean)
+        )
+        self._refresh()
         again = 0
         for levels in read():
             offsets = self.describe(levels) - self.offset[:, None, None]
-            self.expectation.add(offsets, self._surprise(offsets, self.whitening))
+            self.expectation.add(offsets, self._surprise(offsets, self.distance))
             again += len(levels[0])
         if again != captures:
             raise ModelError(f"{captures} captures, then {again}; expected the same ones twice: pass a function")
@@ -124,7 +133,6 @@ class JointGaussian(MultiLightModel):
         self.covariance.copy_(shrunk.float().to(device))
         self.samples.fill_(seen)
         self.expectation.orient(shrunk, unit)
-        self._refresh()
         return count
 
     def _refresh(self) -> None:
@@ -146,10 +154,14 @@ class JointGaussian(MultiLightModel):
         covariance = self.covariance.cpu().double()[index][:, index]
         if not bool(self.samples):  # not fitted yet
             covariance = torch.eye(len(index), dtype=torch.float64)
-        whitening = torch.linalg.inv(torch.linalg.cholesky(covariance))
+        distance = self.defects.weigh(self._whitening(covariance), index)
         evidence, usual = self._residuals(covariance)
         principal = self._principal(lights, covariance)
-        return _Prepared(self.mean.cpu()[index], whitening.float(), principal.float(), evidence.float(), usual.float())
+        return _Prepared(self.mean.cpu()[index], distance.float(), principal.float(), evidence.float(), usual.float())
+
+    @staticmethod
+    def _whitening(covariance: Tensor) -> Tensor:
+        return torch.linalg.inv(torch.linalg.cholesky(covariance))
 
     def _principal(self, lights: Sequence[int], covariance: Tensor) -> Tensor:
         """[q, N' · D]: the principal components as expected from the lights present; covariance is theirs."""
@@ -203,7 +215,7 @@ class JointGaussian(MultiLightModel):
             levels = [level[:, present] for level in levels]
         vectors = self.describe(levels) - known.offset[:, None, None]
         expected = self.expectation(conv2d(vectors, known.principal[:, :, None, None]))
-        unusual = (self._surprise(vectors, known.whitening) - expected + USUAL).clamp(min=0).clamp(max=HIGHEST)
+        unusual = (self._surprise(vectors, known.distance) - expected + USUAL).clamp(min=0).clamp(max=HIGHEST)
         size = (self.image_size, self.image_size)
         enlarged = interpolate(unusual, size, mode="bilinear", align_corners=False)
         anomaly_map = self.anomaly_map.smooth(enlarged).squeeze(1).clamp(min=0)
@@ -215,9 +227,9 @@ class JointGaussian(MultiLightModel):
         return Prediction(anomaly_map, score(anomaly_map, self.top_share), shares[:, None])
 
     @staticmethod
-    def _surprise(offsets: Tensor, whitening: Tensor) -> Tensor:
+    def _surprise(offsets: Tensor, distance: Tensor) -> Tensor:
         """offsets: [B, N' · D, h, w]. [B, 1, h, w], growing slowly with the distance: a map keeps its contrast."""
-        squares = conv2d(offsets, whitening[:, :, None, None]).square().mean(1, keepdim=True)
+        squares = conv2d(offsets, distance[:, :, None, None]).square().sum(1, keepdim=True)
         return 0.5 * torch.log1p(squares.square())
 
     def _evidence(self, vectors: Tensor, anomaly_map: Tensor, known: _Prepared) -> Tensor:

@@ -56,7 +56,7 @@ class MultiLightModel(nn.Module):
         """
         if images.ndim != 5 or images.shape[1] != self.lights or images.shape[2] != 3:
             raise ModelError(f"images of shape {list(images.shape)}: expected [B, {self.lights}, 3, H, W]")
-        return self.teacher(self._prepare(images[:, list(self.fusion.lights_used)]))
+        return self.teacher(self.prepare(images[:, list(self.fusion.lights_used)]))
 
     def forward(self, images: Tensor) -> Prediction:
         """images: as for `extract`."""
@@ -66,7 +66,7 @@ class MultiLightModel(nn.Module):
         """levels: what `extract` gives, now or from a cache."""
         raise NotImplementedError
 
-    def _prepare(self, images: Tensor) -> Tensor:
+    def prepare(self, images: Tensor) -> Tensor:
         """To floating point in [0, 1] at the model's size; shrinking is anti-aliased."""
         if not images.is_floating_point():
             images = images.to(torch.float32) / (255 if images.dtype == torch.uint8 else 65535)

@@ -5,7 +5,6 @@ weights of the run that was never killed.
 """
 
 import itertools
-import math
 import time
 import warnings
 from collections.abc import Callable
@@ -28,6 +27,7 @@ from afrd.model import JointGaussian, MultiLightModel, build_model
 from afrd.model.compilation import compiled_while_training, require_compiler
 from afrd.model.loss import get_loss
 from afrd.training.config import RunRecord, TrainConfig
+from afrd.training.defect_pairs import PAINTED, painting_count, with_defects
 from afrd.training.features import FeatureCache, Progress, Recompute, cache_features, on_device, stored_features
 from afrd.training.holdout import split_holdout
 from afrd.training.run_folder import Epoch, load_epoch, locked, log_epoch, prepare, save_epoch, tidy
@@ -55,7 +55,8 @@ def train(
     resumable: keep the last whole epoch; it is three times the trained weights, written after every epoch.
     cache_dir: where features on disk go and stay for other runs; None puts them into `out` until the run is finished.
         Features of all lights that lie there serve every fusion, for the threshold too.
-    on_features(done, captures to read; the joint model reads each twice), on_epoch(epoch, epochs): progress.
+    on_features(done, captures to read; the joint model reads each twice, and some with painted defects);
+    on_epoch(epoch, epochs): progress.
     Raises DatasetError (damaged captures, captures that are not good, too few) before anything is written; RunError (a
     run in the way, another configuration, training that diverged).
     """
@@ -151,15 +152,16 @@ def _fit_joint(fabric, model: JointGaussian, captures, out, record: RunRecord, f
     model.to(fabric.device)
     stored = stored_features(model, folder, record.data_digest) if record.config.cache != "off" else None
     features = stored or Recompute(model, captures, fabric.device)
-    done = itertools.count(1)
+    painted = captures.spread(PAINTED)
+    done, total = itertools.count(1), 2 * len(captures) + painting_count(len(painted))
 
-    def counted():
-        for levels in features.each():
-            yield levels
+    def counted(items):
+        for item in items:
+            yield item
             if progress:
-                progress(next(done), 2 * len(captures))
+                progress(next(done), total)
 
-    model.fit(counted)
+    model.fit(lambda: counted(features.each()), counted(with_defects(model, painted, fabric.device)))
 
 
 def _features(model, captures, config, folder, record, fabric, progress) -> FeatureCache | Recompute:
@@ -226,10 +228,7 @@ def _look_of_lights(captures: CaptureSet) -> LightReference | None:
             stacklevel=2,
         )
         return None
-    step = math.ceil(len(captures) / LOOKS)
-    return LightReference.learn(
-        capture.images for capture in read_ahead(captures.subset(range(0, len(captures), step)))
-    )
+    return LightReference.learn(capture.images for capture in read_ahead(captures.spread(LOOKS)))
 
 
 def _card(
