@@ -56,7 +56,7 @@ METHODS: dict[str, Method] = {
         Method("mean", "mean", "lights", "distillation:distil"),
         Method("attention", "attention", "lights", "distillation:distil"),
         Method("paper-attention", "attention, eq. 6", "lights", "distillation:distil"),
-        Method("joint", "joint Gaussian", "lights", "distillation:distil", seeded=False),
+        Method("joint", "joint Gaussian", "lights", "distillation:distil"),
         Method("late-mean", "late fusion, mean", "lights", "late_fusion:mean", after="rd"),
         Method("late-max", "late fusion, normalised maximum", "lights", "late_fusion:normalised_maximum", after="rd"),
         Method("ganomaly", "GANomaly", "image", "baselines.anomalib_trained:ganomaly", False, "baselines"),

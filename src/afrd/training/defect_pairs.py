@@ -21,18 +21,18 @@ def painting_count(captures: int) -> int:
 
 @torch.inference_mode()
 def with_defects(
-    model: MultiLightModel, captures: CaptureSet, device: torch.device
+    model: MultiLightModel, captures: CaptureSet, device: torch.device, seed: int = 0
 ) -> Iterator[tuple[list[Tensor], list[Tensor], Tensor]]:
     """For each capture: its levels, those of it painted some times, [B, N, C, h, w] each, and where, [B, S, S].
 
-    Drawn from a fixed seed. The captures are decoded twice.
+    The captures are decoded twice.
     """
 
     def prepared() -> Iterator[np.ndarray]:
         for capture in read_ahead(captures):
             yield model.prepare(torch.from_numpy(capture.images)[None])[0].numpy()
 
-    rng, painter = np.random.default_rng(0), DefectPainter.learn(prepared())
+    rng, painter = np.random.default_rng(seed), DefectPainter.learn(prepared())
     for images in prepared():
         good = model.extract(torch.from_numpy(images)[None].to(device))
         for _ in range(painting_count(len(captures)) // len(captures)):

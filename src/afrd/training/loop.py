@@ -150,7 +150,8 @@ def _fit_joint(fabric, model: JointGaussian, captures, out, record: RunRecord, f
         return
     save_teacher(out, model.teacher)
     model.to(fabric.device)
-    stored = stored_features(model, folder, record.data_digest) if record.config.cache != "off" else None
+    config = record.config
+    stored = stored_features(model, folder, record.data_digest) if config.cache != "off" else None
     features = stored or Recompute(model, captures, fabric.device)
     painted = captures.spread(PAINTED)
     done, total = itertools.count(1), 2 * len(captures) + painting_count(len(painted))
@@ -161,7 +162,7 @@ def _fit_joint(fabric, model: JointGaussian, captures, out, record: RunRecord, f
             if progress:
                 progress(next(done), total)
 
-    model.fit(lambda: counted(features.each()), counted(with_defects(model, painted, fabric.device)))
+    model.fit(lambda: counted(features.each()), counted(with_defects(model, painted, fabric.device, config.seed)))
 
 
 def _features(model, captures, config, folder, record, fabric, progress) -> FeatureCache | Recompute:
