@@ -16,13 +16,16 @@ import per_class
 from afrd.benchmark.class_data import ClassData
 from afrd.evaluation.metrics import image_auroc
 from afrd.model import JointGaussian
+from afrd.training.defect_pairs import PAINTED, with_defects
 from afrd.training.features import FeatureCache
 
 CAPTURES, DRAWS = (5, 10, 20, 40, 60), 2
 
 
-def fitted(features: FeatureCache, chosen: np.ndarray, model: JointGaussian) -> JointGaussian:
-    model.fit(lambda: (features.batch([i]) for i in sorted(chosen)))
+def fitted(data: ClassData, features: FeatureCache, chosen: np.ndarray, model: JointGaussian) -> JointGaussian:
+    """Fitted as `afrd train` does it."""
+    painted = with_defects(model, data.train.subset(sorted(chosen)).spread(PAINTED), torch.device("cpu"))
+    model.fit(lambda: (features.batch([i]) for i in sorted(chosen)), painted)
     return model
 
 
@@ -40,11 +43,12 @@ def measure(data: ClassData) -> dict[str, Any]:
     labels = [bool(label) for label in data.test.labels]
     model = JointGaussian(lights=len(data.lights)).eval()
     captures: dict[str, list] = {}
-    for n in sorted({min(n, len(train)) for n in CAPTURES}, reverse=True):
+    for n in sorted({min(n, len(train)) for n in CAPTURES}):
         for draw in range(1 if n == len(train) else DRAWS):
             chosen = np.random.default_rng(draw).permutation(len(train))[:n]
-            captures.setdefault(str(n), []).append(auroc(fitted(train, chosen, model), test, labels))
-    fitted(train, np.arange(len(train)), model)
+            captures.setdefault(str(n), []).append(auroc(fitted(data, train, chosen, model), test, labels))
+    if n < len(train):
+        fitted(data, train, np.arange(len(train)), model)
     without = {}
     for k, light in enumerate(data.lights):
         without[light] = auroc(model, test, labels, set(range(len(data.lights))) - {k})

@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import torch
 from benchmarks.speed.measure import progress
 
 from afrd import __version__
@@ -29,10 +30,13 @@ _CALIBRATION = 10
 
 
 def build(teacher: str, fusion: str, lights: int = 6, size: int = 256) -> MultiLightModel:
-    """In eval mode, batch norms as trained."""
+    """In eval mode, batch norms as trained; a joint model with as many directions as a fitted one."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # random weights are meant
-        return build_model(teacher, None if teacher == LITE0 else "random", lights, size, fusion).eval()
+        model = build_model(teacher, None if teacher == LITE0 else "random", lights, size, fusion).eval()
+    if fusion == "joint":
+        model.load_state_dict(model.state_dict() | {"defects.covariance": torch.eye(len(model.mean))})
+    return model
 
 
 def captures(number: int, lights: int = 6, size: int = 256) -> list[Capture]:

@@ -1,12 +1,13 @@
 """Good captures with and without painted defects, as the teacher sees them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from afrd.datasets import CaptureSet, read_ahead
+from afrd.capture import Capture
+from afrd.datasets import read_ahead
 from afrd.model import MultiLightModel
 from afrd.training.defect_painter import DefectPainter
 
@@ -21,7 +22,7 @@ def painting_count(captures: int) -> int:
 
 @torch.inference_mode()
 def with_defects(
-    model: MultiLightModel, captures: CaptureSet, device: torch.device, seed: int = 0
+    model: MultiLightModel, captures: Sequence[Capture], device: torch.device, seed: int = 0
 ) -> Iterator[tuple[list[Tensor], list[Tensor], Tensor]]:
     """For each capture: its levels, those of it painted some times, [B, N, C, h, w] each, and where, [B, S, S].
 
