@@ -24,6 +24,7 @@ from benchmarks.speed.measure import (
     arguments,
     artefact_folder,
     child,
+    has_bf16,
     in_turn,
     peak_memory,
     progress,
@@ -43,6 +44,7 @@ LIGHTS, SIZE, BATCH, ROUNDS, STEPS = 6, 256, 8, 7, 3
 QUICK = ("resnet18", 2, 64)
 ONE_BY_ONE, AS_BATCH, THEIR_OPENVINO = "anomalib, one by one", "anomalib, as a batch", "anomalib, OpenVINO fp32"
 THEIR_STEP, OUR_STEP = "anomalib, 8 single images", "mean, 8 captures from cached features"
+OUR_BF16_STEP = f"{OUR_STEP}, bf16-mixed"
 
 
 def anomalib_model(backbone: str, size: int) -> ReverseDistillationModel:
@@ -114,8 +116,9 @@ def step(what: str, backbone: str, lights: int, size: int) -> Call:
         ]
 
         def pair() -> Tensor:
-            target, student, _ = model.distil([level.float() for level in levels], fused=True)
-            return position_loss(target, student)
+            with torch.autocast("cpu", torch.bfloat16, enabled=what == OUR_BF16_STEP):
+                target, student, _ = model.distil([level.float() for level in levels], fused=True)
+            return position_loss([t.float() for t in target], [s.float() for s in student])
 
     def run() -> None:
         pair().backward()
@@ -163,7 +166,8 @@ def measured(folder: Path, quick: bool) -> dict:
         for name, taken in seconds.items()
     }
     progress("training step")
-    steps = in_turn({name: step(name, *place) for name in (THEIR_STEP, OUR_STEP)}, 1 if quick else STEPS)
+    names = (THEIR_STEP, OUR_STEP, *([OUR_BF16_STEP] if has_bf16() else []))
+    steps = in_turn({name: step(name, *place) for name in names}, 1 if quick else STEPS)
     training = {
         name: {
             "seconds": spread(taken),

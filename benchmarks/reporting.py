@@ -1,0 +1,86 @@
+"""The tables of docs/method.md: classes the joint model was chosen on, and those it is reported on.
+
+    python benchmarks/reporting.py benchmarks/results/rendered
+
+Average of the seeds there are; differences are paired over captures and seeds (`afrd.benchmark.statistics`).
+"""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from afrd.benchmark.paired import JOINT, paired_tables
+from afrd.benchmark.series import Column, Comparison, load_comparison
+from afrd.evaluation.metrics import image_auroc
+
+REPORTED = ("CandyCane", "ChocolateCookie", "ChocolatePraline", "Confetto", "GummyBear")
+COLUMNS = {
+    "mean": Column("mean", "all"),
+    "attention": Column("attention", "all"),
+    "oracle light": Column("rd", "oracle-light"),
+    "joint": JOINT,
+}
+
+
+def image(comparison: Comparison, name: str, column: Column) -> float:
+    if (name, column) not in comparison.series:
+        return float("nan")
+    labels = comparison.classes[name].labels
+    scores = comparison.series[name, column].runs.scores
+    return float(np.mean([image_auroc(labels, run, resamples=2).value for run in scores]))
+
+
+def pixel(comparison: Comparison, name: str, column: Column, metric: str) -> float:
+    return float(np.mean([value for value, _ in comparison.series[name, column].pixel[metric]]))
+
+
+def per_class(comparison: Comparison, names: list[str], title: str) -> list[str]:
+    """Rows of a Markdown table."""
+    rows = []
+    for name in names:
+        values = [image(comparison, name, column) for column in COLUMNS.values()]
+        for metric in ("pixel_auroc", "au_pro"):
+            values += [pixel(comparison, name, column, metric) for column in (COLUMNS["mean"], JOINT)]
+        rows.append(values)
+    lines = [f"| {name} | " + " | ".join(f"{v:.3f}" for v in row) + " |" for name, row in zip(names, rows, strict=True)]
+    return [*lines, f"| {title} | " + " | ".join(f"{v:.3f}" for v in np.mean(rows, 0)) + " |"]
+
+
+def paired(comparison: Comparison, names: list[str]) -> list[str]:
+    some = replace(comparison, classes={name: comparison.classes[name] for name in names})
+    lines = []
+    for test in paired_tables(some, {name: name for name in names}, JOINT)[0]:
+        low, high = test.interval
+        share = (1 - test.subject) / (1 - test.value)
+        lines.append(
+            f"| {test.other} | {test.value:.3f} | {test.difference:+.3f} [{low:+.3f}, {high:+.3f}] "
+            f"| p {test.p:.4f}, Holm {test.holm:.4f} | {share:.2f} |"
+        )
+    return lines
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("results", type=Path)
+    comparison = load_comparison(parser.parse_args().results)
+    reported = [name for name in comparison.classes if name in REPORTED]
+    chosen = [name for name in comparison.classes if name not in REPORTED]
+    print("| class | I-AUROC: mean | attention | oracle light | joint | P-AUROC: mean | joint | AU-PRO: mean | joint |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    print("\n".join(per_class(comparison, reported, "average of these")))
+    if chosen:
+        print("\n".join(per_class(comparison, chosen, "average of those it was chosen on")))
+    print(
+        "\n| joint against | the other | difference | p | error of joint ÷ error of the other |\n|---|---|---|---|---|"
+    )
+    print("\n".join(paired(comparison, reported)))
+    for title, names in (("seeds, reported", reported), ("seeds, chosen on", chosen)):
+        scores = [comparison.series[n, JOINT].runs for n in names]
+        seeds = [
+            np.mean([image_auroc(comparison.classes[n].labels, run.scores[i], resamples=2).value
+                     for n, run in zip(names, scores, strict=True)])
+            for i in range(min(len(run.seeds) for run in scores))
+        ]  # fmt: skip
+        print(f"\n{title}: " + ", ".join(f"{v:.4f}" for v in seeds))
