@@ -1,0 +1,52 @@
+"""The joint model as it is, and without its painted defects, its expectation, or both.
+
+    python benchmarks/parts.py DATA --store FEATURES --out benchmarks/results/parts.json
+
+FEATURES and the table as of benchmarks/ablation.py, which changes the Gaussian itself.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+import per_class
+from afrd.benchmark.class_data import ClassData
+from afrd.evaluation.metrics import image_auroc, pixel_metrics
+from afrd.model import JointGaussian
+from afrd.training.defect_pairs import PAINTED, with_defects
+from afrd.training.features import FeatureCache
+
+
+def figures(model: JointGaussian, test: FeatureCache, labels: list[bool], masks: np.ndarray) -> dict[str, float]:
+    maps = np.concatenate([model.judge(levels).anomaly_map.numpy() for levels in test.each()])
+    pixels, regions = pixel_metrics(maps, masks, resamples=2)
+    image = image_auroc(labels, maps.max((1, 2)), resamples=2)
+    return {"image_auroc": image.value, "pixel_auroc": pixels.value, "au_pro": regions.value}
+
+
+@torch.inference_mode()
+def measure(data: ClassData) -> dict[str, dict[str, float]]:
+    train, test = data.features("train"), data.features("test")
+    labels, masks = [bool(label) for label in data.test.labels], np.stack([c.mask for c in data.test])
+    model, found = JointGaussian(lights=len(data.lights)).eval(), {}
+    for defects in (True, False):
+        painted = with_defects(model, data.train.spread(PAINTED), torch.device("cpu")) if defects else ()
+        model.fit(train.each, painted)
+        name = "as it is" if defects else "without painted defects"
+        found[name] = figures(model, test, labels, masks)
+        model.expectation.coefficients[:-1] = 0  # what is left, 0.35 at every place, changes no order
+        model.expectation.coefficients[-1] = 0.35
+        found["without the expectation" if defects else "without both"] = figures(model, test, labels, masks)
+    return found
+
+
+def rows(measured: dict[str, Any]) -> Iterator[tuple[str, float]]:
+    for metric, title in (("image_auroc", "I-AUROC"), ("pixel_auroc", "P-AUROC"), ("au_pro", "AU-PRO")):
+        for name, values in measured.items():
+            yield f"{title}, {name}", values[metric]
+
+
+if __name__ == "__main__":
+    per_class.main(__doc__, measure, rows)
