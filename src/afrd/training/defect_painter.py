@@ -115,8 +115,8 @@ def _directions(small: np.ndarray, places: np.ndarray) -> np.ndarray:
     relative = (logs - logs.mean(1, keepdims=True)).mean(0)  # [N, T, T]
     rows, columns = np.mgrid[:THUMBNAIL, :THUMBNAIL] / (THUMBNAIL / 2)
     plane = np.stack([columns, -rows, np.ones_like(rows)], -1).reshape(-1, 3)
-    weights = places.ravel()[:, None]
-    slopes = np.linalg.solve(plane.T @ (plane * weights), plane.T @ (weights * relative.reshape(len(relative), -1).T))
+    weights = np.sqrt(places.ravel())[:, None]
+    slopes = np.linalg.lstsq(plane * weights, weights * relative.reshape(len(relative), -1).T, rcond=None)[0]
     strength = np.linalg.norm(slopes[:2], axis=0)
     directions = _towards(np.arctan2(slopes[1], slopes[0]))
     directions[strength < max(FAINT_SLOPE, SIDE_LIGHT * strength.max())] = np.nan
