@@ -15,7 +15,7 @@ EQUAL = Comparison(4, 0.0, 0.0, 0.0, (), (), (0.9, 0.9), TOLERANCES["int8"], pai
     [
         ({"map": 0.26}, "maps differ by 0.26 of their range, at most 0.25"),
         ({"map": math.nan}, "maps differ by nan"),
-        ({"score": 0.06}, "scores differ by 0.06"),
+        ({"score": 0.21}, "scores differ by 0.21 of the map's range, at most 0.2 is"),
         ({"score": math.nan}, "scores differ by nan"),
         ({"light_weights": 0.06}, "light weights differ by 0.06, at most 0.05"),
         ({"changed": ("a", "b"), "undecided": ("a",)}, "1 verdict changed, first of capture b"),

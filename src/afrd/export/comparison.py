@@ -36,7 +36,7 @@ class Tolerance:
 TOLERANCES: dict[Precision, Tolerance] = {
     "fp32": Tolerance(map=1e-3, score=1e-3, weights=1e-3, margin=1e-5, auroc=0.001),
     "fp16": Tolerance(map=1e-2, score=1e-2, weights=1e-2, margin=1e-3, auroc=0.001),
-    "int8": Tolerance(map=0.25, score=0.05, weights=0.05, margin=0.05, auroc=0.005),
+    "int8": Tolerance(map=0.25, score=0.2, weights=0.05, margin=0.05, auroc=0.005),
 }
 
 
