@@ -43,7 +43,7 @@ from afrd.training.features import FeatureCache
 
 MODULE = "benchmarks.speed.growth"
 BATCH, FITTED, MOST_STEPS = 8, 4, 150
-FULL = {"lights": (1, 2, 4, 8, 16), "sizes": (128, 256, 512), "captures": (100, 1_000, 10_000), "rounds": 5}
+FULL = {"lights": (1, 2, 4, 8, 16), "sizes": (128, 256, 512), "captures": (100, 1_000, 10_000), "rounds": 3}
 QUICK = {"lights": (1, 2), "sizes": (64,), "captures": (12,), "rounds": 1}
 MANY = (3, 128)  # lights and size where captures are many
 WORK = ("inspection, mean", "inspection, joint", "step, mean", "step, attention", "fit, joint", "closing, joint")
