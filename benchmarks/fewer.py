@@ -16,7 +16,7 @@ import per_class
 from afrd.benchmark.class_data import ClassData
 from afrd.evaluation.metrics import image_auroc
 from afrd.model import JointGaussian
-from afrd.training.defect_pairs import PAINTED, with_defects
+from afrd.training.defect_pairs import with_defects
 from afrd.training.features import FeatureCache
 
 CAPTURES, DRAWS = (5, 10, 20, 40, 60), 2
@@ -24,7 +24,7 @@ CAPTURES, DRAWS = (5, 10, 20, 40, 60), 2
 
 def fitted(data: ClassData, features: FeatureCache, chosen: np.ndarray, model: JointGaussian) -> JointGaussian:
     """Fitted as `afrd train` does it."""
-    painted = with_defects(model, data.train.subset(sorted(chosen)).spread(PAINTED), torch.device("cpu"))
+    painted = with_defects(model, data.train.subset(sorted(chosen)), torch.device("cpu"))
     model.fit(lambda: (features.batch([i]) for i in sorted(chosen)), painted)
     return model
 

@@ -15,7 +15,8 @@ import per_class
 from afrd.benchmark.class_data import ClassData
 from afrd.evaluation.metrics import image_auroc, pixel_metrics
 from afrd.model import JointGaussian
-from afrd.training.defect_pairs import PAINTED, with_defects
+from afrd.model.joint import USUAL
+from afrd.training.defect_pairs import with_defects
 from afrd.training.features import FeatureCache
 
 
@@ -32,12 +33,12 @@ def measure(data: ClassData) -> dict[str, dict[str, float]]:
     labels, masks = [bool(label) for label in data.test.labels], np.stack([c.mask for c in data.test])
     model, found = JointGaussian(lights=len(data.lights)).eval(), {}
     for defects in (True, False):
-        painted = with_defects(model, data.train.spread(PAINTED), torch.device("cpu")) if defects else ()
+        painted = with_defects(model, data.train, torch.device("cpu")) if defects else ()
         model.fit(train.each, painted)
         name = "as it is" if defects else "without painted defects"
         found[name] = figures(model, test, labels, masks)
-        model.expectation.coefficients[:-1] = 0  # what is left, 0.35 at every place, changes no order
-        model.expectation.coefficients[-1] = 0.35
+        model.expectation.coefficients[:-1] = 0
+        model.expectation.coefficients[-1] = USUAL  # everywhere, so that the map is the surprise itself
         found["without the expectation" if defects else "without both"] = figures(model, test, labels, masks)
     return found
 

@@ -25,18 +25,20 @@ COLUMNS = {
 
 
 def image(comparison: Comparison, name: str, column: Column) -> float:
-    if (name, column) not in comparison.series:
-        return float("nan")
-    labels = comparison.classes[name].labels
-    scores = comparison.series[name, column].runs.scores
-    return float(np.mean([image_auroc(labels, run, resamples=2).value for run in scores]))
+    return float(np.mean(of_seeds(comparison, name, column)))
+
+
+def of_seeds(comparison: Comparison, name: str, column: Column) -> list[float]:
+    """I-AUROC of each seed."""
+    labels, scores = comparison.classes[name].labels, comparison.series[name, column].runs.scores
+    return [image_auroc(labels, run, resamples=2).value for run in scores]
 
 
 def pixel(comparison: Comparison, name: str, column: Column, metric: str) -> float:
     return float(np.mean([value for value, _ in comparison.series[name, column].pixel[metric]]))
 
 
-def per_class(comparison: Comparison, names: list[str], title: str) -> list[str]:
+def class_rows(comparison: Comparison, names: list[str], title: str) -> list[str]:
     """Rows of a Markdown table."""
     rows = []
     for name in names:
@@ -69,18 +71,13 @@ if __name__ == "__main__":
     chosen = [name for name in comparison.classes if name not in REPORTED]
     print("| class | I-AUROC: mean | attention | oracle light | joint | P-AUROC: mean | joint | AU-PRO: mean | joint |")
     print("|---|---|---|---|---|---|---|---|---|")
-    print("\n".join(per_class(comparison, reported, "average of these")))
+    print("\n".join(class_rows(comparison, reported, "average of these")))
     if chosen:
-        print("\n".join(per_class(comparison, chosen, "average of those it was chosen on")))
+        print("\n".join(class_rows(comparison, chosen, "average of those it was chosen on")))
     print(
         "\n| joint against | the other | difference | p | error of joint ÷ error of the other |\n|---|---|---|---|---|"
     )
     print("\n".join(paired(comparison, reported)))
     for title, names in (("seeds, reported", reported), ("seeds, chosen on", chosen)):
-        scores = [comparison.series[n, JOINT].runs for n in names]
-        seeds = [
-            np.mean([image_auroc(comparison.classes[n].labels, run.scores[i], resamples=2).value
-                     for n, run in zip(names, scores, strict=True)])
-            for i in range(min(len(run.seeds) for run in scores))
-        ]  # fmt: skip
+        seeds = np.mean([of_seeds(comparison, name, JOINT) for name in names], 0)
         print(f"\n{title}: " + ", ".join(f"{v:.4f}" for v in seeds))

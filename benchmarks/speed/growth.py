@@ -6,9 +6,10 @@ Lights 1 to 16 at 256² (1: `single:0` of two, a distilled model only) and sizes
 one training step of 8 captures (`mean` from cached fused features, `attention` from cached features of all lights), and
 fitting `joint` to 4 captures, the teacher's pass included; `closing` is the share of it that is done once, however many
 captures there are: inverting the covariance. Captures 100 to 10,000 at 128² with three lights, features synthesised: a
-whole fit of `joint`, and an epoch of `mean` from a cache on disk, of which at most 150 steps, spread over all captures,
-are run and scaled to the whole. Each number of captures has a process of its own, whose memory is of two kinds: what it
-has allocated (`RssAnon`), and with it the pages of the mapped cache, which the kernel keeps while there is room.
+whole fit of `joint`, but for the painted defects, whose number is fixed, and an epoch of `mean` from a cache on disk,
+of which at most 150 steps, spread over all captures, are run and scaled to the whole. Each number of captures has a
+process of its own, whose memory is of two kinds: what it has allocated (`RssAnon`), and with it the pages of the mapped
+cache, which the kernel keeps while there is room.
 """
 
 import json

@@ -36,7 +36,7 @@ from torch.optim import AdamW
 from afrd.capture import Capture
 from afrd.datasets import open_dataset, read_ahead
 from afrd.training import TrainConfig, loop
-from afrd.training.defect_pairs import PAINTED, with_defects
+from afrd.training.defect_pairs import with_defects
 from afrd.training.features import FeatureCache, Recompute, cache_features
 
 MODULE = "benchmarks.speed.training"
@@ -102,7 +102,7 @@ def epochs(number: int, size: int, rounds: int, quick: bool) -> dict:
 def fitting(number: int, size: int) -> Call:
     model, these = build(LITE0, "joint", LIGHTS, size), captures(number, LIGHTS, size)
     features = Recompute(model, these, CPU)
-    return torch.inference_mode()(lambda: model.fit(features.each, with_defects(model, these[:PAINTED], CPU)))
+    return torch.inference_mode()(lambda: model.fit(features.each, with_defects(model, these, CPU)))
 
 
 def teaching(these: list[Capture], size: int) -> Call:

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from afrd.errors import ModelError
 from afrd.model import JointGaussian
 from afrd.model.defect_space import DIRECTIONS, STRENGTH, DefectSpace
 
@@ -77,13 +78,16 @@ def test_without_defects_it_is_the_mahalanobis_distance():
     torch.testing.assert_close((x @ distance.T).square().sum(1), (x @ whitening.T).square().mean(1))
 
 
+def test_defects_that_cover_nothing_are_named(pairs, whitening):
+    with pytest.raises(ModelError, match="cover no place"):
+        DefectSpace(12).learn([(good, bad, cover * 0.4) for good, bad, cover in pairs], describe, whitening)
+
+
 def test_no_more_directions_than_are_kept():
     space = DefectSpace(DIRECTIONS + 50)
     space.covariance.copy_(torch.eye(DIRECTIONS + 50))
-    assert space.weigh(torch.eye(DIRECTIONS + 50, dtype=torch.float64), torch.arange(DIRECTIONS + 50)).shape == (
-        DIRECTIONS,
-        DIRECTIONS + 50,
-    )
+    kept = space.weigh(torch.eye(DIRECTIONS + 50, dtype=torch.float64), torch.arange(DIRECTIONS + 50))
+    assert kept.shape == (DIRECTIONS, DIRECTIONS + 50)
 
 
 def test_a_change_along_defects_counts_more_than_an_equal_one_across(teacher):

@@ -89,12 +89,6 @@ class CaptureSet(Sequence[Capture]):
         """The captures at `indices`, in that order."""
         return CaptureSet(self.root, self.category, self.split, self.lights, (self.records[i] for i in indices))
 
-    def spread(self, most: int) -> "CaptureSet":
-        """All captures, or so many spread evenly over the set."""
-        if len(self) <= most:
-            return self
-        return self.subset(i * len(self) // most for i in range(most))
-
     def digest(self) -> str:
         """SHA-256 (hex) over the light names and every capture's id, label, file names below `root` and file contents.
 

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 
+from afrd.errors import ModelError
+
 STRENGTH = 0.01  # a, with S scaled to a mean variance of one
 DIRECTIONS = 256  # that the distance keeps, at most
 COVERED = 0.5  # share of a place that a defect covers, for its change to count
@@ -31,15 +33,21 @@ class DefectSpace(nn.Module):
         """describe: from levels to vectors, [B, total, h, w]; whitening: [total, total] of good parts.
 
         A change counts as 1 / (1 + its mean square in units of good parts), so that gross defects do not decide alone.
+        Raises ModelError: pairs, of which none has a place that is covered.
         """
-        moment, seen = torch.zeros_like(self.covariance, dtype=torch.float64, device="cpu"), 0
+        moment, seen, given = torch.zeros_like(self.covariance, dtype=torch.float64, device="cpu"), 0, False
         for good, bad, cover in pairs:
+            given = True
             change = (describe(bad) - describe(good)).movedim(1, -1)
             covered = avg_pool2d(cover[:, None].to(change), cover.shape[-1] // change.shape[2])[:, 0] > COVERED
             change = change[covered]
             weight = 1 / (1 + (change @ whitening.T).square().mean(1, keepdim=True))
             moment += ((change * weight).T @ change).double().cpu()
             seen += len(change)
+        if given and not seen:
+            raise ModelError(
+                "the defects cover no place of the grid: nothing can be learned from them; paint larger ones"
+            )
         self.covariance.copy_((moment / max(seen, 1)).float())
 
     def weigh(self, whitening: Tensor, columns: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ brightens what leans towards a light and darkens what leans away. Where a light 
 themselves: parts are brighter on the side that faces it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -44,8 +44,10 @@ class DefectPainter:
         directions = _directions(small, places)
         return cls(places, directions, _mixture(small, places, directions))
 
-    def paint(self, images: np.ndarray, rng: np.random.Generator, number: int = 10) -> tuple[np.ndarray, np.ndarray]:
-        """images: [N, 3, S, S] in [0, 1]. Returns them with defects; how far each pixel is in one, [S, S]."""
+    def paint(
+        self, images: np.ndarray, rng: np.random.Generator, number: int = 10, kinds: Sequence[str] = KINDS
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """images: [N, 3, S, S] in [0, 1]. Returns them with `number` defects; how far each pixel is in one, [S, S]."""
         linear, side = images**GAMMA, images.shape[-1]
         cover = np.zeros((side, side), np.float32)
         chance = (1 - ANYWHERE) * self.places + ANYWHERE / self.places.size
@@ -54,7 +56,7 @@ class DefectPainter:
             window, inside, distance, radius = _shape((cell + rng.random(2)) / THUMBNAIL * side, side, rng)
             strength = np.exp(rng.uniform(*np.log(STRENGTHS)))
             part = linear[..., *window]
-            match KINDS[rng.integers(len(KINDS))]:
+            match kinds[rng.integers(len(kinds))]:
                 case "stain":
                     linear[..., *window] = _stained(part, inside, strength, rng)
                 case "relief":

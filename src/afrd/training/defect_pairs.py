@@ -1,5 +1,6 @@
 """Good captures with and without painted defects, as the teacher sees them."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -12,34 +13,42 @@ from afrd.model import MultiLightModel
 from afrd.training.defect_painter import DefectPainter
 
 PAINTED = 60  # captures that defects are painted into, at most
-PAINTINGS = 120  # of them, at least
+PAINTINGS = 120  # of them all, at least
+
+
+def _chosen(captures: int) -> tuple[range, int]:
+    """Which of so many captures are painted, spread evenly, and how often each."""
+    indices = range(0, captures, math.ceil(captures / PAINTED))
+    return indices, math.ceil(PAINTINGS / len(indices))
 
 
 def painting_count(captures: int) -> int:
     """How many pairs there are of so many captures."""
-    return captures * -(-PAINTINGS // captures)
+    indices, times = _chosen(captures)
+    return len(indices) * times
 
 
 @torch.inference_mode()
 def with_defects(
     model: MultiLightModel, captures: Sequence[Capture], device: torch.device, seed: int = 0
 ) -> Iterator[tuple[list[Tensor], list[Tensor], Tensor]]:
-    """For each capture: its levels, those of it painted some times, [B, N, C, h, w] each, and where, [B, S, S].
+    """The levels of some captures, those of them painted, [B, N, C, h, w] each, and where, [B, S, S] in [0, 1].
 
-    The captures are decoded twice.
+    `painting_count` pairs of at most `PAINTED` captures, which are decoded twice.
     """
+    indices, times = _chosen(len(captures))
+    captures = captures[:: indices.step]
 
     def prepared() -> Iterator[np.ndarray]:
         for capture in read_ahead(captures):
             yield model.prepare(torch.from_numpy(capture.images)[None])[0].numpy()
 
+    def levels(images: np.ndarray) -> list[Tensor]:
+        return model.extract(torch.from_numpy(images)[None].to(device))
+
     rng, painter = np.random.default_rng(seed), DefectPainter.learn(prepared())
     for images in prepared():
-        good = model.extract(torch.from_numpy(images)[None].to(device))
-        for _ in range(painting_count(len(captures)) // len(captures)):
+        good = levels(images)
+        for _ in range(times):
             painted, cover = painter.paint(images, rng)
-            yield (
-                good,
-                model.extract(torch.from_numpy(painted)[None].to(device)),
-                torch.from_numpy(cover)[None].to(device),
-            )
+            yield good, levels(painted), torch.from_numpy(cover)[None].to(device)

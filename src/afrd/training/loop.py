@@ -5,6 +5,7 @@ weights of the run that was never killed.
 """
 
 import itertools
+import math
 import time
 import warnings
 from collections.abc import Callable
@@ -27,7 +28,7 @@ from afrd.model import JointGaussian, MultiLightModel, build_model
 from afrd.model.compilation import compiled_while_training, require_compiler
 from afrd.model.loss import get_loss
 from afrd.training.config import RunRecord, TrainConfig
-from afrd.training.defect_pairs import PAINTED, painting_count, with_defects
+from afrd.training.defect_pairs import painting_count, with_defects
 from afrd.training.features import FeatureCache, Progress, Recompute, cache_features, on_device, stored_features
 from afrd.training.holdout import split_holdout
 from afrd.training.run_folder import Epoch, load_epoch, locked, log_epoch, prepare, save_epoch, tidy
@@ -153,8 +154,7 @@ def _fit_joint(fabric, model: JointGaussian, captures, out, record: RunRecord, f
     config = record.config
     stored = stored_features(model, folder, record.data_digest) if config.cache != "off" else None
     features = stored or Recompute(model, captures, fabric.device)
-    painted = captures.spread(PAINTED)
-    done, total = itertools.count(1), 2 * len(captures) + painting_count(len(painted))
+    done, total = itertools.count(1), 2 * len(captures) + painting_count(len(captures))
 
     def counted(items):
         for item in items:
@@ -162,7 +162,7 @@ def _fit_joint(fabric, model: JointGaussian, captures, out, record: RunRecord, f
             if progress:
                 progress(next(done), total)
 
-    model.fit(lambda: counted(features.each()), counted(with_defects(model, painted, fabric.device, config.seed)))
+    model.fit(lambda: counted(features.each()), counted(with_defects(model, captures, fabric.device, config.seed)))
 
 
 def _features(model, captures, config, folder, record, fabric, progress) -> FeatureCache | Recompute:
@@ -229,7 +229,8 @@ def _look_of_lights(captures: CaptureSet) -> LightReference | None:
             stacklevel=2,
         )
         return None
-    return LightReference.learn(capture.images for capture in read_ahead(captures.spread(LOOKS)))
+    step = math.ceil(len(captures) / LOOKS)
+    return LightReference.learn(capture.images for capture in read_ahead(captures[::step]))
 
 
 def _card(
