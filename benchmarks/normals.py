@@ -17,8 +17,8 @@ import yaml
 
 from afrd.datasets.images import read_image
 from afrd.datasets.lights import read_lights
-from afrd.model.photometric import PhotometricStereo
 from afrd.render.stage import CAMERA_HEIGHT, FOCAL
+from photometric import PhotometricStereo
 
 CAPTURES, SPLIT = 10, "test_public"
 _AIM, _SPOT_DISTANCE = 0.6, 17.0  # cm above the belt, and from there to the spots: the renderer's stage

@@ -5,7 +5,8 @@
 DATA as `afrd render` writes it (train to fit, val for the threshold). An object is rendered without a defect and, all
 else equal, with one of each kind. A composed capture takes spot k from the defective object and all other lights from
 the good one; "all spots" is the sum of the spots in linear light, so it shows the defect too, weaker; naming it is
-wrong. A (pair, spot) counts if the spot's two pictures differ visibly inside the mask. Beside them the defective
+wrong. A (pair, spot) counts if the spot's two pictures differ visibly inside the mask. Where the good object alarms
+already, the verdict is not owed to the defect: it is also counted without these objects. Beside them the defective
 objects as they are, under all lights, and a physical one-sided case, the facet: a shallow saw tooth whose steep side
 faces one spot; right is there the light whose picture has changed most in the mask, in the mean.
 WORK keeps pairs, runs and what the model read, so that the script goes on where it was stopped.
@@ -163,10 +164,18 @@ def summary(captures: list[dict]) -> dict:
     """Shares named right, per variant; by kind, class and spot for the plain variants only."""
     composed = [c for c in captures if c["spot"] >= 0]
     found = [c for c in composed if c["found"]]
-    main_groups = {"all": composed, "found": found, "found, peak at the defect": [c for c in found if c["near"]]}
+    main_groups = {
+        "all": composed,
+        "found": found,
+        "found, no alarm without the defect": [c for c in found if not c["alarms without"]],
+        "found, peak at the defect": [c for c in found if c["near"]],
+    }
     groups = {f"found, {kind}": [c for c in found if c["kind"] == kind] for kind in KINDS}
     for name in dict.fromkeys(c["class"] for c in composed):
         groups[f"found, {name}"] = [c for c in found if c["class"] == name]
+        groups[f"found, no alarm without the defect, {name}"] = [
+            c for c in found if c["class"] == name and not c["alarms without"]
+        ]
         groups[f"found, peak at the defect, {name}"] = [c for c in found if c["class"] == name and c["near"]]
     result: dict = {}
     for variant in captures[0]["named"]:
@@ -226,9 +235,10 @@ def main() -> None:
             path = out / f"{number:03d}-good.npz"
             if not path.exists():
                 save(path, score=read(model, np.load(folder / "good.npz")["images"])["score"])
-            alarms += int(np.load(path)["score"][0] > card.threshold)
+            alarming = bool(np.load(path)["score"][0] > card.threshold)
+            alarms += alarming
             for kind in KINDS_AND_FACET:
-                here += read_pair(model, folder, kind, out)
+                here += [c | {"alarms without": alarming} for c in read_pair(model, folder, kind, out)]
                 draws.append(int(np.load(folder / f"{kind}.npz")["draws"]))
                 if kind != "facet":
                     invisible += int((np.load(folder / f"{kind}.npz")["change"][SPOT_NUMBERS] < VISIBLE).sum())
@@ -251,6 +261,7 @@ def main() -> None:
         "composed captures": len(composed),
         "good objects that alarm already": alarms,
         "found": sum(c["found"] for c in composed),
+        "found, no alarm without the defect": sum(bool(c["found"] and not c["alarms without"]) for c in composed),
         "found, peak at the defect": sum(bool(c["found"] and c["near"]) for c in composed),
         "median share of the right light, common unit, found": round(
             float(np.median([c["share"][c["spot"]] for c in composed if c["found"]])), 3
@@ -263,7 +274,7 @@ def main() -> None:
     }
     write_text(args.out, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
     for variant, of in result["named right"].items():
-        print(f"{variant:32}", *(of[g] for g in ("all", "found", "found, peak at the defect")))
+        print(f"{variant:32}", *(of[g] for g in list(of)[:4]))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 Lambert's law, one equation per light: value = albedo · (direction · normal), solved per pixel by least squares
 (Woodham, "Photometric method for determining surface orientation from multiple images", Optical Engineering 19(1),
 1980), then by a few rounds of reweighted least squares that drop shadows and highlights. Nothing is trained. Plain
-tensor operations only, so that it goes into an exported graph.
+tensor operations only. No model reads it: docs/log.md says what it brought.
 
 The law holds in linear light, so sRGB coded values are made linear first. With far lights the coding hides in part
 what lights that are near do to the answer; with `distance` given, linear light is clearly better.

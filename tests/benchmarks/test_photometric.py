@@ -1,15 +1,20 @@
 """Against a sphere and a plane rendered here by Lambert's law, in numpy and in linear light."""
 
 import math
+import sys
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from afrd.errors import ModelError
-from afrd.model.photometric import PhotometricStereo, virtual_light
 from afrd.render.colour import to_srgb
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))  # no package that is installed
+
+from photometric import PhotometricStereo, virtual_light
 
 SIZE = 48
 NAN = (math.nan, math.nan, math.nan)
