@@ -1,6 +1,6 @@
 """What the joint model's features allow: models that have seen the masks of several hundred real defects of the class.
 
-    afrd render DEFECTS --classes A B --train 2 --val 2 --test 600 --seed 1
+    afrd render DEFECTS --classes A B --train 2 --val 2 --test 400 --seed 1
     python benchmarks/bound.py DATA DEFECTS --classes A B --out benchmarks/results/bound.json
 
 DATA is judged, by captures of `test_public`; the models learn from the good captures of its `train` and from all of

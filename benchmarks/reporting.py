@@ -24,6 +24,12 @@ COLUMNS = {
 }
 
 
+def shown(comparison: Comparison) -> dict[str, Column]:
+    """Those of COLUMNS that were run."""
+    run = {column for _, column in comparison.series}
+    return {title: column for title, column in COLUMNS.items() if column in run}
+
+
 def image(comparison: Comparison, name: str, column: Column) -> float:
     return float(np.mean(of_seeds(comparison, name, column)))
 
@@ -42,7 +48,7 @@ def class_rows(comparison: Comparison, names: list[str], title: str) -> list[str
     """Rows of a Markdown table."""
     rows = []
     for name in names:
-        values = [image(comparison, name, column) for column in COLUMNS.values()]
+        values = [image(comparison, name, column) for column in shown(comparison).values()]
         for metric in ("pixel_auroc", "au_pro"):
             values += [pixel(comparison, name, column, metric) for column in (COLUMNS["mean"], JOINT)]
         rows.append(values)
@@ -69,8 +75,9 @@ if __name__ == "__main__":
     comparison = load_comparison(parser.parse_args().results)
     reported = [name for name in comparison.classes if name in REPORTED]
     chosen = [name for name in comparison.classes if name not in REPORTED]
-    print("| class | I-AUROC: mean | attention | oracle light | joint | P-AUROC: mean | joint | AU-PRO: mean | joint |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    titles = [*shown(comparison), "P-AUROC: mean", "joint", "AU-PRO: mean", "joint"]
+    print("| class | I-AUROC: " + " | ".join(titles) + " |")
+    print("|---" * (len(titles) + 1) + "|")
     print("\n".join(class_rows(comparison, reported, "average of these")))
     if chosen:
         print("\n".join(class_rows(comparison, chosen, "average of those it was chosen on")))
@@ -78,6 +85,6 @@ if __name__ == "__main__":
         "\n| joint against | the other | difference | p | error of joint ÷ error of the other |\n|---|---|---|---|---|"
     )
     print("\n".join(paired(comparison, reported)))
-    for title, names in (("seeds, reported", reported), ("seeds, chosen on", chosen)):
+    for title, names in (("seeds, reported", reported), ("seeds, chosen on", chosen))[: 2 if chosen else 1]:
         seeds = np.mean([of_seeds(comparison, name, JOINT) for name in names], 0)
         print(f"\n{title}: " + ", ".join(f"{v:.4f}" for v in seeds))

@@ -47,10 +47,12 @@ def test_the_verdict_is_the_models_forward_pass(run, trained, test_set):
     np.testing.assert_allclose(inspection.light_weights.sum(1), 1, atol=1e-5)
 
 
-def test_a_threshold_from_good_parts_passes_most_of_them(trained, tiny):
+def test_the_part_that_sets_the_threshold_is_good(trained, tiny):
+    """Too few are held out for the rate asked for, so their largest score is the threshold: none is above it."""
     held_out = open_dataset(tiny, "Confetto", "val")
-    alarms = sum(trained.inspect_capture(c).anomalous for c in held_out)
-    assert alarms <= 0.2 * len(held_out)
+    scores = [trained.inspect_capture(c).score for c in held_out]
+    assert trained.threshold == pytest.approx(max(scores), rel=1e-3)
+    assert max(scores) <= trained.threshold
 
 
 def test_the_map_has_the_size_of_the_capture_whatever_the_models(trained, test_set):

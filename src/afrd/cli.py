@@ -96,8 +96,8 @@ def render(
 
 @app.command()
 def check(data: Data, category: Category = None, pattern: Pattern = None) -> None:
-    """List everything that is wrong with a data set. Exit status 1 if anything is."""
-    from afrd.datasets import check_dataset
+    """List everything that is wrong with a data set, or what it holds. Exit status 1 if anything is wrong."""
+    from afrd.datasets import categories, check_dataset, open_dataset, splits
     from afrd.progress import bar
 
     with bar("reading files") as progress:
@@ -108,6 +108,11 @@ def check(data: Data, category: Category = None, pattern: Pattern = None) -> Non
         typer.echo(f"{len(problems)} problem{'s' if len(problems) > 1 else ''} in {data}", err=True)
         raise typer.Exit(1)
     typer.echo(f"{data}: no problems found")
+    for name in [category] if category else categories(data, pattern=pattern):
+        sets = [open_dataset(data, name, split, pattern=pattern) for split in splits(data, name, pattern=pattern)]
+        counts = ", ".join(f"{captures.split} {len(captures)}" for captures in sets)
+        names = sets[0].lights.names
+        typer.echo(f"  {name}: captures {counts}; {len(names)} lights: {', '.join(names)}")
 
 
 _DISTILLATION = ("epochs", "batch_size", "learning_rate", "loss", "precision", "compile")

@@ -210,10 +210,11 @@ def test_bad_input_is_named(teacher, levels, model):
         JointGaussian(teacher, lights=LIGHTS, image_size=SIZE).fit(lambda: [[level[:1] for level in levels]])
     with pytest.raises(ModelError, match="not finite"):
         JointGaussian(teacher, lights=LIGHTS, image_size=SIZE).fit(lambda: [[level[:2] / 0 for level in levels]])
-    with pytest.raises(ModelError, match="the same everywhere"):
-        JointGaussian(teacher, lights=LIGHTS, image_size=SIZE).fit(
-            lambda: [[torch.ones_like(level[:2]) for level in levels]]
-        )
+    with pytest.raises(ModelError, match="show all the same"):
+        black = torch.zeros(2, LIGHTS, 3, SIZE, SIZE)  # whose features differ at the borders
+        blank = JointGaussian(teacher, lights=LIGHTS, image_size=SIZE).eval()
+        with torch.inference_mode():
+            blank.fit(lambda: [blank.extract(black[:1]), blank.extract(black[1:])])
     once = iter([[level[:2] for level in levels]])
     with pytest.raises(ModelError, match="2 captures, then 0; expected the same ones twice"):
         JointGaussian(teacher, lights=LIGHTS, image_size=SIZE).fit(lambda: once)

@@ -1,14 +1,18 @@
 """The joint model: fitted in two passes, whoever interrupts it and however many processes there are."""
 
+import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
+from afrd import Inspector
 from afrd.checkpoint import load_card
 from afrd.datasets import open_dataset
 from afrd.training import TrainConfig, train
@@ -41,6 +45,21 @@ def test_the_joint_model_is_fitted_in_two_passes_and_goes_on_after_a_kill(tiny, 
     done = subprocess.run([*map(str, two)], check=True, stderr=subprocess.PIPE, text=True)
     assert "--epochs: without effect" in done.stderr
     assert_near(tmp_path / "whole", tmp_path / "two")
+
+
+def test_a_held_out_part_that_is_none_is_named_and_does_not_make_all_parts_good(tiny, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(tiny, data)
+    noise = np.random.default_rng(0).integers(0, 256, (6, 64, 64, 3), np.uint8)
+    first = sorted((data / "Confetto/val/data").glob("*_image_0.png"))[0]
+    for k, image in enumerate(noise):
+        Image.fromarray(image).save(first.with_name(first.name.replace("image_0", f"image_{k}")))
+    good, held_out = (open_dataset(data, "Confetto", split) for split in ("train", "val"))
+    with pytest.warns(UserWarning, match=f"{first.name}.*take it out if it is bad"):
+        train(good, tmp_path / "run", TrainConfig(image_size=64), holdout=held_out)
+    inspector = Inspector.load(tmp_path / "run", check_lights=False)
+    assert inspector.inspect(noise.transpose(0, 3, 1, 2)[::-1].copy()).anomalous
+    assert not any(inspector.inspect_capture(capture).anomalous for capture in list(held_out)[1:])
 
 
 def assert_near(a: Path, b: Path) -> None:

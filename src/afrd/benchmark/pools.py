@@ -2,8 +2,10 @@
 
 import os
 import socket
+import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -46,7 +48,7 @@ class Processes:
 
     def _process(self) -> ProcessPoolExecutor:
         os.environ["OMP_NUM_THREADS"] = str(self._threads)  # read when the process starts
-        return ProcessPoolExecutor(1, get_context("spawn"), _end_with, (os.getpid(),))
+        return ProcessPoolExecutor(1, get_context("spawn"), _set_up, (os.getpid(),))
 
     def submit(self, function: Callable, *arguments: Any) -> Future:
         process = self._idle.pop()
@@ -77,8 +79,9 @@ class Processes:
                 process.kill()
 
 
-def _end_with(parent: int) -> None:
-    """A worker must not outlive the runner: a killed one cannot say so."""
+def _set_up(parent: int) -> None:
+    """A worker warns as the command line does, and must not outlive the runner: a killed one cannot say so."""
+    warnings.showwarning = lambda message, *_: print(f"afrd: warning: {message}", file=sys.stderr, flush=True)
 
     def watch() -> None:
         while os.getppid() == parent:

@@ -120,19 +120,25 @@ def verify(captures: CaptureSet, progress: Progress | None = None) -> None:
     raise_first(_file_problems(captures.records, progress), see)
 
 
-def categories(root: str | os.PathLike[str], *, layout: LayoutName = "auto") -> list[str]:
+def categories(root: str | os.PathLike[str], *, layout: LayoutName = "auto", pattern: str | None = None) -> list[str]:
     """The categories of a data set, sorted; a folder that is itself one category gives its own name.
 
     Raises DatasetError where there is none, or where one is misspelt or cannot be listed.
     """
-    contents = _contents(Path(root), layout, None)
+    contents = _contents(Path(root), layout, pattern)
     raise_first(contents.all_problems(search=False), f": afrd check {root}")
     return list(contents.categories)
 
 
-def splits(root: str | os.PathLike[str], category: str | None = None, *, layout: LayoutName = "auto") -> list[str]:
+def splits(
+    root: str | os.PathLike[str],
+    category: str | None = None,
+    *,
+    layout: LayoutName = "auto",
+    pattern: str | None = None,
+) -> list[str]:
     """The splits that a category has, in the order train, val, test. Raises DatasetError as `open_dataset`."""
-    _, (found, folder) = _choose(Path(root), category, _contents(Path(root), layout, None))
+    _, (found, folder) = _choose(Path(root), category, _contents(Path(root), layout, pattern))
     return _splits(found, folder)
 
 
@@ -157,14 +163,17 @@ def _splits(found: Layout, folder: Path) -> list[str]:
 
 def _existing_split(found: Layout, folder: Path, split: str) -> str:
     there = _splits(found, folder)
-    for name in (split, _SAME_SPLIT.get(split)):
+    names = [name for name in (split, _SAME_SPLIT.get(split)) if name in found.splits] or [split]
+    for name in names:
         if name in there:
             return name
-    raise DatasetError(f"{folder}: no split {split!r}; name one of those there with --split: {', '.join(there)}")
+    raise DatasetError(f"{folder}: no split {names[0]!r}; name one of those there with --split: {', '.join(there)}")
 
 
 def _choose(root: Path, category: str | None, contents: _Root) -> tuple[str, _Place]:
     found = contents.categories
+    if category is not None and category not in found and next(iter(found.values()))[1] == root:
+        raise DatasetError(f"{root}: has no categories, its splits lie in it; leave category {category!r} out")
     if category is not None and category not in found:
         raise DatasetError(f"{root}: no category {category!r}; name one of those there: {', '.join(found)}")
     if category is None and len(found) > 1:

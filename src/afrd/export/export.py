@@ -94,7 +94,9 @@ def export_run(
         )
         if comparison.failures:
             raise ModelError(
-                f"{out}: not written, as it does not answer as {run} does: {'; '.join(comparison.failures)}\n"
+                f"{out}: not written, as it does not answer as {run} does: {'; '.join(comparison.failures)}"
+                + ("" if precision == "fp32" else "; take --precision fp32")
+                + "\n"
                 + "\n".join(comparison.lines())
             )
         size = sum(file.stat().st_size for file in files)

@@ -56,6 +56,8 @@ class JointGaussian(MultiLightModel):
     channels: D of a light's vector. mean: [N · D], covariance: [N · D, N · D], lights one after the other.
     """
 
+    highest = HIGHEST
+
     def __init__(
         self,
         teacher: str | Teacher = "efficientnet_lite0",
@@ -86,7 +88,8 @@ class JointGaussian(MultiLightModel):
 
         defects: good captures with and without defects; without any, all directions count alike.
 
-        Raises ModelError: a single capture; values that are not finite, or all the same; fewer the second time.
+        Raises ModelError: a single capture; values that are not finite; captures that are all the same; fewer the
+        second time.
         """
         captures = self._fit_gaussian(read())
         self.defects.learn(
@@ -106,9 +109,12 @@ class JointGaussian(MultiLightModel):
         """Mean and covariance, and from them the principal components. Returns the number of captures."""
         total, seen = len(self.mean), 0
         moment, first = torch.zeros(total, total, dtype=torch.float64), torch.zeros(total, dtype=torch.float64)
-        origin, count = None, 0
+        origin, pattern, differ, count = None, None, False, 0
         for levels in captures:
-            vectors = self.describe(levels).movedim(1, -1).flatten(0, -2).cpu()
+            each = self.describe(levels).movedim(1, -1).flatten(1, 2).cpu()  # [B, places, N · D]
+            pattern = each[0] if pattern is None else pattern
+            differ = differ or bool((each - pattern).abs().max() > 1e-4 * pattern.abs().max())
+            vectors = each.flatten(0, 1)
             origin = vectors.mean(0) if origin is None else origin  # near the mean, so that nothing cancels
             vectors = vectors - origin
             moment += (vectors.T @ vectors).double()
@@ -121,9 +127,10 @@ class JointGaussian(MultiLightModel):
         covariance = (moment / seen - first[:, None] * first) * (seen / (seen - 1))
         if not covariance.isfinite().all():
             raise ModelError("the teacher's features are not finite; check its weights")
-        if not (covariance.diagonal() > 0).any():
+        if not differ:
             raise ModelError(
-                "the good captures are the same everywhere, nothing can be learned from them; check the files"
+                "the good captures show all the same, nothing can be learned from them; check that the files are not "
+                "copies of one, nor black or white all over"
             )
         # shrunk in units in which every level has the same energy, so that none drowns in what is added
         unit = self._level_energy(covariance.diagonal() + mean.square()).clamp(min=1e-12)

@@ -1,5 +1,6 @@
 """What every model of several lights shares: a frozen teacher, reading the lights, and the form of the answer."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -32,10 +33,12 @@ class MultiLightModel(nn.Module):
     image_size: side in pixels of the square that captures are resized to, a multiple of 32.
     top_share: see `afrd.model.anomaly_map.score`.
     fusion: which lights are read, and whether their levels become one before anything is trained.
+    highest: no score is above it.
     Raises ModelError, WeightsError.
     """
 
     fusion: Fusion
+    highest: float = math.inf
 
     def __init__(
         self, teacher: str | Teacher, teacher_weights: str | Path | None, lights: int, image_size: int, top_share: float

@@ -1,5 +1,8 @@
 """Which good captures are learned from, and which set the threshold: never the same ones."""
 
+import warnings
+from collections.abc import Sequence
+
 import numpy as np
 
 from afrd.datasets import CaptureSet, require_lights
@@ -7,6 +10,7 @@ from afrd.errors import DatasetError
 from afrd.training.config import TrainConfig
 
 MIN_CAPTURES = 2
+OUTLIER = 2  # times the score of all others, from which a held-out capture is questioned
 
 
 def split_holdout(
@@ -39,3 +43,16 @@ def split_holdout(
             f"{MIN_CAPTURES} and 1, and some 60 and 12 for good results"
         )
     return kept, held
+
+
+def question_outlier(holdout: CaptureSet, scores: Sequence[float]) -> None:
+    """Warns of a held-out capture that scores far above all others: if it is not good, the threshold is too high."""
+    *others, largest = np.sort(scores)
+    if others and largest > OUTLIER * others[-1]:
+        record = holdout.records[int(np.argmax(scores))]
+        warnings.warn(
+            f"held-out capture {record.id} scores {largest:.3g}, the others at most {others[-1]:.3g}: is it good? A "
+            f"threshold from a bad part misses bad parts. Look at {record.images[0]}, take it out if it is bad, and "
+            f"train again.",
+            stacklevel=3,
+        )

@@ -30,10 +30,11 @@ from afrd.model.loss import get_loss
 from afrd.training.config import RunRecord, TrainConfig
 from afrd.training.defect_pairs import painting_count, with_defects
 from afrd.training.features import FeatureCache, Progress, Recompute, cache_features, on_device, stored_features
-from afrd.training.holdout import split_holdout
+from afrd.training.holdout import question_outlier, split_holdout
 from afrd.training.run_folder import Epoch, load_epoch, locked, log_epoch, prepare, save_epoch, tidy
 from afrd.training.threshold import reachable_rate, threshold
 
+BELOW_HIGHEST = 0.99  # of the highest score there is: a part that reaches it is anomalous, whatever was held out
 LOOKS = 200  # captures that the looks of the lights are learned from, at most
 
 
@@ -97,6 +98,7 @@ def train(
                 stored = stored_features(model, folder, record.holdout_digest) if config.cache != "off" else None
                 held_out = stored or Recompute(model, holdout, fabric.device)
                 scores, without = hold_out_scores(model.eval(), held_out, fabric.device)
+                question_outlier(holdout, scores)
                 save_model(out, model, _card(model, record, scores, without, _look_of_lights(captures)))
             fabric.barrier()
         if fabric.is_global_zero:
@@ -248,6 +250,10 @@ def _card(
             f"{config.false_alarm_rate:g}: the threshold is their largest score. Hold out more good parts.",
             stacklevel=2,
         )
+
+    def limit(scores: list[float]) -> float:
+        return min(threshold(scores, config.false_alarm_rate), BELOW_HIGHEST * model.highest)
+
     return ModelCard(
         afrd_version=__version__,
         category=record.category,
@@ -259,10 +265,10 @@ def _card(
         lights=record.lights,
         image_size=config.image_size,
         top_share=config.top_share,
-        threshold=threshold(scores, config.false_alarm_rate),
+        threshold=limit(scores),
         false_alarm_rate=rate,
         holdout=len(scores),
-        thresholds_without=tuple(threshold(s, config.false_alarm_rate) for s in without) if without else None,
+        thresholds_without=tuple(limit(s) for s in without) if without else None,
         light_reference=light_reference,
         config=config.model_dump(mode="json"),
     )
