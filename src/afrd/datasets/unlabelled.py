@@ -111,6 +111,8 @@ def _folders(path: Path, lights: LightRig, problems: list[Problem]) -> list[Reco
             records += _capture(folder, folder.name, inner, images, lights, problems)
         elif len(problems) == before:
             mend = "give folders that hold one image per light, folders of such folders, or a --pattern"
+            if inner:
+                mend = f"captures that lie deeper are given a folder at a time, as {folder}"
             problems.append(Problem(folder, "holds no image", mend))
     return records
 
