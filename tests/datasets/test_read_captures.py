@@ -91,7 +91,7 @@ def test_faults_name_the_file_and_the_mend(parts: tuple[Path, dict], tmp_path: P
         read_captures([tmp_path / "absent"], MODEL)
     with pytest.raises(DatasetError, match=r"top\.png: is a file; give a folder"):
         read_captures([folder / "001" / "top.png"], MODEL)
-    with pytest.raises(DatasetError, match=r"good: holds no image; give folders that hold one image per light"):
+    with pytest.raises(DatasetError, match=r"good: holds no image; captures that lie deeper are given .* as .*good$"):
         read_captures([folder.parent], MODEL)
     with pytest.raises(DatasetError, match=r"no file fits the pattern .*found 000/left\.png.*; name the files"):
         read_captures([folder], MODEL, pattern="{id}_{light}.png")
