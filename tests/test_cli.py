@@ -74,7 +74,9 @@ def test_report_is_written(run, tiny, tmp_path):
 def test_check_lists_every_problem_and_fails(tiny, tmp_path):
     import shutil
 
-    assert "no problems" in afrd("check", tiny).stdout
+    understood = afrd("check", tiny).stdout
+    assert "no problems" in understood
+    assert "Confetto: captures train 12, val 6, test_public 16; 6 lights: all_spots, " in understood
     shutil.copytree(tiny, tmp_path / "d")
     images = sorted((tmp_path / "d" / "Confetto" / "train" / "data").glob("*_image_3.png"))
     images[0].unlink()

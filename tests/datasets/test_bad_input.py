@@ -1,5 +1,6 @@
 """What opening and checking say of data that is not there, is empty, has other lights, or is broken more than once."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +98,12 @@ def test_category_split_and_layout_that_are_not_there(tmp_path: Path) -> None:
         open_dataset(tmp_path, "Confetto", "val")
     with pytest.raises(DatasetError, match="no layout 'mvtec'; choose auto, eyecandies or folder"):
         open_dataset(tmp_path, "Confetto", layout="mvtec")
+    write_folder(tmp_path / "plain")
+    with pytest.raises(DatasetError, match=r"plain: has no categories.*leave category 'Confetto' out"):
+        open_dataset(tmp_path / "plain", "Confetto")
+    shutil.rmtree(tmp_path / "plain" / "test")
+    with pytest.raises(DatasetError, match="no split 'test'; name one of those there"):  # as this layout calls it
+        open_dataset(tmp_path / "plain", split="test_public")
 
 
 @pytest.mark.parametrize(
