@@ -24,6 +24,7 @@ from afrd.datasets import CaptureSet, open_dataset
 from afrd.evaluation.metrics import image_auroc, pixel_metrics
 from afrd.files import write_text
 from afrd.model import JointGaussian
+from afrd.model.defect_space import COVERED, DefectSpace
 from afrd.model.joint import STRIDE
 from afrd.training.defect_pairs import with_defects
 
@@ -59,15 +60,13 @@ def judged(maps: Tensor, test: Whitened) -> dict[str, float]:
 
 
 def directions(defects: Whitened, use: np.ndarray, test: Whitened) -> Tensor:
-    """[M, h, w], log-likelihood ratio of Gaussians: whitened good parts, and real defects (zero mean both)."""
-    picked = defects.vectors[use].movedim(1, -1)[defects.cover[use] > 0.5].float()
+    """[M, h, w], the joint model's surprise with real defects' whitened vectors in place of painted ones' changes."""
+    picked = defects.vectors[use].movedim(1, -1)[defects.cover[use] > COVERED].float()
     picked = picked * (1 + picked.square().mean(1, keepdim=True)).rsqrt()  # gross defects do not decide alone
-    moment = (picked.T @ picked).double() / len(picked)
-    variances, axes = torch.linalg.eigh(moment / moment.diagonal().mean())
-    variances = 0.01 * variances.clamp(min=0)
-    matrix = (axes * (variances / (1 + variances)).sqrt()).float()
-    squares = torch.stack([torch.einsum("dr,dhw->rhw", matrix, v.float()).square().sum(0) for v in test.vectors])
-    return 0.5 * torch.log1p((squares / (variances / (1 + variances)).sum()).square())
+    space = DefectSpace(picked.shape[1])
+    space.covariance.copy_(picked.T @ picked / len(picked))
+    distance = space.weigh(torch.eye(picked.shape[1], dtype=torch.float64), torch.arange(picked.shape[1])).float()
+    return torch.cat([JointGaussian._surprise(v[None].float(), distance)[0] for v in test.vectors])
 
 
 def network(good: Whitened, defects: Whitened, use: np.ndarray, test: Whitened, seed: int) -> Tensor:
@@ -87,14 +86,14 @@ def network(good: Whitened, defects: Whitened, use: np.ndarray, test: Whitened, 
     optimizer = torch.optim.AdamW(net.parameters(), RATE, weight_decay=1e-2)
     steps = EPOCHS * (len(vectors) // BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps)
-    positive = (cover > 0.5).float().mean()
+    positive = (cover > COVERED).float().mean()
     for _ in range(EPOCHS):
         for chosen in torch.randperm(len(vectors)).split(BATCH)[: steps // EPOCHS]:
             logits = net(torch.stack([vectors[i] for i in chosen]).float())[:, 0]
             target = cover[chosen]
-            known = (target > 0.5) | (target < 0.05)
+            known = (target > COVERED) | (target < 0.05)
             loss = binary_cross_entropy_with_logits(
-                logits[known], (target[known] > 0.5).float(), pos_weight=((1 - positive) / positive).sqrt()
+                logits[known], (target[known] > COVERED).float(), pos_weight=((1 - positive) / positive).sqrt()
             )
             optimizer.zero_grad()
             loss.backward()
