@@ -12,7 +12,7 @@ import typer
 
 from afrd import cli_benchmark, cli_export, cli_inspect
 from afrd.cli_options import Category, Data, Pattern, checked
-from afrd.errors import AfrdError, MissingExtraError
+from afrd.errors import AfrdError, MissingExtraError, show_warning
 
 app = typer.Typer(
     help="Find defects on parts photographed under several lights. Learns from good parts only.",
@@ -25,7 +25,7 @@ app = typer.Typer(
 
 def main() -> None:
     """Entry point of the `afrd` command."""
-    warnings.showwarning = lambda message, *_: typer.echo(f"afrd: warning: {message}", err=True)
+    warnings.showwarning = show_warning
     try:
         app()
     except AfrdError as error:

@@ -1,4 +1,6 @@
-"""Every error a user can mend. Each message names the file or value, what was expected, and the mend."""
+"""Every error a user can mend, and the form of warnings. Messages name the file or value, what was expected, the mend."""
+
+import sys
 
 
 class AfrdError(Exception):
@@ -34,3 +36,8 @@ class MissingExtraError(AfrdError):
 
 
 _EXTRA_OF = dict.fromkeys(("torch", "torchvision", "timm", "lightning_fabric", "safetensors"), "train")
+
+
+def show_warning(message: Warning | str, *_: object) -> None:
+    """For `warnings.showwarning`, in every process of a command: what is wrong, without the place in the code."""
+    print(f"afrd: warning: {message}", file=sys.stderr, flush=True)

@@ -2,7 +2,6 @@
 
 import os
 import socket
-import sys
 import threading
 import time
 import warnings
@@ -12,7 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from typing import Any, NamedTuple, Protocol
 
-from afrd.errors import MissingExtraError, RunError
+from afrd.errors import MissingExtraError, RunError, show_warning
 
 
 class Ended(NamedTuple):
@@ -81,7 +80,7 @@ class Processes:
 
 def _set_up(parent: int) -> None:
     """A worker warns as the command line does, and must not outlive the runner: a killed one cannot say so."""
-    warnings.showwarning = lambda message, *_: print(f"afrd: warning: {message}", file=sys.stderr, flush=True)
+    warnings.showwarning = show_warning
 
     def watch() -> None:
         while os.getppid() == parent:
