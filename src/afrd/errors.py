@@ -1,4 +1,4 @@
-"""Every error a user can mend, and the form of warnings. Messages name the file or value, what was expected, the mend."""
+"""Every error a user can mend; each names the file or value, what was expected, and the mend. The form of warnings."""
 
 import sys
 
