@@ -23,6 +23,10 @@ class RunError(AfrdError):
     """A run folder is missing, unfinished, damaged, or was started with another configuration."""
 
 
+class DisturbanceError(AfrdError):
+    """A disturbance is unknown, too weak or too strong, or cannot be applied to a capture."""
+
+
 class MissingExtraError(AfrdError):
     """A feature needs an optional dependency that is not installed."""
 
