@@ -1,0 +1,86 @@
+"""Mean and covariance of vectors that come in batches, as something that is added and subtracted.
+
+Of each fold of the good captures the moments are kept; the model that has not seen a fold has the sum of all moments
+less the fold's: exact, and nothing is read again.
+"""
+
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from afrd.errors import ModelError
+
+
+class Moments:
+    """Of vectors [·, D]; empty at first.
+
+    Number, mean and scatter about the mean, in double precision: no large squares cancel, wherever the vectors lie
+    (Chan, Golub and LeVeque 1983).
+    """
+
+    def __init__(self, size: int) -> None:
+        self.count = 0
+        self._mean = torch.zeros(size, dtype=torch.float64)
+        self._scatter = torch.zeros(size, size, dtype=torch.float64)
+
+    def add(self, vectors: Tensor) -> Self:
+        """vectors: [M, D], on any device. Multiplied in their own precision, about their own mean. Returns itself."""
+        if len(vectors):
+            mean = vectors.mean(0, dtype=torch.float64)
+            centred = vectors - mean.to(vectors)
+            rest = centred.mean(0, dtype=torch.float64)  # what rounding the mean to their precision has left
+            scatter = (centred.T @ centred).double() - len(vectors) * rest[:, None] * rest
+            self._join(len(vectors), mean.cpu(), scatter.cpu())
+        return self
+
+    def __add__(self, other: "Moments") -> "Moments":
+        result = self._copy()
+        result._require_size(other)
+        result._join(other.count, other._mean, other._scatter)
+        return result
+
+    def __sub__(self, part: "Moments") -> "Moments":
+        """Of the vectors without those of `part`, which were among them. Raises ModelError: more than there are."""
+        self._require_size(part)
+        rest = self.count - part.count
+        if rest < 0:
+            raise ModelError(f"moments of {part.count} vectors taken from those of {self.count}")
+        result = Moments(len(self._mean))
+        if rest:
+            result.count = rest
+            result._mean = (self.count * self._mean - part.count * part._mean) / rest
+            apart = result._mean - part._mean
+            between = rest * part.count / self.count * apart[:, None] * apart
+            result._scatter = self._scatter - part._scatter - between
+        return result
+
+    def mean(self) -> Tensor:
+        """[D] float64. Raises ModelError: no vectors."""
+        if not self.count:
+            raise ModelError("no vectors, so they have no mean")
+        return self._mean.clone()
+
+    def covariance(self) -> Tensor:
+        """[D, D] float64, unbiased. Raises ModelError: fewer than two vectors."""
+        if self.count < 2:
+            raise ModelError(f"{self.count} vectors; a covariance takes at least 2")
+        return self._scatter / (self.count - 1)
+
+    def _join(self, count: int, mean: Tensor, scatter: Tensor) -> None:
+        total = self.count + count
+        if not total:
+            return
+        apart = mean - self._mean
+        self._scatter += scatter + self.count * count / total * apart[:, None] * apart
+        self._mean += count / total * apart
+        self.count = total
+
+    def _copy(self) -> "Moments":
+        result = Moments(len(self._mean))
+        result.count, result._mean, result._scatter = self.count, self._mean.clone(), self._scatter.clone()
+        return result
+
+    def _require_size(self, other: "Moments") -> None:
+        if len(other._mean) != len(self._mean):
+            raise ModelError(f"moments of vectors of {len(other._mean)} and of {len(self._mean)} numbers")
