@@ -28,6 +28,7 @@ class Record:
     defects: defect types present, sorted.
     mask: the mask's path; None where there is none (all-False for a good capture).
     defect_masks: the mask's path per defect type.
+    group: the part it shows, where parts were photographed more than once; None where the data set does not say.
     """
 
     id: str
@@ -36,6 +37,7 @@ class Record:
     defects: tuple[str, ...] = ()
     mask: Path | None = None
     defect_masks: Mapping[str, Path] = field(default_factory=dict)
+    group: str | None = None
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -84,6 +86,11 @@ class CaptureSet(Sequence[Capture]):
     def labels(self) -> list[bool | None]:
         """Per capture: anomalous, good (False) or unknown (None)."""
         return [record.anomalous for record in self.records]
+
+    @property
+    def groups(self) -> list[str]:
+        """Per capture: the part it shows. Without groups every capture is of a part of its own, named after it."""
+        return [record.id if record.group is None else record.group for record in self.records]
 
     def subset(self, indices: Iterable[int]) -> "CaptureSet":
         """The captures at `indices`, in that order."""

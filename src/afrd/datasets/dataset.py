@@ -14,7 +14,7 @@ from typing import Literal
 from afrd.datasets.capture_set import CaptureSet, Record, content_problems, header_problems
 from afrd.datasets.eyecandies import EYECANDIES
 from afrd.datasets.folder import FOLDER
-from afrd.datasets.layout import Layout
+from afrd.datasets.layout import Layout, Scan, shared_group_problems
 from afrd.datasets.listing import entries, folder_problem, is_folder, name_problem
 from afrd.datasets.pattern import Pattern
 from afrd.datasets.problems import Problem, raise_first
@@ -63,7 +63,8 @@ def open_dataset(
     split: a folder's name. `test` and `test_public` stand for each other, so that either names the labelled test
         captures in both layouts.
     layout: "eyecandies" (`afrd.datasets.eyecandies`), "folder" (`afrd.datasets.folder`), or "auto": by what is there.
-    pattern: file names below the folder of a label, with `{id}` and `{light}`; folder layout only.
+    pattern: file names below the folder of a label, with `{id}` and `{light}`, perhaps `{group}`
+        (`afrd.datasets.pattern`); folder layout only.
 
     Raises DatasetError for the first of all problems that folders, file names, labels and image headers show, and says
     how many more there are. Damage inside of images shows when they are decoded; `verify` finds it beforehand.
@@ -101,10 +102,12 @@ def check_dataset(
         name, place = _choose(root, category, contents)
         chosen, problems = {name: place}, []
     problems += [problem for place in chosen.values() for problem in stray_splits(*place, search=True)]
-    scans = [
-        found.scan(folder, split, pattern) for found, folder in chosen.values() for split in _splits(found, folder)
-    ]
-    problems += [problem for scan in scans for problem in scan.problems]
+    scans: list[Scan] = []
+    for found, folder in chosen.values():
+        of_category = [found.scan(folder, split, pattern) for split in _splits(found, folder)]
+        problems += [problem for scan in of_category for problem in scan.problems]
+        problems += shared_group_problems([scan.records for scan in of_category])
+        scans += of_category
     problems += _file_problems([record for scan in scans for record in scan.records], progress)
     return list(dict.fromkeys(problems))  # one about lights.yaml is met in every split
 

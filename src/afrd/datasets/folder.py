@@ -9,7 +9,8 @@
 
 - Images are PNG, JPEG, WebP, TIFF or BMP, 8- or 16-bit, grey or RGB; all lights of a capture have one size and depth.
 - A pattern replaces `{id}/{light}.*` below the folder of one label, for example `{id}_{light}.png` for
-  `train/good/017_top.png`.
+  `train/good/017_top.png`. With `{group}` in it, captures of one group are one part photographed more than once; the
+  own id, also of a mask, is then `<group>-<id>`.
 - A capture's id is its label and its own id, as in `good-017` or `scratch-003`, so that every label may count from 0.
 - Without `lights.yaml` the lights are the names that at least half of the captures have, sorted, numbers by value
   (`2` before `10`).
@@ -25,7 +26,7 @@ from afrd.datasets.images import SUFFIXES
 from afrd.datasets.layout import Layout, Scan, common_names, duplicate_problems, images_in_order, number_problem
 from afrd.datasets.lights import find_lights_file, read_lights
 from afrd.datasets.listing import entries, files_below, is_folder
-from afrd.datasets.pattern import DEFAULT_PATTERN, Pattern, natural
+from afrd.datasets.pattern import DEFAULT_PATTERN, Name, Pattern, natural
 from afrd.datasets.problems import Problem, ProblemError
 
 SPLITS = ("train", "val", "test")
@@ -44,12 +45,15 @@ def _scan(folder: Path, split: str, pattern: str | None) -> Scan:
     for label in labels:
         found, problems = files.find(label)
         scan.problems.extend(problems)
-        for capture, images in sorted(found.items(), key=lambda item: natural(item[0])):
+        for capture, images in found.items():
             paths, problems = images_in_order(
-                capture, images, names, lambda light, capture=capture, label=label: label / files.fill(capture, light)
+                str(capture),
+                images,
+                names,
+                lambda light, capture=capture, label=label: label / files.fill(capture, light),
             )
             scan.problems.extend(problems)
-            mask = masks.pop((label.name, capture), None)
+            mask = masks.pop((label.name, str(capture)), None)
             if paths:
                 scan.records.append(_record(label.name, capture, paths, mask))
     for (defect, capture), path in masks.items():
@@ -87,10 +91,11 @@ def _lights_and_pattern(folder: Path, pattern: str, scan: Scan) -> tuple[tuple[s
     return names, files
 
 
-def _record(label: str, capture: str, images: tuple[Path, ...], mask: Path | None) -> Record:
+def _record(label: str, capture: Name, images: tuple[Path, ...], mask: Path | None) -> Record:
+    group = None if capture.group is None else f"{label}-{capture.group}"
     if label == GOOD:
-        return Record(f"{label}-{capture}", images, False)
-    return Record(f"{label}-{capture}", images, True, (label,), mask, {label: mask} if mask else {})
+        return Record(f"{label}-{capture}", images, False, group=group)
+    return Record(f"{label}-{capture}", images, True, (label,), mask, {label: mask} if mask else {}, group)
 
 
 def _labels(split_folder: Path, split: str, problems: list[Problem]) -> list[Path]:

@@ -92,3 +92,21 @@ def duplicate_problems(records: Iterable[Record]) -> list[Problem]:
             what = f"duplicate id {record.id}, also of {first.images[0]}"
             problems.append(Problem(record.images[0], what, "rename one of them"))
     return problems
+
+
+def shared_group_problems(splits: Iterable[Sequence[Record]]) -> list[Problem]:
+    """A problem per group that has captures in two splits: what is learned from must not be what it is tried on."""
+    first: dict[str, Record] = {}
+    problems: dict[str, Problem] = {}
+    for records in splits:
+        known = dict(first)
+        for record in records:
+            if record.group is None:
+                continue
+            other = known.get(record.group)
+            if other:
+                what = f"group {record.group} also has captures in another split, such as {other.images[0]}"
+                mend = "keep all captures of a part in one split, or give different parts different groups"
+                problems.setdefault(record.group, Problem(record.images[0], what, mend))
+            first.setdefault(record.group, record)
+    return list(problems.values())

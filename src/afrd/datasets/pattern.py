@@ -3,29 +3,48 @@
 `{id}` and `{light}` stand for one or more characters within one folder or file name, `*` for any number of them. A
 pattern that ends in `*` takes image files only. Names that start with a dot are left alone.
 
-Where `{id}` and `{light}` meet in one name, as in `{id}_{light}.png`, known light names decide first, the longest that
-fits; without them `{light}` is the part with the fewest characters (`part_1_top` is light `top` of capture `part_1`).
+`{group}` may stand beside them: captures of one group are one part that was photographed more than once. Such a capture
+is called after both, `<group>-<id>`.
+
+Where they meet in one name, as in `{id}_{light}.png`, known light names decide first, the longest that fits; without
+them `{light}` is the part with the fewest characters (`part_1_top` is light `top` of capture `part_1`). `{group}` has
+as many as the others leave (`{group}_{id}_{light}.png`: `part_1_3_top` is capture `3` of group `part_1`).
 """
 
 import re
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from afrd.datasets.images import SUFFIXES
-from afrd.datasets.listing import files_below
+from afrd.datasets.listing import entries, files_below
 from afrd.datasets.problems import Problem
 from afrd.errors import DatasetError
 
 DEFAULT_PATTERN = "{id}/{light}.*"
 _TOKEN = re.compile(r"(\{[^}]*\}|\*)")
 
-Found = dict[str, list[tuple[str, Path]]]
-"""Capture id → its light names and images."""
+
+class Name(NamedTuple):
+    """What a pattern calls a capture; group: None where the pattern has none."""
+
+    id: str
+    group: str | None = None
+
+    def __str__(self) -> str:
+        return self.id if self.group is None else f"{self.group}-{self.id}"
+
+
+Found = dict[Name, list[tuple[str, Path]]]
+"""Capture → its light names and images, in natural order."""
 
 
 class Pattern:
-    """A pattern relative to a folder; raises DatasetError unless it has `{id}` and `{light}` once each."""
+    """A pattern relative to a folder.
+
+    Raises DatasetError unless it has `{id}` and `{light}` once each, `{group}` at most once, and none else.
+    """
 
     def __init__(self, text: str, lights: Sequence[str] = ()) -> None:
         """lights: the known light names, if any."""
@@ -33,35 +52,41 @@ class Pattern:
         for token in ("{id}", "{light}"):
             if text.count(token) != 1:
                 raise DatasetError(f'pattern "{text}" needs {token} once; write for example "{{id}}/{{light}}.png"')
+        if text.count("{group}") > 1:
+            raise DatasetError(
+                f'pattern "{text}" has {{group}} twice; write for example "{{group}}/{{id}}/{{light}}.png"'
+            )
         if text.startswith("/") or ".." in text.split("/"):
             raise DatasetError(f'pattern "{text}" leaves its folder; write it relative to the folder of one label')
-        known = "|".join(re.escape(light) for light in sorted(lights, key=len, reverse=True))
-        self._expressions = [self._expression("[^/]+", "[^/]+?")]
-        if known:
-            self._expressions.insert(0, self._expression("[^/]+?", known))
+        known = [re.escape(light) for light in sorted(lights, key=len, reverse=True)]
+        if known and "{group}" not in text:
+            known = ["|".join(known)]
+        self._expressions = [self._expression(text, "[^/]+?", light) for light in known]
+        self._expressions.append(self._expression(text, "[^/]+?" if "{group}" in text else "[^/]+", "[^/]+?"))
 
-    def _expression(self, capture: str, light: str) -> re.Pattern[str]:
-        tokens = {"{id}": f"(?P<id>{capture})", "{light}": f"(?P<light>{light})", "*": "[^/]*"}
-        parts = _TOKEN.split(self.text)
+    def _expression(self, text: str, capture: str, light: str) -> re.Pattern[str]:
+        tokens = {"{id}": f"(?P<id>{capture})", "{light}": f"(?P<light>{light})"}
+        tokens |= {"{group}": "(?P<group>[^/]+)", "*": "[^/]*"}
+        parts = _TOKEN.split(text)
         unknown = [part for part in parts if part.startswith("{") and part not in tokens]
         if unknown:
-            raise DatasetError(f'pattern "{self.text}" has {unknown[0]}; it may hold {{id}}, {{light}} and *')
+            raise DatasetError(f'pattern "{text}" has {unknown[0]}; it may hold {{id}}, {{light}}, {{group}} and *')
         return re.compile("".join(tokens.get(part) or re.escape(part) for part in parts))
 
-    def match(self, path: str) -> tuple[str, str] | None:
-        """The id and light of a path relative to the folder, with forward slashes; None if it does not fit."""
+    def match(self, path: str) -> tuple[Name, str] | None:
+        """The capture and light of a path relative to the folder, with forward slashes; None if it does not fit."""
         if self.text.endswith("*") and Path(path).suffix.lower() not in SUFFIXES:
             return None
         for expression in self._expressions:
             if found := expression.fullmatch(path):
-                return found["id"], found["light"]
+                return Name(found["id"], found.groupdict().get("group")), found["light"]
         return None
 
     def find(self, folder: Path) -> tuple[Found, list[Problem]]:
         """The images below `folder`, by capture, sorted.
 
         Problems: none that fits (with examples of what is there); with the default pattern, images that do not fit;
-        whatever cannot be listed or reached.
+        the folder of a group that holds no capture; whatever cannot be listed or reached.
         """
         found: Found = defaultdict(list)
         others: list[str] = []
@@ -80,11 +105,28 @@ class Pattern:
         if stray and self.text == DEFAULT_PATTERN:
             what = f'{len(stray)} image(s) do not fit the pattern "{self.text}": {_examples(stray)}'
             problems.append(Problem(folder, what, "move them into the folder of their capture, or remove them"))
-        return dict(found), problems
+        problems += self._empty_groups(folder, {name.group for name in found})
+        return dict(sorted(found.items(), key=lambda item: natural(str(item[0])))), problems
 
-    def fill(self, capture: str, light: str) -> str:
+    def _empty_groups(self, folder: Path, groups: set[str | None]) -> list[Problem]:
+        """Where every group has a folder of its own: a problem for each in which no file fits."""
+        *segments, _ = self.text.split("/")
+        depth = next((i for i, segment in enumerate(segments) if "{group}" in segment), None)
+        if depth is None or "{id}" in segments[depth] or "{light}" in segments[depth]:
+            return []
+        folders = [folder]
+        for segment in segments[: depth + 1]:
+            expression = self._expression(segment, "[^/]+", "[^/]+")
+            inner = [path for outer in folders for path in entries(outer, [])[0]]
+            folders = [path for path in inner if expression.fullmatch(path.name)]
+        mend = f'put its captures there as "{self.text}", or remove the folder'
+        names = [(path, expression.fullmatch(path.name)["group"]) for path in folders]
+        return [Problem(path, f"group {name} has no capture", mend) for path, name in names if name not in groups]
+
+    def fill(self, capture: Name, light: str) -> str:
         """The path that the image of a capture under a light has; `*` stays."""
-        return self.text.replace("{id}", capture).replace("{light}", light)
+        named = self.text.replace("{group}", capture.group or "")
+        return named.replace("{id}", capture.id).replace("{light}", light)
 
 
 def natural(name: str) -> tuple[tuple[int, int | str], ...]:

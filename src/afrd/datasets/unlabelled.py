@@ -35,7 +35,7 @@ def read_captures(
        Eyecandies; its id is the folder's name;
     2. an Eyecandies split or its `data` folder, `<index>_image_0.png` …; ids are the indices;
     3. captures as in 1, one folder each;
-    4. with a pattern: whatever fits it below the path, `{id}` being the id.
+    4. with a pattern: whatever fits it below the path, `{id}` being the id, or `<group>-<id>` where it has a `{group}`.
 
     Raises DatasetError for the first problem that names and headers show: other lights than the model's, or in another
     order; a light missing or unknown; sizes that differ between lights; an id used twice or that cannot be shown;
@@ -66,12 +66,12 @@ def _by_pattern(path: Path, files: Pattern, lights: LightRig, problems: list[Pro
     found, wrong = files.find(path)
     problems += wrong
     records = []
-    for capture, images in sorted(found.items(), key=lambda item: natural(item[0])):
+    for capture, images in found.items():
         paths, wrong = images_in_order(
-            capture, images, lights.names, lambda light, capture=capture: path / files.fill(capture, light)
+            str(capture), images, lights.names, lambda light, capture=capture: path / files.fill(capture, light)
         )
         problems += wrong
-        records += [Record(capture, paths)] if paths else []
+        records += [Record(str(capture), paths, group=capture.group)] if paths else []
     return records
 
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from afrd.datasets import CaptureSet, require_lights
+from afrd.datasets.layout import shared_group_problems
+from afrd.datasets.problems import raise_first
 from afrd.errors import DatasetError
 from afrd.training.config import TrainConfig
 
@@ -18,15 +20,19 @@ def split_holdout(
 ) -> tuple[CaptureSet, CaptureSet]:
     """Captures to train on and captures for the threshold; the same seed holds out the same ones.
 
-    Raises DatasetError: an anomalous capture, a capture in both, other lights, too few.
+    A part that was photographed more than once is on one side with all its captures.
+    Raises DatasetError: an anomalous capture, a capture or a group in both, other lights, too few.
     """
     if holdout is not None:
         require_lights(holdout.lights, captures.lights, "held-out captures")
         held, kept = holdout, captures
     else:
-        order = np.random.default_rng(config.seed).permutation(len(captures)).tolist()
-        n = max(1, round(config.holdout_share * len(captures)))
-        held, kept = captures.subset(sorted(order[:n])), captures.subset(sorted(order[n:]))
+        parts = list(dict.fromkeys(captures.groups))
+        order = np.random.default_rng(config.seed).permutation(len(parts)).tolist()
+        n = max(1, round(config.holdout_share * len(parts)))
+        chosen = {parts[i] for i in order[:n]}
+        sides = [[i for i, part in enumerate(captures.groups) if (part in chosen) is side] for side in (True, False)]
+        held, kept = map(captures.subset, sides)
     for part in (kept, held):
         bad = [record.id for record in part.records if record.anomalous]
         if bad:
@@ -37,6 +43,7 @@ def split_holdout(
             f"{min(both)[0]}: {len(both)} captures are both trained on and held out; a threshold from captures that "
             f"the model knows is too low: hold out others"
         )
+    raise_first(shared_group_problems([kept.records, held.records]))
     if len(kept) < MIN_CAPTURES or not len(held):
         raise DatasetError(
             f"{len(kept)} captures left to train on and {len(held)} for the threshold; expected at least "
@@ -46,12 +53,17 @@ def split_holdout(
 
 
 def question_outlier(holdout: CaptureSet, scores: Sequence[float]) -> None:
-    """Warns of a held-out capture that scores far above all others: if it is not good, the threshold is too high."""
-    *others, largest = np.sort(scores)
-    if others and largest > OUTLIER * others[-1]:
-        record = holdout.records[int(np.argmax(scores))]
+    """Warns of a held-out capture that scores far above those of all other parts: is it good?
+
+    If it is not, the threshold is too high.
+    """
+    first = int(np.argmax(scores))
+    groups, largest = holdout.groups, scores[first]
+    others = max((score for score, group in zip(scores, groups, strict=True) if group != groups[first]), default=None)
+    if others is not None and largest > OUTLIER * others:
+        record = holdout.records[first]
         warnings.warn(
-            f"held-out capture {record.id} scores {largest:.3g}, the others at most {others[-1]:.3g}: is it good? A "
+            f"held-out capture {record.id} scores {largest:.3g}, the others at most {others:.3g}: is it good? A "
             f"threshold from a bad part misses bad parts. Look at {record.images[0]}, take it out if it is bad, and "
             f"train again.",
             stacklevel=3,
