@@ -72,6 +72,10 @@ def render(
     test_private: Annotated[int, typer.Option(min=0, help="Captures of test_private, without labels.")] = 0,
     size: Annotated[int, typer.Option(min=32, help="Side of the images in pixels.")] = 256,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same files.")] = 0,
+    camera: Annotated[
+        bool,
+        typer.Option(help="Noise, vignetting, defocus, drift and JPEG of a station's camera; or hardly any noise."),
+    ] = True,
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0 is one per core.")] = 0,
 ) -> None:
     """Render your own multi-light captures, in the Eyecandies layout."""
@@ -89,6 +93,7 @@ def render(
             test_private=test_private,
             size=size,
             seed=seed,
+            camera=camera,
             workers=workers,
             progress=progress,
         )

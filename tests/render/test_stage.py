@@ -26,7 +26,9 @@ def _levels(linear):
     return 255 * np.where(v <= 0.0031308, 12.92 * v, 1.055 * v ** (1 / 2.4) - 0.055)
 
 
-def test_all_spots_is_the_sum_of_the_spots_in_linear_light(seen):
+@pytest.mark.parametrize("name", ["Confetto", "HazelnutTruffle", "GummyBear"])
+def test_all_spots_is_the_sum_of_the_spots_in_linear_light(name):
+    seen = render_object(CLASSES[name](), "train", 0, bad=False, seed=3, size=SIZE, camera=False).exposure
     spots = np.stack([seen.images[name] for name in SPOTS]).astype(float)
     share = EXPOSURE["all_spots"] / EXPOSURE["spot"]
     low = _levels(share * _linear(spots - 0.5).sum(axis=0)) - 0.51

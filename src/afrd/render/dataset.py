@@ -38,6 +38,7 @@ class _Object(NamedTuple):
     index: int
     seed: int
     size: int
+    camera: bool
 
     @property
     def bad(self) -> bool:
@@ -63,6 +64,7 @@ def render_dataset(
     test_private: int = 0,
     size: int = 256,
     seed: int = 0,
+    camera: bool = True,
     workers: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
@@ -70,6 +72,7 @@ def render_dataset(
 
     train, val: good captures a class. test, test_private: captures in `test_public` and `test_private`, half of them
         bad (of an odd number, one more). test_private has no labels on disk.
+    camera: photographed as stations do (`afrd.render.camera`), or with hardly any noise.
     size: side of the square images in pixels. seed: the same one gives the same bytes, whatever `workers`.
     workers: processes; 0 is one a core. More than one are started by `spawn`: call this under `__main__`'s guard.
     progress: called with (captures done, captures in all), first with those that were there already.
@@ -81,9 +84,9 @@ def render_dataset(
     counts = {"train": train, "val": val, "test_public": test, "test_private": test_private}
     _check(classes, counts, size, seed, workers)
     mitsuba()
-    _claim(out, seed, size)
+    _claim(out, seed, size, camera)
     wanted = [
-        _Object(out, name, split, index, seed, size)
+        _Object(out, name, split, index, seed, size, camera)
         for name in dict.fromkeys(classes)
         for split, count in counts.items()
         for index in range(count)
@@ -122,7 +125,9 @@ def _rendered(items: list[_Object], workers: int) -> Iterator[None]:
 
 def _render(item: _Object) -> None:
     candy = CLASSES[item.name]()
-    rendered = render_object(candy, item.split, item.index, bad=item.bad, seed=item.seed, size=item.size)
+    rendered = render_object(
+        candy, item.split, item.index, bad=item.bad, seed=item.seed, size=item.size, camera=item.camera
+    )
     name = sample_name(item.split, item.index)
     partial = item.out / _PARTIAL / f"{item.name}-{item.split}-{name}-{os.getpid()}"
     write_sample(rendered, item.folder, name, partial, labelled=item.split != "test_private")
@@ -155,9 +160,9 @@ def _check(classes: Sequence[str], counts: dict[str, int], size: int, seed: int,
         raise DatasetError(f"{'seed' if seed < 0 else 'workers'} {min(seed, workers)}: expected 0 or more")
 
 
-def _claim(out: Path, seed: int, size: int) -> None:
+def _claim(out: Path, seed: int, size: int, camera: bool) -> None:
     """Makes `out` a rendered data set of this seed and size, or makes sure that it is one."""
-    recipe = {"recipe": RECIPE, "seed": seed, "size": size}
+    recipe = {"recipe": RECIPE, "seed": seed, "size": size, "camera": camera}
     path = out / _RECIPE_FILE
     if path.exists():
         try:
@@ -167,7 +172,7 @@ def _claim(out: Path, seed: int, size: int) -> None:
                 f"{path}: not readable as YAML ({error}); delete {out} or choose another folder"
             ) from error
         for key, value in recipe.items():
-            was = found.get(key) if isinstance(found, dict) else None
+            was = {"camera": False, **found}.get(key) if isinstance(found, dict) else None  # older folders had none
             if was != value:
                 raise DatasetError(
                     f"{out} was rendered with {key} {was}, not {value}: use another folder, or delete this one"

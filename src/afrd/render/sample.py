@@ -35,11 +35,19 @@ class Rendered:
 
 
 def render_object(
-    candy: Candy, split: str, index: int, *, bad: bool, seed: int, size: int, kinds: tuple[str, ...] | None = None
+    candy: Candy,
+    split: str,
+    index: int,
+    *,
+    bad: bool,
+    seed: int,
+    size: int,
+    kinds: tuple[str, ...] | None = None,
+    camera: bool = True,
 ) -> Rendered:
     """Object `index` of a split; `bad=False` gives the good twin of a bad one.
 
-    kinds: the kinds of defect it is to have; None draws them.
+    kinds: the kinds of defect it is to have; None draws them. camera: see `observe`.
     """
     key = [seed, zlib.crc32(type(candy).__name__.encode()), zlib.crc32(split.encode()), index]
     shape, pose, spoil, scene = (np.random.default_rng(s) for s in np.random.SeedSequence(key).spawn(4))
@@ -52,7 +60,7 @@ def render_object(
             surface, footprints[kind], defect = add_defect(kind, surface, spoil, candy.defect_scale)
             defects.append(defect)
         scene.bit_generator.state = scene_state
-        exposure = observe(surface, footprints, size, scene)
+        exposure = observe(surface, footprints, size, scene, camera)
         masks = {
             kind: exposure.weights[kind] >= FOOTPRINT if kind in footprints else np.zeros((size, size), bool)
             for kind in KINDS

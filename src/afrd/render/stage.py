@@ -11,6 +11,7 @@ from functools import cache
 import numpy as np
 
 from afrd.errors import MissingExtraError
+from afrd.render.camera import photograph
 from afrd.render.colour import to_srgb
 from afrd.render.denoise import denoise
 from afrd.render.noise import Noise
@@ -83,10 +84,14 @@ def pose() -> np.ndarray:
     return matrix
 
 
-def observe(surface: Surface, footprints: dict[str, np.ndarray], size: int, rng: np.random.Generator) -> Exposure:
+def observe(
+    surface: Surface, footprints: dict[str, np.ndarray], size: int, rng: np.random.Generator, camera: bool = True
+) -> Exposure:
     """One part under the six lights, `size`² pixels.
 
     footprints: per name a weight per vertex [V]; comes back as an image, interpolated where the camera sees it.
+    camera: photographed as stations do (`afrd.render.camera`); False is a sensor with hardly any noise, and all spots
+        are the exact sum of the four.
     """
     mi = mitsuba()
     scene = _scene(mi, surface, size, rng)
@@ -114,14 +119,16 @@ def observe(surface: Surface, footprints: dict[str, np.ndarray], size: int, rng:
         return denoise(image, albedo=seen[..., 0:3], normals=seen[..., 3:6], height=seen[..., 8])
 
     box = clean(render("light_box", light_path, _SPOT_SAMPLES if through else _BOX_SAMPLES))
+    sensed = (lambda image: image) if camera else (lambda image: _sensor(image, rng))
     linear = {}
     for name in SPOTS:
         spot = render(name, light_path, _SPOT_SAMPLES)
         spot = clean(spot) if through else spot
-        linear[name] = _sensor(spot + _WALLS * box, rng)
+        linear[name] = sensed(spot + _WALLS * box)
     every = sum(linear.values()) * (EXPOSURE["all_spots"] / EXPOSURE["spot"])
-    images = {"all_spots": every, **linear, "light_box": _sensor(box, rng)}
-    return Exposure(images={name: _develop(image) for name, image in images.items()}, **geometry)
+    linear = {"all_spots": every, **linear, "light_box": sensed(box)}
+    images = photograph(linear, rng) if camera else {name: _develop(image) for name, image in linear.items()}
+    return Exposure(images=images, **geometry)
 
 
 def _sensor(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
