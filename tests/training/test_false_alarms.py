@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+
+from afrd.errors import DatasetError
+from afrd.training.false_alarms import choose_threshold, confident_rate, require_enough, shortfall
+from afrd.training.tail import Tail
+from afrd.training.threshold import ROUNDING, bound_with_above, false_alarm_bound, threshold
+
+
+def test_conformal_is_the_order_statistic_and_its_bound():
+    scores = np.random.default_rng(0).gamma(2, size=60)
+    chosen = choose_threshold(scores, 0.05)
+    assert chosen.value == threshold(scores, 0.05)
+    assert (chosen.rate, chosen.bound, chosen.parts) == (0.05, false_alarm_bound(60, 0.05), 60)
+    few = choose_threshold(scores[:6], 0.05)
+    assert (few.value, few.rate, few.parts) == (scores[:6].max() * (1 + ROUNDING), 1 / 7, 6)
+    assert few.bound == pytest.approx(1 - 0.1 ** (1 / 6))
+
+
+def test_parts_are_counted_not_captures():
+    scores = np.random.default_rng(0).gamma(2, size=60)
+    chosen = choose_threshold(scores, 0.05, np.arange(60) // 6)
+    assert (chosen.parts, chosen.rate) == (10, 1 / 11)
+    worst = choose_threshold(scores, 0.2, np.arange(60) // 6, count="worst")
+    assert worst.value == threshold(scores.reshape(10, 6).max(1), 0.2)
+
+
+def test_the_tail_is_used_below_what_the_parts_promise_and_only_there():
+    scores = np.random.default_rng(0).gamma(2, size=60)
+    chosen = choose_threshold(scores, 0.001, tail="gpd")
+    assert (chosen.tail, chosen.rate, chosen.value) == ("gpd", 0.001, Tail(scores).threshold(0.001))
+    assert chosen.value > scores.max() and 0.001 < chosen.bound < 0.01
+    assert chosen.interval == Tail(scores).interval(0.001)
+    assert choose_threshold(scores, 0.05, tail="gpd") == choose_threshold(scores, 0.05)
+    repeated = choose_threshold(np.repeat(scores, 3), 0.001, np.repeat(np.arange(60), 3), tail="gpd")
+    assert repeated == chosen
+
+
+def test_a_threshold_that_may_not_be_higher_promises_less():
+    scores = np.arange(1.0, 61)
+    capped = choose_threshold(scores, 0.05, highest=50.5)
+    assert (capped.value, capped.rate) == (50.5, pytest.approx(11 / 61))
+    assert capped.bound == bound_with_above(60, 10)
+    assert choose_threshold(scores, 0.05, highest=70) == choose_threshold(scores, 0.05)
+    open_ended = choose_threshold(scores, 0.001, tail="gpd")
+    lower = choose_threshold(scores, 0.001, tail="gpd", highest=scores.max())
+    assert lower.rate > open_ended.rate and lower.bound > open_ended.bound
+    assert choose_threshold(scores, 0.001, tail="gpd", highest=20.5).rate == pytest.approx(41 / 61)
+
+
+def test_how_many_more_parts_are_asked_for():
+    assert shortfall(19, 0.05, 0.05) is None
+    said = shortfall(6, 0.05, 1 / 7)
+    assert "6 held-out good parts can promise a false-alarm rate of 14 %, not 5 %" in said
+    assert "Hold out 13 more" in said
+    require_enough(19, 0.05, "gpd")
+    require_enough(20, 0.001, "gpd")
+    require_enough(3, 0.001, "conformal")
+    with pytest.raises(DatasetError, match="12 held-out good parts; --tail gpd takes at least 20"):
+        require_enough(12, 0.001, "gpd")
+
+
+@pytest.mark.parametrize("several", [False, True])
+@pytest.mark.parametrize(("parts", "wished"), [(45, 0.05), (60, 0.05), (2302, 0.001), (400, 0.1)])
+def test_the_rate_to_state_holds_the_wished_one_with_confidence(parts, wished, several):
+    rate = confident_rate(parts, wished, several=several)
+    assert false_alarm_bound(parts, rate, several=several) <= wished
+    scores = np.random.default_rng(0).random(parts)
+    assert choose_threshold(scores, rate).bound <= wished
+    with pytest.raises(ValueError, match="hold no rate"):
+        confident_rate(10, 0.05)
