@@ -30,6 +30,12 @@ def trained(run):
     return Inspector.load(run)
 
 
+@pytest.fixture(scope="module")
+def lenient(run):
+    """Judges by the other lights where one failed."""
+    return Inspector.load(run, on_light_fault="leave-out")
+
+
 @pytest.fixture
 def test_set(tiny):
     return open_dataset(tiny, "Confetto", "test_public")
@@ -129,17 +135,17 @@ def dark(images: np.ndarray) -> np.ndarray:
     return images
 
 
-def test_a_dead_light_is_left_out_and_defects_are_still_found(trained, test_set):
-    answers = judged(trained, test_set, dark)
+def test_a_dead_light_is_left_out_and_defects_are_still_found(lenient, test_set):
+    answers = judged(lenient, test_set, dark)
     assert all(answer.left_out == (3,) and answer.judged for answer in answers)
     assert all("top: dark" in answer.light_notes[0] for answer in answers)
-    assert all(answer.threshold == trained.card.thresholds_without[3] for answer in answers)
+    assert all(answer.threshold == lenient.card.thresholds_without[3] for answer in answers)
     assert all(answer.light_evidence[3] == 0 for answer in answers)
     good, bad = (
         [a.score for a, c in zip(answers, test_set, strict=True) if c.anomalous == is_bad] for is_bad in (0, 1)
     )
     assert max(good) < min(bad)
-    whole = trained.inspect_capture(test_set[0])  # and it is used again once it is lit
+    whole = lenient.inspect_capture(test_set[0])  # and it is used again once it is lit
     assert whole.left_out == () and whole.light_faults == ()
 
 
@@ -188,13 +194,17 @@ def test_threads_that_leave_out_different_lights_do_not_disturb_each_other(train
     assert list(scores) == [expected[missing] for missing in names]
 
 
-def test_swapped_lights_are_put_back_and_reported(trained, test_set):
+@pytest.mark.parametrize("on_light_fault", ["reject", "leave-out"])
+def test_swapped_lights_are_reported_and_never_put_back(run, test_set, on_light_fault):
+    inspector = Inspector.load(run, on_light_fault=on_light_fault)
     order = [0, 1, 4, 3, 2, 5]  # right and left
     for capture in test_set:
-        answer = trained.inspect(capture.images[order])
+        answer = inspector.inspect(capture.images[order])
         assert [(f.kind, f.light, f.other) for f in answer.light_faults] == [("swapped", 2, 4)]
-        assert answer.score == trained.inspect_capture(capture).score
-        assert answer.order == tuple(order)
+        assert answer.verdict == "light fault"
+        assert answer.would_be == "anomalous"  # of the images as they are
+        unchecked = Inspector.load(run, check_lights=False).inspect(capture.images[order])
+        assert answer.score == unchecked.score
 
 
 def test_two_bad_lights_are_no_verdict_on_the_part(trained, test_set):
@@ -205,10 +215,12 @@ def test_two_bad_lights_are_no_verdict_on_the_part(trained, test_set):
     assert not answer.judged
 
 
-def test_another_part_under_good_lights_is_anomalous_and_no_fault_of_the_lights(trained, test_set):
+def test_another_part_is_never_good(trained, lenient, test_set):
     rng = np.random.default_rng(0)
-    answer = trained.inspect(rng.integers(0, 256, test_set[0].images.shape, dtype=np.uint8))
-    assert answer.verdict == "anomalous"
+    noise = rng.integers(0, 256, test_set[0].images.shape, dtype=np.uint8)
+    assert lenient.inspect(noise).verdict == "anomalous"  # all lights are unlike, so it is the part
+    answer = trained.inspect(noise)
+    assert (answer.verdict, answer.would_be) == ("light fault", "anomalous")
 
 
 def test_of_two_lights_that_contradict_each_other_neither_is_trusted(tiny, tmp_path):

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from afrd.errors import DatasetError, ModelError
-from afrd.light_check import LightFault, LightReference, describe_light_fault
+from afrd.light_check import LightFault, LightReference
 
 SIZE = 48
 
@@ -97,6 +97,28 @@ def test_swapped_lights_are_named(lights):
         for i in range(lights):
             for j in range(i + 1, lights):
                 assert reference.check(swapped(ball(lights, seed), i, j)) == (LightFault(i, "swapped", j),)
+
+
+@pytest.mark.parametrize(
+    ("lights", "pairs"), [(2, ((0, 1),)), (3, ()), (4, ((0, 2), (1, 3))), (5, ()), (6, ((0, 3), (1, 4), (2, 5)))]
+)
+def test_opposite_lights_of_a_ring_are_known(lights, pairs):
+    assert learnt(lights).opposite() == pairs
+
+
+def test_a_light_without_a_direction_is_opposite_to_none():
+    def with_box(seed: int) -> np.ndarray:
+        images = ball(4, seed)
+        return np.concatenate([images.mean(0, keepdims=True).astype(np.uint8), images])
+
+    assert LightReference.learn(with_box(seed) for seed in range(12)).opposite() == ((1, 3), (2, 4))
+
+
+def test_the_image_of_a_missing_light_is_not_looked_at(six):
+    dead = with_light(ball(6, 100), 3, 0)
+    assert six.check(dead, missing={3}) == ()
+    assert six.check(swapped(ball(6, 100), 0, 3), missing={3}) == (LightFault(0, "unlike"),)
+    assert six.check(with_light(dead, 1, 0), missing={3}) == (LightFault(1, "dark"),)
 
 
 def test_several_faults_at_once_are_told_apart(six):
@@ -241,17 +263,6 @@ def test_what_cannot_be_learnt_from_is_refused():
         LightReference.learn([ball(6, 0), ball(4, 1), ball(6, 2)])
     with pytest.raises(DatasetError, match=r"capture 0 .*expected \[2 to 16, 3, H, W\]"):
         LightReference.learn([ball(2, 0)[:1]])
-
-
-def test_words_name_the_lights_and_the_mend():
-    names = ("top", "left", "right")
-    assert describe_light_fault(LightFault(0, "dark"), names).startswith(
-        "light top: dark, as if it were not lit; check "
-    )
-    assert describe_light_fault(LightFault(1, "overexposed"), names).startswith("light left: overexposed, ")
-    assert describe_light_fault(LightFault(2, "unlike"), names).startswith("light right: unlike training; check ")
-    assert describe_light_fault(LightFault(0, "unlike", 2), names).startswith("light top or right: one is unlike ")
-    assert describe_light_fault(LightFault(1, "swapped", 2), names).startswith("lights left and right: swapped; exch")
 
 
 def test_needs_no_torch():

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from afrd.capture import LightRig
+from afrd.fail_safe import OnLightFault
 from afrd.light_check import LightReference
 
 FORMAT = 1
@@ -54,6 +55,7 @@ class ModelCard(Strict):
         captures that the model was not trained on.
     thresholds_without: the threshold where light k is left out, for each k; None if the model needs every light.
     light_reference: what each light looks like on good parts; None if too few captures were there to learn it.
+    on_light_fault: see `afrd.inspector.Inspector.load`; what holds where nothing else is asked for.
     """
 
     format: Literal[1] = FORMAT
@@ -72,4 +74,5 @@ class ModelCard(Strict):
     holdout: int
     thresholds_without: tuple[float, ...] | None = None
     light_reference: LightReference | None = None
+    on_light_fault: OnLightFault = "reject"
     config: dict[str, Any]

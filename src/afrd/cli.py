@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import typer
 
 from afrd import cli_benchmark, cli_export, cli_inspect
-from afrd.cli_options import Category, Data, Pattern, checked
+from afrd.cli_options import Category, Data, OnLightFault, Pattern, checked
 from afrd.errors import AfrdError, MissingExtraError, show_warning
 
 app = typer.Typer(
@@ -160,6 +160,7 @@ def train(
     holdout_share: Annotated[
         float, typer.Option(help="Of train, held out for the threshold where there is no val split.")
     ] = 0.1,
+    on_light_fault: OnLightFault = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     cache: Annotated[
@@ -201,6 +202,7 @@ def train(
         top_share=top_share,
         holdout_share=holdout_share,
         false_alarm_rate=false_alarm_rate,
+        on_light_fault=on_light_fault or "reject",
         cache=cache,
         cache_gb=cache_gb,
         accelerator=accelerator,

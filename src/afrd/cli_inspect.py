@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from afrd.cli_options import Category, Compile, Data, Device, Pattern, Run, Runtime, Split
+from afrd.cli_options import Category, Compile, Data, Device, OnLightFault, Pattern, Run, Runtime, Split
 
 
 def evaluate(
@@ -15,6 +15,7 @@ def evaluate(
     category: Category = None,
     split: Split = "test_public",
     json: Annotated[Path | None, typer.Option(help="Write all figures, and each capture's, to this file.")] = None,
+    on_light_fault: OnLightFault = None,
     pattern: Pattern = None,
     device: Device = "cpu",
     runtime: Runtime = "auto",
@@ -28,7 +29,7 @@ def evaluate(
 
     if json:
         require_file_target(json)
-    evaluation, _ = _evaluate(run, data, category, split, pattern, device, runtime, compile)
+    evaluation, _ = _evaluate(run, data, category, split, on_light_fault, pattern, device, runtime, compile)
     print_evaluation(evaluation, Console())
     if json:
         evaluation.write_json(json)
@@ -44,6 +45,7 @@ def predict(
     missing: Annotated[
         list[str] | None, typer.Option(help="Name of a light that is out of order; its images are not looked at.")
     ] = None,
+    on_light_fault: OnLightFault = None,
     pattern: Pattern = None,
     device: Device = "cpu",
     runtime: Runtime = "auto",
@@ -51,29 +53,36 @@ def predict(
 ) -> None:
     """Give a verdict, a score and a heat map for captures without labels."""
     import json
+    from collections import Counter
     from contextlib import nullcontext
+    from typing import get_args
 
     from afrd.datasets import read_captures
     from afrd.files import require_file_target
-    from afrd.inspector import Inspector
+    from afrd.inspector import Inspector, Verdict
     from afrd.prediction import predict as run_prediction
 
     if jsonl:
         require_file_target(jsonl)
         jsonl.parent.mkdir(parents=True, exist_ok=True)
-    inspector = Inspector.load(run, device, runtime, compile=compile)
+    inspector = Inspector.load(run, device, runtime, compile=compile, on_light_fault=on_light_fault)
     found = read_captures(captures, inspector.lights, pattern=pattern)
     answers = run_prediction(inspector, found, out, map_format=maps, overwrite=overwrite, missing=missing or ())
+    counts: Counter[str] = Counter()
     # line by line, so that what was answered is kept whatever happens later
     with jsonl.open("w", encoding="utf-8") if jsonl else nullcontext() as lines:
         for inspection, line in answers:
             shown = f"  shown by {line['shown_by']}" if line["shown_by"] else ""
-            typer.echo(f"{line['verdict']:11}  {inspection.score:.4f}  {inspection.id}{shown}")
+            would_be = f" (would be {inspection.would_be})" if inspection.would_be else ""
+            typer.echo(f"{inspection.verdict + would_be:11}  {inspection.score:.4f}  {inspection.id}{shown}")
+            counts[inspection.verdict] += 1
             for note in inspection.light_notes:
                 typer.echo(f"  {inspection.id}: {note}", err=True)
             if lines:
                 lines.write(json.dumps(line, ensure_ascii=False) + "\n")
                 lines.flush()
+    verdicts = ", ".join(f"{counts[verdict]} {verdict}" for verdict in get_args(Verdict))
+    typer.echo(f"{counts.total()} captures: {verdicts}", err=True)
 
 
 def report(
@@ -82,6 +91,7 @@ def report(
     out: Annotated[Path, typer.Option(help="HTML file to write.")],
     category: Category = None,
     split: Split = "test_public",
+    on_light_fault: OnLightFault = None,
     pattern: Pattern = None,
     device: Device = "cpu",
     runtime: Runtime = "auto",
@@ -91,7 +101,7 @@ def report(
     from afrd.files import require_file_target
 
     require_file_target(out)
-    evaluation, captures = _evaluate(run, data, category, split, pattern, device, runtime)
+    evaluation, captures = _evaluate(run, data, category, split, on_light_fault, pattern, device, runtime)
     write_report(out, evaluation, captures)
     typer.echo(f"wrote {out}")
 
@@ -101,6 +111,7 @@ def _evaluate(
     data: Path,
     category: str | None,
     split: str,
+    on_light_fault: OnLightFault,
     pattern: str | None,
     device: str,
     runtime: str,
@@ -111,7 +122,7 @@ def _evaluate(
     from afrd.inspector import Inspector
     from afrd.progress import bar
 
-    inspector = Inspector.load(run, device, runtime, compile=compile)
+    inspector = Inspector.load(run, device, runtime, compile=compile, on_light_fault=on_light_fault)
     captures = open_dataset(data, category, split, pattern=pattern)
     require_lights(captures.lights, inspector.lights, data)
     if inspector.card.category and captures.category and inspector.card.category != captures.category:

@@ -16,6 +16,13 @@ Device = Annotated[str, typer.Option(help="Where to compute: cpu, cuda, cuda:1, 
 Runtime = Annotated[
     Literal["auto", "torch", "onnx", "openvino"], typer.Option(help="What is expected to compute; auto takes any.")
 ]
+OnLightFault = Annotated[
+    Literal["reject", "leave-out"] | None,
+    typer.Option(
+        help="Where a light failed: reject (verdict light fault) or leave-out (judge by the others, if the model can)."
+        " [default: the model's, reject]"
+    ),
+]
 Compile = Annotated[
     bool,
     typer.Option(

@@ -16,7 +16,8 @@ from afrd.capture import Capture, LightRig
 from afrd.card import JOINT, ModelCard
 from afrd.datasets import require_lights
 from afrd.errors import ModelError
-from afrd.light_check import LightFault, describe_light_fault, untrusted
+from afrd.fail_safe import OnLightFault, describe_light_faults, require_known, trust
+from afrd.light_check import LightFault
 from afrd.runtimes import Runtime, open_runtime
 
 Verdict = Literal["good", "anomalous", "light fault"]
@@ -36,8 +37,7 @@ class Inspection:
         fusions of the paper, whose weights say which lights were listened to and not which of them shows a defect.
     light_faults: what is wrong with the lights, found in the capture itself. light_notes: the same in words.
     left_out: lights that were not looked at, because they are faulty or were said to be missing.
-    judged: False where the lights are so faulty that neither verdict would mean anything.
-    order: which image of the capture was read as which light, if lights were swapped; else empty.
+    judged: False where the lights are too faulty for the verdict that the score would give.
     """
 
     id: str
@@ -50,7 +50,6 @@ class Inspection:
     light_notes: tuple[str, ...] = ()
     left_out: tuple[int, ...] = ()
     judged: bool = True
-    order: tuple[int, ...] = ()
 
     @property
     def anomalous(self) -> bool:
@@ -64,22 +63,34 @@ class Inspection:
             return "light fault"
         return "anomalous" if self.anomalous else "good"
 
+    @property
+    def would_be(self) -> Literal["good", "anomalous"] | None:
+        """Under a light fault the verdict that the score would give: without `left_out`, the lights else as they are.
+
+        It is no verdict to act on. None where there is a verdict.
+        """
+        if self.judged:
+            return None
+        return "anomalous" if self.score > self.threshold else "good"
+
 
 class Inspector:
     """A trained model that answers for one capture at a time.
 
     card: what the run was trained on and for. runtime: torch, onnx or openvino.
     lights: the rig it was trained for; captures must have the same lights in the same order.
-    threshold, config: the model's.
+    threshold, config: the model's. on_light_fault: see `load`.
     """
 
-    def __init__(self, runtime: Runtime, check_lights: bool = True) -> None:
+    def __init__(self, runtime: Runtime, check_lights: bool = True, on_light_fault: OnLightFault | None = None) -> None:
         self._runtime, self._checks_lights = runtime, check_lights
         self.runtime: str = runtime.name
         self.card: ModelCard = runtime.card
         self.lights: LightRig = self.card.lights.rig()
         self.threshold: float = self.card.threshold
-        self.config: dict[str, Any] = self.card.model_dump(mode="json")
+        self.on_light_fault: OnLightFault = on_light_fault or self.card.on_light_fault
+        require_known(self.on_light_fault)
+        self.config: dict[str, Any] = self.card.model_dump(mode="json") | {"on_light_fault": self.on_light_fault}
 
     @classmethod
     def load(
@@ -89,6 +100,7 @@ class Inspector:
         runtime: str = "auto",
         check_lights: bool = True,
         compile: bool = False,
+        on_light_fault: OnLightFault | None = None,
     ) -> Self:
         """From the folder that training left, or an artefact of `afrd export`: .onnx, OpenVINO .xml, .pt2.
 
@@ -96,11 +108,15 @@ class Inspector:
         device: cpu, cuda, cuda:1, mps; with OpenVINO cpu, gpu, npu. runtime: "auto", or the one that is expected.
         check_lights: look for faults of the lights in every capture.
         compile: a run folder with torch.compile: the first inspection takes a minute, the others less than without.
+        on_light_fault: "reject": a capture with any fault of the lights has the verdict "light fault". "leave-out": one
+            light that failed is left out, by models that can do without, and the others judge. None: as the card says,
+            which is "reject" unless it was trained otherwise.
 
         Raises RunError: no run, unfinished, damaged, of another format; ModelError: a device that is not there, an
-        artefact for another runtime or that should be compiled, no C++ compiler; MissingExtraError.
+        artefact for another runtime or that should be compiled, no C++ compiler, on_light_fault unknown;
+        MissingExtraError.
         """
-        return cls(open_runtime(Path(path), device, runtime, compile), check_lights)
+        return cls(open_runtime(Path(path), device, runtime, compile), check_lights, on_light_fault)
 
     def inspect(self, images: np.ndarray, id: str = "", missing: Sequence[str] = ()) -> Inspection:
         """One object under all lights. images: [N, 3, H, W], uint8 or uint16, RGB, in the order of `lights`.
@@ -108,10 +124,9 @@ class Inspector:
         An artefact takes images of one size and depth, a run any.
         missing: names of lights that are out of order; their images are not looked at.
 
-        Lights are checked first, where the model knows them (`card.light_reference`). Two that were swapped are put
-        back; one that is dark, overexposed or otherwise unlike training is left out, by models that can do without.
-        Where that does not help, the capture is not judged. Several lights that are merely unlike training are
-        reported, and judged: a missing or a wrong part looks so.
+        Lights are checked first, where the model knows them (`card.light_reference`); what a fault means for the
+        verdict is `on_light_fault` (`afrd.fail_safe`). No image is ever read as another light's: an inverted part looks
+        like opposite lights exchanged.
 
         Raises ModelError: another number of lights, another shape or type, an answer that is not finite; a missing
         light that there is not, more than one, or a model that needs every light.
@@ -123,16 +138,10 @@ class Inspector:
             raise ModelError(f"{name}: images are no array ({error})") from error
         self._require_fitting(images, name)
         absent = self.missing_lights(missing)
-        faults = self.card.light_reference.check(images) if self._checks_lights and self.card.light_reference else ()
-        faults = tuple(fault for fault in faults if not {fault.light, fault.other} & absent)
-        bad = absent | untrusted(faults)
-        order = list(range(len(images)))
-        for fault in faults:
-            if fault.kind == "swapped":
-                order[fault.light], order[fault.other] = order[fault.other], order[fault.light]
-        can_judge = not bad or (len(bad) == 1 and self.can_leave_out)
-        left_out = tuple(bad) if can_judge else ()
-        answer = self._runtime.run(images[order][None], left_out)
+        looks = self.card.light_reference if self._checks_lights else None
+        faults = looks.check(images, absent) if looks else ()
+        trusted = trust(faults, absent, self.can_leave_out, self.on_light_fault)
+        answer = self._runtime.run(images[None], trusted.left_out)
         score = float(answer.score[0])
         if not all(np.isfinite(part).all() for part in (score, answer.anomaly_map, answer.light_weights)):
             raise ModelError(
@@ -140,18 +149,18 @@ class Inspector:
                 f"retrain it"
             )
         weights = answer.light_weights[0]
+        threshold = self.card.thresholds_without[trusted.left_out[0]] if trusted.left_out else self.threshold
         return Inspection(
             id=id,
             score=score,
-            threshold=self.card.thresholds_without[left_out[0]] if left_out else self.threshold,
+            threshold=threshold,
             anomaly_map=resize_map(answer.anomaly_map[0], images.shape[-2:]),
             light_weights=weights,
             light_evidence=weights[0] if self.card.fusion == JOINT else None,
             light_faults=faults,
-            light_notes=tuple(describe_light_fault(fault, self.lights.names) for fault in faults),
-            left_out=left_out,
-            judged=can_judge,
-            order=tuple(order) if order != sorted(order) else (),
+            light_notes=describe_light_faults(faults, self.lights.names, looks.opposite()) if faults else (),
+            left_out=trusted.left_out,
+            judged=trusted.may_be_anomalous if score > threshold else trusted.may_be_good,
         )
 
     @property

@@ -10,7 +10,7 @@ drifts by less than a tenth, is not noticed.
 Knows no network and no file: numpy alone, so that it runs wherever an artefact runs.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal, Self
@@ -29,6 +29,7 @@ LEAST_SHAPE, LEAST_GAIN = 0.5, 0.1  # limits are at least this: in spreads; in l
 FEWER = 1.5  # limits where some lights are left out: limits were learnt with all, fewer know less of what is common
 DARK = 0.2  # of the least mean brightness in training, below which a light is not lit
 BRIGHTER = 0.2  # above the brightest part of training, in log brightness: no good part is that bright
+OPPOSITE = -0.5  # correlation of two looks, less what all lights share, below which they reverse each other
 SIDE = 0.3  # of 1: how clearly a light must stand on one side, its own or another's, see `Looks.nearness`
 
 Kind = Literal["dark", "overexposed", "unlike", "swapped"]
@@ -140,9 +141,10 @@ class LightReference(BaseModel):
             alike=tuple(pair for pair in combinations(range(len(side)), 2) if min(side[pair], side[pair[::-1]]) < SIDE),
         )
 
-    def check(self, images: np.ndarray) -> tuple[LightFault, ...]:
+    def check(self, images: np.ndarray, missing: Collection[int] = ()) -> tuple[LightFault, ...]:
         """The faults of one capture, by light; empty where the rig is in order. images: [N, 3, H, W], uint8 or uint16.
 
+        missing: lights that are known to be out of order; their images are not looked at.
         With only two lights left to compare, only their ratio is known: which of the two is unlike is told where the
         brightness of one alone is out of training's range, else both are named in one fault.
 
@@ -157,6 +159,8 @@ class LightReference(BaseModel):
         levels = looks.levels(logs[None])[0]
         faults = []
         for light, mean in enumerate(thumbnails.mean(1)):
+            if light in missing:
+                continue
             # a light under which good parts are black cannot be seen to fail
             if mean < DARK * self.darkest[light] and self.darkest[light] > 1 / 255:
                 faults.append(LightFault(light, "dark"))
@@ -165,13 +169,26 @@ class LightReference(BaseModel):
                 and levels[light] > self.levels[light][1] + BRIGHTER
             ):
                 faults.append(LightFault(light, "overexposed"))
-        left = [light for light in range(len(self)) if light not in {fault.light for fault in faults}]
+        out = {fault.light for fault in faults} | set(missing)
+        left = [light for light in range(len(self)) if light not in out]
         if len(left) >= 2:
             for i, j in self._swaps(logs, left, looks):
                 logs[[i, j]] = logs[[j, i]]
                 faults.append(LightFault(i, "swapped", j))
             faults += self._unlike(logs, left, looks)
         return tuple(sorted(faults, key=lambda fault: fault.light))
+
+    def opposite(self) -> tuple[tuple[int, int], ...]:
+        """Pairs of lights that come from opposite sides: each is the other's reverse, and more so than any third."""
+        looks = self._unpacked().looks
+        sides = looks - looks.mean(0)
+        sides = sides - sides.mean(1, keepdims=True)  # a light's power says nothing of its side
+        sides /= np.maximum(np.linalg.norm(sides, axis=1, keepdims=True), 1e-9)
+        alike = sides @ sides.T
+        first, second = np.sort(alike, 1)[:, :2].T
+        clear = (first < OPPOSITE) & (first < second - 0.05 if len(self) > 2 else True)
+        other = alike.argmin(1)
+        return tuple((i, int(j)) for i, j in enumerate(other) if i < j and other[j] == i and clear[i] and clear[j])
 
     def _swaps(self, logs: np.ndarray, left: list[int], looks: Looks) -> list[tuple[int, int]]:
         """Pairs of lights of which each stands on the other's side and fits there, the clearest first."""
@@ -221,34 +238,6 @@ class LightReference(BaseModel):
 
     def _unpacked(self) -> Looks:
         return Looks(unpack(self.looks), unpack(self.spreads), unpack((self.common,))[0], self.offset)
-
-
-def untrusted(faults: Sequence[LightFault]) -> set[int]:
-    """Lights by which the part should not be judged.
-
-    One that is merely unlike training counts where it is the only one: lights fail one at a time, several at once are
-    another part. Where it is one of two and cannot be told which, both count.
-    """
-    bad = {fault.light for fault in faults if fault.kind in ("dark", "overexposed")}
-    unlike = [fault for fault in faults if fault.kind == "unlike"]
-    if len(unlike) == 1:
-        bad |= {unlike[0].light, unlike[0].other} - {None}
-    return bad
-
-
-def describe_light_fault(fault: LightFault, names: Sequence[str]) -> str:
-    """The fault in words, with its mend. names: of all lights, in the order of the capture."""
-    light, other = names[fault.light], None if fault.other is None else names[fault.other]
-    if fault.kind == "dark":
-        return f"light {light}: dark, as if it were not lit; check its cable, its driver and its trigger"
-    if fault.kind == "overexposed":
-        return f"light {light}: overexposed, far more is saturated than in training; lower its power or its exposure"
-    if fault.kind == "swapped":
-        return f"lights {light} and {other}: swapped; exchange their cables, or pass their images in training's order"
-    mend = "check power, exposure and position, and whether something covers the light; if the rig was changed, retrain"
-    if other is None:
-        return f"light {light}: unlike training; {mend}"
-    return f"light {light} or {other}: one is unlike training, from two lights it cannot be told which; {mend}"
 
 
 def _misfit(images: np.ndarray, lights: int | None) -> str | None:

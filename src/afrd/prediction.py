@@ -26,10 +26,11 @@ def predict(
 ) -> Iterator[tuple[Inspection, dict[str, Any]]]:
     """Inspect each capture and write, into `out`, `<id>_map.png` or `.npy`, `<id>_overlay.png` and `<id>_sheet.png`.
 
-    Yields, as they come, the inspection and its JSON line: `id, verdict ("good", "anomalous" or "light fault"), score,
-    threshold, light_weights {light: mean over levels}, shown_by (light with the most evidence; null for a good part and
-    where the fusion cannot tell), light_evidence {light: share} or null, light_faults [words], left_out [lights], peak
-    [x, y] in pixels of the capture, map, overlay, sheet` (file names).
+    Yields, as they come, the inspection and its JSON line: `id, verdict ("good", "anomalous" or "light fault"),
+    would_be (under a light fault what the score says, else null), score, threshold, light_weights {light: mean over
+    levels}, shown_by (light with the most evidence; null for a good part and where the fusion cannot tell),
+    light_evidence {light: share} or null, light_faults [words], left_out [lights], peak [x, y] in pixels of the
+    capture, map, overlay, sheet` (file names).
     missing: names of lights that are out of order.
     Raises, before the first answer, DatasetError for a damaged file, ModelError for a light that cannot be missing, and
     RunError where `out` has answers for one of the captures already, unless `overwrite`.
@@ -71,6 +72,7 @@ def describe(inspection: Inspection, lights: tuple[str, ...]) -> dict[str, Any]:
     return {
         "id": inspection.id,
         "verdict": inspection.verdict,
+        "would_be": inspection.would_be,
         "score": inspection.score,
         "threshold": inspection.threshold,
         "light_weights": _by_light(lights, inspection.light_weights.mean(0)),

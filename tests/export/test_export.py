@@ -59,6 +59,19 @@ def test_fp32_computes_the_same(trained, exported, labelled, fusion, to):
     assert one.anomalous == other.anomalous
 
 
+@pytest.mark.parametrize("to", ["onnx", "openvino"])
+def test_light_faults_are_the_runs(trained, exported, labelled, to):
+    run, path = Inspector.load(trained("joint")), exported("joint", to).files[-1]
+    artefact, lenient = Inspector.load(path), Inspector.load(path, on_light_fault="leave-out")
+    assert artefact.on_light_fault == "reject"
+    for capture in list(labelled)[::5]:
+        dead = capture.images * (np.arange(6) != 3)[:, None, None, None].astype(np.uint8)
+        for images in (capture.images, dead, capture.images[[0, 1, 4, 3, 2, 5]]):
+            one, other = run.inspect(images), artefact.inspect(images)
+            assert (one.verdict, one.light_notes) == (other.verdict, other.light_notes)
+        assert lenient.inspect(dead).verdict == "light fault"  # its graph reads every light
+
+
 def test_resizing_and_sixteen_bits_are_in_the_graph(trained, other_captures, tmp_path):
     out = tmp_path / "a.xml"  # OpenVINO reads the same ONNX graph
     export_run(trained(), other_captures, out, to="openvino")

@@ -71,9 +71,10 @@ def roc(evaluation: Evaluation) -> str | None:
         figure, axes = _square()
         axes.plot([0, 1], [0, 1], color=_COLOUR["line"], linewidth=1, linestyle=(0, (2, 2)))
         axes.plot(*_thinned(estimate.curve), color=_COLOUR["accent"], linewidth=2, clip_on=False)
+        counts = evaluation.confusion
         axes.plot(
-            evaluation.false_alarm_rate,
-            1 - evaluation.miss_rate,
+            counts["false alarm"] / evaluation.n_good,
+            counts["found"] / evaluation.n_bad,
             "o",
             color=_COLOUR["ink"],
             markersize=7,

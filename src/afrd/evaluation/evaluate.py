@@ -78,7 +78,7 @@ def evaluate(
                 light_faults=tuple(inspection.light_notes),
                 judged=inspection.judged,
                 threshold=inspection.threshold if inspection.left_out else None,
-                order=inspection.order,
+                would_be=inspection.would_be,
             )
         )
         truths.append(truth(capture))
@@ -116,11 +116,7 @@ def compare(
     """
     options = {"seed": seed, "resamples": resamples}
     everything = [i for i, result in enumerate(results) if result.judged]
-    if not everything:
-        raise DatasetError(
-            f"{captures.category}/{captures.split}: no capture could be judged: {results[0].light_faults[0]}"
-        )
-    defects = sorted({defect for i in everything for defect in results[i].defects})
+    defects = sorted({defect for result in results for defect in result.defects})
     return Evaluation(
         category=captures.category,
         split=captures.split,
@@ -177,6 +173,9 @@ def _check_answer(inspection: Inspection, capture: Capture) -> None:
 
 def _metrics(results, truths, maps, chosen, defect, options) -> Metrics:
     """The metrics on the chosen captures; with a defect type, by its masks."""
+    if not chosen:
+        none = Estimate(None, reason=f"no capture was judged, {len(results)} have a fault of the lights")
+        return Metrics(image_auroc=none, pixel_auroc=none, au_pro=none, n_good=0, n_bad=0)
     labels, scores = [results[i].anomalous for i in chosen], [results[i].score for i in chosen]
     unmasked = [results[i].id for i in chosen if truths[i].mask is None]
     if maps is None:

@@ -74,7 +74,7 @@ def write_report(
     """Write the report on an evaluation to the file `out`, whole or not at all.
 
     captures: those that were evaluated, in the same order; only the shown ones are read.
-    n_examples: captures to show of each outcome (found, false alarm, miss; good parts passed: a third of it).
+    n_examples: captures to show of each outcome (found, false alarm, miss; light faults, good parts passed: a third).
     Raises DatasetError where the captures are not those of the evaluation.
     """
     if len(captures) != len(evaluation.captures):
@@ -128,6 +128,7 @@ def _groups(evaluation: Evaluation, captures: Sequence[Capture], n: int) -> list
         ("miss", "Misses", "Defective parts called good, the lowest scores first.", False, n),
         ("false alarm", "False alarms", "Good parts called anomalous, the highest scores first.", True, n),
         ("found", "Defects found", "Defective parts called anomalous, the highest scores first.", True, n),
+        ("light fault", "Light faults", "Parts under lights that could not be trusted.", True, -(-n // 3)),
         ("passed", "Good parts passed", "Good parts called good, the lowest scores first.", False, -(-n // 3)),
     ):
         chosen = [row for row in rows if row[1].outcome == outcome]
@@ -154,11 +155,10 @@ def _example(evaluation: Evaluation, captures: Sequence[Capture], index: int) ->
             f"capture {index} is {capture.id}, but {result.id} was evaluated there; give the split that was evaluated"
         )
     weights = np.asarray(result.light_weights).mean(axis=0)
-    images = capture.images[list(result.order)] if result.order else capture.images
     threshold = evaluation.threshold if result.threshold is None else result.threshold
     pictures = [
         Picture(name, f"Capture {result.id} under light {name}", _embedded(photo(image)), float(weight))
-        for image, name, weight in zip(images, capture.lights.names, weights, strict=True)
+        for image, name, weight in zip(capture.images, capture.lights.names, weights, strict=True)
     ]
     if capture.mask is not None:
         where = "the defect in white" if capture.mask.any() else "all black, no defect"

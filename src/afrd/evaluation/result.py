@@ -6,7 +6,7 @@ Knows neither how captures were inspected nor how the result is shown.
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -20,9 +20,9 @@ class CaptureResult:
 
     anomalous: the label.  verdict: the inspector's answer; True is anomalous in both.
     light_weights: [L, N], weight of each light on each level; see `afrd.inspector.Inspection`.
-    light_faults: what was wrong with the lights, in words. judged: False where they were too faulty for a verdict.
+    light_faults: what was wrong with the lights, in words. judged: False where they were too faulty for a verdict;
+    would_be: the verdict that the score would give then.
     threshold: that of the verdict, where a light was left out; None for the evaluation's.
-    order: see `afrd.inspector.Inspection`.
     """
 
     id: str
@@ -34,7 +34,12 @@ class CaptureResult:
     light_faults: tuple[str, ...] = ()
     judged: bool = True
     threshold: float | None = None
-    order: tuple[int, ...] = ()
+    would_be: Literal["good", "anomalous"] | None = None
+
+    @property
+    def answer(self) -> str:
+        """The verdict in words: good, anomalous or light fault."""
+        return ("anomalous" if self.verdict else "good") if self.judged else "light fault"
 
     @property
     def outcome(self) -> str:
@@ -63,7 +68,8 @@ class Evaluation:
 
     lights: names, in order.
     captures: one result per capture, in the order of the split.
-    metrics: on all captures that were judged.  per_defect: on the good captures and those with the defect type.
+    metrics: on all captures with a verdict, so without light faults.
+    per_defect: the same on the good captures and those with the defect type.
     threshold: the inspector's; it was set without looking at these captures.
     seconds_per_capture: median time of inspection alone; reading the images is not in it. None where not timed.
     config: the inspector's.
@@ -115,19 +121,34 @@ class Evaluation:
 
     @property
     def confusion(self) -> dict[str, int]:
-        """How many captures were found, passed, false alarm and miss."""
+        """How many captures were found, passed, false alarm and miss; light faults are in none of these."""
         outcomes = [capture.outcome for capture in self.captures]
         return {outcome: outcomes.count(outcome) for outcome in ("found", "passed", "false alarm", "miss")}
 
     @property
     def false_alarm_rate(self) -> float | None:
-        """Share of good captures that the threshold calls anomalous; None without good captures."""
-        return self.confusion["false alarm"] / self.n_good if self.n_good else None
+        """Share of all good captures whose verdict is anomalous; None without good captures."""
+        return self._share(False, "false alarm")
 
     @property
     def miss_rate(self) -> float | None:
-        """Share of defective captures that the threshold calls good; None without defective captures."""
-        return self.confusion["miss"] / self.n_bad if self.n_bad else None
+        """Share of all defective captures whose verdict is good; None without defective captures."""
+        return self._share(True, "miss")
+
+    @property
+    def light_faults(self) -> tuple[int, int]:
+        """Good and defective captures whose verdict is light fault."""
+        faulty = [capture.anomalous for capture in self.captures if not capture.judged]
+        return faulty.count(False), faulty.count(True)
+
+    @property
+    def light_fault_rates(self) -> tuple[float | None, float | None]:
+        """Of good and of defective captures, the share whose verdict is light fault; None without such captures."""
+        return self._share(False, "light fault"), self._share(True, "light fault")
+
+    def _share(self, anomalous: bool, outcome: str) -> float | None:
+        outcomes = [capture.outcome for capture in self.captures if capture.anomalous == anomalous]
+        return outcomes.count(outcome) / len(outcomes) if outcomes else None
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the maps, as plain JSON values; an undefined metric is null, with its reason beside it."""
@@ -140,18 +161,20 @@ class Evaluation:
             "threshold": self.threshold,
             "false_alarm_rate": self.false_alarm_rate,
             "miss_rate": self.miss_rate,
+            "light_fault_rate_good": self.light_fault_rates[0],
+            "light_fault_rate_bad": self.light_fault_rates[1],
             "confusion": {outcome.replace(" ", "_"): n for outcome, n in self.confusion.items()},
+            "light_faults": {"good": self.light_faults[0], "bad": self.light_faults[1]},
             "seconds_per_capture": self.seconds_per_capture,
             "config": self.config,
             "captures": [
                 asdict(result)
                 | {
                     "defects": list(result.defects),
-                    "verdict": ("anomalous" if result.verdict else "good") if result.judged else "light fault",
+                    "verdict": result.answer,
                     "outcome": result.outcome,
                     "light_weights": np.asarray(result.light_weights).tolist(),
                     "light_faults": list(result.light_faults),
-                    "order": list(result.order),
                 }
                 for result in self.captures
             ],

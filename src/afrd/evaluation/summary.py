@@ -37,12 +37,20 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
     console.print(
         f"{evaluation.seconds_per_capture:.3g} s a capture (median; reading the images is not in it).", highlight=False
     )
-    faulty = [result for result in evaluation.captures if result.light_faults]
-    if faulty:
+    good, bad = evaluation.light_faults
+    if good + bad:
+        first = next(result for result in evaluation.captures if not result.judged)
         console.print(
-            f"{len(faulty)} of {len(evaluation.captures)} captures show a fault of the lights, first {faulty[0].id}: "
-            f"{faulty[0].light_faults[0]}. {sum(not result.judged for result in faulty)} of them were not judged and "
-            f"count nowhere above.",
+            f"{good} good and {bad} defective parts have the verdict light fault, first {first.id}: "
+            f"{first.light_faults[0]}. They are in none of the figures above.",
+            highlight=False,
+            markup=False,
+        )
+    noted = [result for result in evaluation.captures if result.judged and result.light_faults]
+    if noted:
+        console.print(
+            f"{len(noted)} captures were judged without a light that failed, first {noted[0].id}: "
+            f"{noted[0].light_faults[0]}.",
             highlight=False,
             markup=False,
         )

@@ -125,8 +125,7 @@ def contact_sheet(capture: Capture, inspection: Inspection, *, tile: int = 192) 
     averaged over the levels; the light that shows a defect most is framed. Right, twice as large, the mask where known,
     the anomaly map, and the map over the mean of the lights. tile: side of a light in pixels.
     """
-    images = capture.images[list(inspection.order)] if inspection.order else capture.images
-    lights = [photo(image) for image in images]
+    lights = [photo(image) for image in capture.images]
     evidence = inspection.light_evidence
     word, weights = ("weight", inspection.light_weights.mean(axis=0)) if evidence is None else ("evidence", evidence)
     shown_by = int(weights.argmax()) if evidence is not None and inspection.verdict == "anomalous" else None

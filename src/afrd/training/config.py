@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from afrd.card import Lights, Strict
+from afrd.fail_safe import OnLightFault
 
 PAPER_RATE, SHORT_RATE = 4e-4, 1.5e-3
 MANY_STEPS = 4000  # the paper takes 12,500: 1,000 captures, batch 8, 100 epochs; 60 captures make 800
@@ -21,7 +22,7 @@ class TrainConfig(Strict):
     false_alarm_rate: share of good parts that may be called anomalous.
     cache: "auto" keeps teacher features in memory while they fit `cache_gb`, else on disk; "off" recomputes them.
     compile: bottleneck and student with torch.compile, which rounds otherwise and takes a C++ compiler.
-    top_share: see `afrd.model.anomaly_map.score`.
+    top_share: see `afrd.model.anomaly_map.score`. on_light_fault: see `afrd.inspector.Inspector.load`.
     """
 
     fusion: str = "auto"
@@ -36,6 +37,7 @@ class TrainConfig(Strict):
     top_share: float = Field(0.0, ge=0, le=1)
     holdout_share: float = Field(0.1, gt=0, lt=1)
     false_alarm_rate: float = Field(0.05, gt=0, lt=1)
+    on_light_fault: OnLightFault = "reject"
     cache: Literal["auto", "memory", "disk", "off"] = "auto"
     cache_gb: float = Field(4.0, ge=0)
     accelerator: str = "auto"

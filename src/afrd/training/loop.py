@@ -270,5 +270,6 @@ def _card(
         holdout=len(scores),
         thresholds_without=tuple(limit(s) for s in without) if without else None,
         light_reference=light_reference,
+        on_light_fault=config.on_light_fault,
         config=config.model_dump(mode="json"),
     )
