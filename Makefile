@@ -23,7 +23,7 @@ lint: .venv/.test
 	touch $@
 
 .venv/.test: .venv/.demo
-	$(PIP) -e '.[train,render,baselines,cluster,export,test]'
+	$(PIP) -e '.[train,render,baselines,cluster,export,station,test]'
 	touch $@
 
 clean:

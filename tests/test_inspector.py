@@ -11,8 +11,8 @@ from afrd.checkpoint import load_model
 from afrd.datasets import open_dataset
 from afrd.errors import DatasetError, ModelError, RunError
 from afrd.evaluation import evaluate
-from afrd.evaluation.visual import read_map_png16
 from afrd.inspector import Inspector
+from afrd.map_png import read_map_png16
 from afrd.prediction import predict
 from afrd.training import TrainConfig, train
 

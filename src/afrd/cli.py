@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from afrd import cli_benchmark, cli_export, cli_inspect
+from afrd import cli_benchmark, cli_export, cli_inspect, cli_serve
 from afrd.cli_options import Category, Data, OnLightFault, Pattern, checked
 from afrd.errors import AfrdError, MissingExtraError, show_warning
 
@@ -234,6 +234,6 @@ def train(
         )
 
 
-for command in (cli_inspect.evaluate, cli_inspect.predict, cli_inspect.report, cli_export.export):
+for command in (cli_inspect.evaluate, cli_inspect.predict, cli_inspect.report, cli_export.export, cli_serve.serve):
     app.command()(command)
 app.add_typer(cli_benchmark.app, name="benchmark")

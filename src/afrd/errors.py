@@ -27,6 +27,10 @@ class DisturbanceError(AfrdError):
     """A disturbance is unknown, too weak or too strong, or cannot be applied to a capture."""
 
 
+class StationError(AfrdError):
+    """A station cannot start or go on: its database, its data folder, its port or its access rules."""
+
+
 class MissingExtraError(AfrdError):
     """A feature needs an optional dependency that is not installed."""
 
@@ -39,7 +43,9 @@ class MissingExtraError(AfrdError):
         return cls(error.name, _EXTRA_OF[error.name]) if error.name in _EXTRA_OF else None
 
 
-_EXTRA_OF = dict.fromkeys(("torch", "torchvision", "timm", "lightning_fabric", "safetensors"), "train")
+_EXTRA_OF = dict.fromkeys(("torch", "torchvision", "timm", "lightning_fabric", "safetensors"), "train") | dict.fromkeys(
+    ("fastapi", "uvicorn", "sqlalchemy", "alembic", "python_multipart"), "station"
+)
 
 
 def show_warning(message: Warning | str, *_: object) -> None:

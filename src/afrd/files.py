@@ -28,7 +28,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         yield temporary
         _settle(temporary)
         temporary.replace(path)
-        _flush(path.parent)
+        flush(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -44,7 +44,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         for file in temporary.iterdir():
             _settle(file)
         temporary.replace(path)
-        _flush(path.parent)
+        flush(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -88,13 +88,22 @@ def is_temporary(path: Path) -> bool:
 
 def _settle(file: Path) -> None:
     """To the disk, so that after a power cut the new name never stands for an empty file; with ordinary permissions."""
+    file.chmod(0o666 & ~_UMASK)  # some writers make files that only their owner can read
+    flush(file)
+
+
+def _umask() -> int:
+    """Of this process, which can only be read by setting it: done once, before there are threads."""
     umask = os.umask(0)
     os.umask(umask)
-    file.chmod(0o666 & ~umask)  # some writers make files that only their owner can read
-    _flush(file)
+    return umask
 
 
-def _flush(path: Path) -> None:
+_UMASK = _umask()
+
+
+def flush(path: Path) -> None:
+    """A file or a folder to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -8,9 +8,10 @@ import numpy as np
 
 from afrd.datasets import CaptureSet, read_ahead, verify
 from afrd.errors import RunError
-from afrd.evaluation.visual import contact_sheet, mean_light, overlay, write_map_png16, write_picture
+from afrd.evaluation.visual import contact_sheet, mean_light, overlay, write_picture
 from afrd.files import atomic_path
 from afrd.inspector import Inspection, Inspector
+from afrd.map_png import write_map_png16
 
 MapFormat = Literal["png16", "npy"]
 

@@ -14,10 +14,9 @@ from afrd.evaluation.visual import (
     heat_map,
     overlay,
     photo,
-    read_map_png16,
-    write_map_png16,
     write_picture,
 )
+from afrd.map_png import read_map_png16, write_map_png16
 
 
 def lightness(rgb):

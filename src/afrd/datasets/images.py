@@ -72,15 +72,22 @@ def read_image(path: Path) -> np.ndarray:
 
     Raises ProblemError as `read_header`, and for a damaged or truncated file or one with transparency.
     """
-    pixels = _pixels(path)
-    if pixels.ndim == 2:
-        return np.broadcast_to(pixels, (3, *pixels.shape))
-    return pixels.transpose(2, 0, 1)
+    return _planes(_pixels(_bytes(path), path))
+
+
+def header_of(data: bytes, name: Path) -> Header:
+    """As `read_header`, of a file's content; `name` is for the errors."""
+    return _header(io.BytesIO(data), name)
+
+
+def decode(data: bytes, name: Path) -> np.ndarray:
+    """As `read_image`, of a file's content; `name` is for the errors."""
+    return _planes(_pixels(data, name))
 
 
 def read_mask(path: Path) -> np.ndarray:
     """[H, W] bool: True where any channel is above zero. Raises ProblemError as `read_image`."""
-    pixels = _pixels(path)
+    pixels = _pixels(_bytes(path), path)
     return pixels > 0 if pixels.ndim == 2 else (pixels > 0).any(axis=2)
 
 
@@ -142,12 +149,20 @@ def _tiff_header(file: BinaryIO, path: Path) -> Header:
     return Header(height, width, max(bits, 8), "TIFF")
 
 
-def _pixels(path: Path) -> np.ndarray:
-    """[H, W] grey or [H, W, 3] RGB, uint8 or uint16."""
+def _bytes(path: Path) -> bytes:
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise _unreadable(path, error) from error
+
+
+def _planes(pixels: np.ndarray) -> np.ndarray:
+    """[H, W] or [H, W, 3] as [3, H, W]."""
+    return np.broadcast_to(pixels, (3, *pixels.shape)) if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+
+
+def _pixels(data: bytes, path: Path) -> np.ndarray:
+    """[H, W] grey or [H, W, 3] RGB, uint8 or uint16."""
     header = _header(io.BytesIO(data), path)
     if header.format == "PNG":
         _require_whole_png(data, path)

@@ -29,8 +29,12 @@ class Problem:
 
     def __str__(self) -> str:
         """One line, whatever the names in it hold."""
-        text = f"{self.path}: {self.what}; {self.mend}"
-        return "".join(ascii(c)[1:-1] if unicodedata.category(c) in UNSHOWABLE else c for c in text)
+        return printable(f"{self.path}: {self.what}; {self.mend}")
+
+
+def printable(text: str) -> str:
+    """With what no line of text can show written as its code."""
+    return "".join(ascii(c)[1:-1] if unicodedata.category(c) in UNSHOWABLE else c for c in text)
 
 
 class ProblemError(DatasetError):

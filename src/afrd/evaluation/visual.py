@@ -1,4 +1,4 @@
-"""Draw captures, anomaly maps and verdicts, and store maps as 16-bit PNG.
+"""Draw captures, anomaly maps and verdicts.
 
 Colours mean the same on every capture: their range comes from the threshold, which good parts have set, never from the
 map that is drawn. A map that is dark all over is a good part; stretching each map to its own maximum would hide that.
@@ -10,15 +10,14 @@ from pathlib import Path
 import cv2
 import matplotlib
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
+from PIL import Image, ImageDraw, ImageFont
 
 from afrd.capture import Capture
-from afrd.errors import DatasetError, ModelError
+from afrd.errors import ModelError
 from afrd.files import atomic_path
 from afrd.inspector import Inspection
 
 COLOUR_MAP = "inferno"  # perceptually uniform, dark where nothing is wrong, readable without colour vision
-MAP_SCALE = 10_000.0  # a step is 0.0001; values to 6.55: cosine distances of three levels reach 6, the joint model 6.5
 
 _PAPER, _INK, _QUIET, _GOOD, _BAD = (255, 255, 255), (24, 26, 31), (104, 110, 122), (26, 127, 75), (196, 43, 43)
 
@@ -79,43 +78,10 @@ def mask_picture(mask: np.ndarray) -> np.ndarray:
     return np.repeat(np.where(mask, 255, 0).astype(np.uint8)[..., None], 3, axis=-1)
 
 
-def write_map_png16(
-    path: Path, anomaly_map: np.ndarray, scale: float = MAP_SCALE, *, threshold: float | None = None
-) -> None:
-    """Write an [H, W] map as 16-bit grey PNG: stored = round(value · scale), so value = stored / scale.
-
-    The scale and, where given, the threshold (in the map's unit, not scaled) stand in the PNG text chunks `afrd:scale`
-    and `afrd:threshold`. Raises ModelError where a value is negative, not finite, or does not fit 16 bits.
-    """
-    low, high = float(np.min(anomaly_map)), float(np.max(anomaly_map))
-    if not (np.isfinite(low) and np.isfinite(high)) or low < 0 or high * scale > 65535:
-        raise ModelError(
-            f"{path}: map values from {low:g} to {high:g} do not fit a 16-bit PNG at scale {scale:g}, which holds 0 to "
-            f"{65535 / scale:g}; use a smaller scale, or store the map as npy"
-        )
-    notes = PngImagePlugin.PngInfo()
-    notes.add_text("afrd:scale", repr(float(scale)))
-    if threshold is not None:
-        notes.add_text("afrd:threshold", repr(float(threshold)))
-    stored = np.rint(np.asarray(anomaly_map, dtype=np.float64) * scale).astype(np.uint16)
-    _write_png(path, stored, pnginfo=notes)
-
-
-def read_map_png16(path: Path) -> tuple[np.ndarray, float, float | None]:
-    """([H, W] float32 map, scale, threshold or None) of a file written by `write_map_png16`."""
-    with Image.open(path) as image:
-        notes = image.text if image.format == "PNG" else {}
-        if "afrd:scale" not in notes or not image.mode.startswith("I"):
-            raise DatasetError(f"{path}: no 16-bit anomaly map; expected a PNG written by `afrd predict`")
-        scale = float(notes["afrd:scale"])
-        stored = np.asarray(image).astype(np.float64)
-    threshold = float(notes["afrd:threshold"]) if "afrd:threshold" in notes else None
-    return (stored / scale).astype(np.float32), scale, threshold
-
-
 def write_picture(path: Path, image: np.ndarray) -> None:
     """Write [H, W, 3] uint8 as PNG."""
-    _write_png(path, image)
+    with atomic_path(path) as temporary:
+        Image.fromarray(image).save(temporary, format="PNG", optimize=True)
 
 
 def contact_sheet(capture: Capture, inspection: Inspection, *, tile: int = 192) -> np.ndarray:
@@ -191,8 +157,3 @@ def _shortened(draw: ImageDraw.ImageDraw, name: str, font: ImageFont.FreeTypeFon
     while name and draw.textlength(name + "…", font=font) > width:
         name = name[:-1]
     return name + "…"
-
-
-def _write_png(path: Path, picture: np.ndarray, **options) -> None:
-    with atomic_path(Path(path)) as temporary:
-        Image.fromarray(picture).save(temporary, format="PNG", optimize=True, **options)

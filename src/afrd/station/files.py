@@ -1,0 +1,101 @@
+"""Images, maps and masks of captures on disk. Knows no database.
+
+A capture's folder is written whole into `incoming/` and moved to `captures/<day>/<id>/` once its record stands; what a
+killed process leaves in `incoming/` has either a record, which brings it to its place, or none, and goes.
+"""
+
+import shutil
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from afrd.errors import DatasetError
+from afrd.files import atomic_path, flush, is_temporary
+from afrd.map_png import MAP_SCALE, write_map_png16
+
+MAP_FILE = "map.png"
+MAP_SIDE = 512  # maps are stored no larger: the model's are 256 places wide at most, more pixels tell no more
+
+
+class CaptureFiles:
+    """Below `root`, the data folder of a station. Folders are named relative to it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._incoming = root / "incoming"
+        self._incoming.mkdir(parents=True, exist_ok=True)
+
+    def folder_for(self, id: str, at: float) -> str:
+        """Where a capture taken at `at` (seconds since 1970) belongs."""
+        return f"captures/{time.strftime('%Y-%m-%d', time.gmtime(at))}/{id}"
+
+    def write_incoming(self, id: str, files: Iterable[tuple[str, bytes]]) -> None:
+        """The images, on the disk when this returns. Raises OSError: none of them is kept then."""
+        folder = self._incoming / id
+        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            folder.mkdir()
+            for name, content in files:
+                (folder / name).write_bytes(content)
+            for file in folder.iterdir():
+                flush(file)
+            flush(folder)
+            flush(self._incoming)
+        except OSError:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+    def settle(self, id: str, folder: str) -> None:
+        """From `incoming/` to its place; nothing to do where it is there already."""
+        source, target = self._incoming / id, self.root / folder
+        if source.is_dir():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if target.is_dir():  # left by a record that was removed
+                shutil.rmtree(target)
+            source.rename(target)
+            flush(target.parent)
+            flush(self._incoming)
+
+    def drop_incoming(self, keep: Iterable[str] = ()) -> None:
+        """Everything that no record stands for."""
+        kept = set(keep)
+        for left in self._incoming.iterdir():
+            if left.name not in kept:
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
+
+    def drop_incoming_of(self, id: str) -> None:
+        """The images of a capture that was not taken after all."""
+        shutil.rmtree(self._incoming / id, ignore_errors=True)
+
+    def remove(self, folder: str) -> None:
+        """A capture's folder, with its images and map."""
+        shutil.rmtree(self.root / folder, ignore_errors=True)
+
+    def read_images(self, folder: str, files: Mapping[str, str]) -> dict[str, bytes]:
+        """Light → content. Raises OSError: one is not there."""
+        return {light: (self.root / folder / name).read_bytes() for light, name in files.items()}
+
+    def write_map(self, folder: str, anomaly_map: np.ndarray, threshold: float) -> None:
+        """As 16-bit PNG, at most `MAP_SIDE` wide and high; its scale and the threshold are noted in it."""
+        largest = max(anomaly_map.shape)
+        if largest > MAP_SIDE:
+            height, width = (max(1, round(n * MAP_SIDE / largest)) for n in anomaly_map.shape)
+            anomaly_map = cv2.resize(anomaly_map, (width, height), interpolation=cv2.INTER_AREA)
+        anomaly_map = np.maximum(anomaly_map, 0)
+        scale = min(MAP_SCALE, 65535 / max(float(anomaly_map.max()), 1e-6))
+        write_map_png16(self.root / folder / MAP_FILE, anomaly_map, scale, threshold=threshold, fast=True)
+
+    def path(self, folder: str, name: str) -> Path:
+        """A file of a capture. Raises DatasetError: it is not there, or is no plain file within that folder."""
+        path = self.root / folder / name
+        if Path(name).name != name or is_temporary(path) or not path.is_file():
+            raise DatasetError(f"{folder}/{name}: no such file; it may have been removed by retention")
+        return path
+
+    def write_mask(self, folder: str, name: str, content: bytes) -> None:
+        """Beside the images, whole or not at all."""
+        with atomic_path(self.root / folder / name) as temporary:
+            temporary.write_bytes(content)

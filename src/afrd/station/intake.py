@@ -1,0 +1,126 @@
+"""From the files of a capture to its pixels: lights, sizes, and only then decoding. Knows no HTTP and no disk."""
+
+import hashlib
+import re
+import secrets
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from afrd.datasets.images import Header, decode, header_of
+from afrd.datasets.problems import ProblemError
+from afrd.station.config import Limits
+from afrd.station.refusals import Refused, refuse_all, wrong
+
+ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_SUFFIXES = {"PNG": "png", "JPEG": "jpg", "WEBP": "webp", "BMP": "bmp", "TIFF": "tif"}
+_DECODERS = 2
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A capture that can be judged.
+
+    images: [N, 3, H, W], uint8 or uint16. files: light → (file name, content as it came). digest: SHA-256 of names and
+    contents, hex. source: who brought it. arrived: `time.monotonic()` when its first byte came; at: seconds since 1970.
+    """
+
+    id: str
+    images: np.ndarray
+    files: Mapping[str, tuple[str, bytes]]
+    digest: str
+    source: str
+    arrived: float
+    at: float
+
+
+class Intake:
+    """Takes captures of these lights within these limits."""
+
+    def __init__(self, lights: tuple[str, ...], limits: Limits) -> None:
+        self.lights, self.limits = lights, limits
+        self._decoders = ThreadPoolExecutor(_DECODERS, "decode")
+
+    def take(self, files: Mapping[str, bytes], id: str | None, source: str, arrived: float) -> Taken:
+        """Raises Refused: 422 for wrong lights, names, formats or sizes, 413 for more pixels than allowed."""
+        if id is not None and not ID.fullmatch(id):
+            raise wrong("id", "expected 1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit")
+        self._require_lights(files)
+        headers = self._headers(files)
+        images = self._decoded(files, headers)
+        digest = hashlib.sha256()
+        for light in self.lights:
+            digest.update(f"{light}\0{len(files[light])}\0".encode())
+            digest.update(files[light])
+        named = {
+            light: (f"{k:02d}.{_SUFFIXES[headers[light].format]}", files[light]) for k, light in enumerate(self.lights)
+        }
+        return Taken(id or new_id(), images, named, digest.hexdigest(), source, arrived, time.time())
+
+    def _require_lights(self, files: Mapping[str, bytes]) -> None:
+        problems = [(light, "missing; send one image for each light") for light in self.lights if light not in files]
+        known = ", ".join(self.lights)
+        problems += [(name, f"no such light; this station has {known}") for name in files if name not in self.lights]
+        if problems:
+            raise refuse_all(problems)
+
+    def _headers(self, files: Mapping[str, bytes]) -> dict[str, Header]:
+        headers, problems = {}, []
+        for light in self.lights:
+            try:
+                headers[light] = header_of(files[light], Path(light))
+            except ProblemError as error:
+                problems.append((light, f"{error.problem.what}; {error.problem.mend}"))
+        if problems:
+            raise refuse_all(problems)
+        most = self.limits.megapixels
+        for light, header in headers.items():
+            if header.height * header.width > most * 1e6:
+                raise Refused(
+                    413,
+                    f"light {light}: {header.width} × {header.height} pixels; this station takes {most:g} megapixels",
+                )
+        first = headers[self.lights[0]]
+        for light, header in headers.items():
+            if (header.height, header.width, header.depth) != (first.height, first.width, first.depth):
+                problems.append(
+                    (
+                        light,
+                        f"{header.width} × {header.height} pixels of {header.depth} bits, light {self.lights[0]} has "
+                        f"{first.width} × {first.height} of {first.depth}; all lights of a capture have the same",
+                    )
+                )
+        if problems:
+            raise refuse_all(problems)
+        return headers
+
+    def _decoded(self, files: Mapping[str, bytes], headers: Mapping[str, Header]) -> np.ndarray:
+        first = headers[self.lights[0]]
+        images = np.empty(
+            (len(self.lights), 3, first.height, first.width), np.uint16 if first.depth == 16 else np.uint8
+        )
+
+        def fill(k: int) -> None:
+            pixels = decode(files[self.lights[k]], Path(self.lights[k]))
+            if pixels.shape != images.shape[1:] or pixels.dtype != images.dtype:
+                raise ProblemError(Path(self.lights[k]), "pixels of another size than its header says", "replace it")
+            images[k] = pixels
+
+        problems = []
+        for light, done in zip(self.lights, [self._decoders.submit(fill, k) for k in range(len(images))], strict=True):
+            try:
+                done.result()
+            except ProblemError as error:
+                problems.append((light, f"{error.problem.what}; {error.problem.mend}"))
+        if problems:
+            raise refuse_all(problems)
+        return images
+
+
+def new_id() -> str:
+    """For a capture that came without one: its time (UTC), and six characters so that no two are the same."""
+    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"

@@ -1,0 +1,116 @@
+"""Which model judges, and how its inspection becomes a verdict of the station. Knows no queue and no record."""
+
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from afrd.errors import StationError
+from afrd.inspector import Inspection, Inspector
+
+StationVerdict = Literal["good", "review", "anomalous", "light fault"]
+
+
+@dataclass(frozen=True)
+class Version:
+    """A model that can judge. name: shown and recorded. threshold: set by a person, else None for the model's own."""
+
+    name: str
+    path: Path
+    inspector: Inspector
+    threshold: float | None = None
+
+    def threshold_for(self, inspection: Inspection) -> float:
+        """The model knows other thresholds where a light was left out; one set by a person scales them alike."""
+        if self.threshold is None:
+            return inspection.threshold
+        return inspection.threshold * self.threshold / self.inspector.threshold
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """An inspection and what the station makes of it. seconds: of the inspection."""
+
+    inspection: Inspection
+    verdict: StationVerdict
+    threshold: float
+    shown_by: str | None
+    light_evidence: dict[str, float] | None
+    model: str
+    seconds: float
+
+
+def load_version(path: Path, threshold: float | None = None, name: str | None = None) -> Version:
+    """A run folder or artefact, named after it and its weights. Raises what `Inspector.load` raises."""
+    inspector = Inspector.load(path)
+    return Version(name or version_name(path, inspector.card.trained_digest), path, inspector, threshold)
+
+
+def version_name(path: Path, digest: str) -> str:
+    """Of the folder or file, and of what was learnt: another training is another version."""
+    return f"{path.resolve().stem[:100]}@{digest[:8]}"
+
+
+class Judge:
+    """One model at a time; a new one takes over between two captures.
+
+    review: share of the threshold above which a part that is not anomalous is to be seen by a person.
+    """
+
+    def __init__(self, version: Version, review: float | None = None) -> None:
+        self._version, self._review = version, review
+        self._lock = threading.Lock()
+
+    @property
+    def version(self) -> Version:
+        """The one that judges now."""
+        with self._lock:
+            return self._version
+
+    def activate(self, version: Version) -> None:
+        """Judge by this one from now on. Raises StationError: it was trained for other lights."""
+        before = self.version.inspector.lights.names
+        if version.inspector.lights.names != before:
+            raise StationError(
+                f"model {version.name}: was trained for the lights {', '.join(version.inspector.lights.names)}; this "
+                f"station has {', '.join(before)}: activate a model that was trained for them"
+            )
+        with self._lock:
+            self._version = version
+
+    def judge(self, images: np.ndarray, id: str) -> Judgement:
+        """images: [N, 3, H, W], in the order of the lights. Raises ModelError: they do not fit the model."""
+        version = self.version
+        started = time.perf_counter()
+        inspection = version.inspector.inspect(images, id)
+        seconds = time.perf_counter() - started
+        threshold = version.threshold_for(inspection)
+        verdict = station_verdict(inspection, threshold, self._review)
+        evidence: dict[str, Any] | None = None
+        if inspection.light_evidence is not None:
+            names = version.inspector.lights.names
+            evidence = {name: round(float(e), 6) for name, e in zip(names, inspection.light_evidence, strict=True)}
+        shown = evidence is not None and verdict in ("anomalous", "review")
+        return Judgement(
+            inspection,
+            verdict,
+            threshold,
+            max(evidence, key=evidence.__getitem__) if shown else None,
+            evidence,
+            version.name,
+            seconds,
+        )
+
+
+def station_verdict(inspection: Inspection, threshold: float, review: float | None) -> StationVerdict:
+    """What cannot be judged is a light fault whatever its score; review lies below the threshold, never above it."""
+    if inspection.verdict not in ("good", "anomalous"):
+        return "light fault"
+    if not inspection.score <= threshold:
+        return "anomalous"
+    if review is not None and inspection.score > review * threshold:
+        return "review"
+    return "good"

@@ -1,0 +1,57 @@
+"""A record as JSON values: what the API answers, the sinks send and the pages show."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from afrd.station.tables import CaptureRow, ReviewRow
+
+NOT_JUDGED = "not judged"
+VERDICTS = ("good", "review", "anomalous", "light fault", NOT_JUDGED)
+
+
+def answer(row: CaptureRow) -> dict[str, Any]:
+    """What a client that sent the capture is told."""
+    return {
+        "id": row.id,
+        "verdict": row.verdict or NOT_JUDGED,
+        "score": row.score,
+        "threshold": row.threshold,
+        "shown_by": row.shown_by,
+        "light_notes": row.light_notes,
+        "seconds": row.seconds,
+        "model": row.model,
+    }
+
+
+def summary(row: CaptureRow) -> dict[str, Any]:
+    """The same, with what a list of captures shows."""
+    return answer(row) | {
+        "taken_at": iso(row.taken_at),
+        "source": row.source,
+        "late": row.late,
+        "label": row.label,
+        "note": row.note,
+        "images": row.folder is not None,
+    }
+
+
+def detail(row: CaptureRow, reviews: list[ReviewRow]) -> dict[str, Any]:
+    """All that is on record."""
+    return summary(row) | {
+        "lights": list(row.files),
+        "light_evidence": row.light_evidence,
+        "light_figures": row.light_figures,
+        "inspection_seconds": row.inspection_seconds,
+        "digest": row.digest,
+        "reviews": [review(each) for each in reviews],
+    }
+
+
+def review(row: ReviewRow) -> dict[str, Any]:
+    """What a person said."""
+    return {"label": row.label, "defect_type": row.defect_type, "by": row.by, "at": iso(row.at), "mask": bool(row.mask)}
+
+
+def iso(seconds: float) -> str:
+    """Seconds since 1970 as ISO 8601, UTC, milliseconds."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,185 @@
+"""Records and files of a station, changed together so that a process killed at any moment leaves neither half-done."""
+
+import errno
+import logging
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, select, update
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.orm import Session
+
+from afrd.errors import AfrdError
+from afrd.station.database import writing
+from afrd.station.files import CaptureFiles
+from afrd.station.intake import Taken
+from afrd.station.judge import Judgement
+from afrd.station.light_figures import measure
+from afrd.station.records import answer, iso
+from afrd.station.tables import CaptureRow, OutboxRow, ReviewRow
+
+_log = logging.getLogger("afrd.station")
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
+
+
+AGAIN = "judged when it was sent again"
+
+
+class IdUsedError(AfrdError):
+    """Another capture has this id."""
+
+
+class Store:
+    """station: name in every record. sinks: names of those that get every answer through the outbox."""
+
+    def __init__(self, engine: Engine, root: Path, station: str, sinks: Sequence[str] = ()) -> None:
+        self.engine, self.station, self.sinks = engine, station, tuple(sinks)
+        self.files = CaptureFiles(root)
+        self._writing = writing(engine)
+        self.trouble: str | None = None
+        """Why records or images cannot be stored at present; None where they can."""
+
+    def take(self, taken: Taken) -> bool:
+        """Images and record on the disk. False: the disk cannot take them; the capture is judged nevertheless.
+
+        Raises IdUsedError.
+        """
+        folder: str | None = self.files.folder_for(taken.id, taken.at)
+        try:
+            self.files.write_incoming(taken.id, taken.files.values())
+        except OSError as error:
+            folder = None
+            self._troubled(error)
+        row = CaptureRow(
+            station=self.station,
+            id=taken.id,
+            state="taken",
+            source=taken.source,
+            taken_at=taken.at,
+            digest=taken.digest,
+            folder=folder,
+            files={light: name for light, (name, _) in taken.files.items()},
+            light_notes=[],
+            light_figures=measure(taken.images),
+            late=False,
+            note=None if folder else f"images are not stored: {self.trouble}",
+        )
+        try:
+            with Session(self._writing) as session:
+                session.add(row)
+                session.commit()
+            if folder:
+                self.files.settle(taken.id, folder)
+                self.trouble = None
+            return True
+        except IntegrityError as error:
+            self.files.drop_incoming_of(taken.id)
+            raise IdUsedError(f"id {taken.id}: belongs to another capture; send each capture with its own") from error
+        except (DBAPIError, OSError) as error:
+            self._troubled(error)
+            return False
+
+    def finish(self, taken: Taken, judgement: Judgement, seconds: float, late: bool, note: str | None = None) -> None:
+        """The verdict on record, with a message for every sink, and its map."""
+        before = self.find(taken.id)
+        if before is None:
+            return
+        if before.folder:
+            self._write_map(before.folder, judgement)
+        try:
+            with Session(self._writing) as session:
+                row = session.get_one(CaptureRow, before.number)
+                row.note = AGAIN if row.state == "failed" else row.note or note
+                for name, value in _verdict(judgement).items():
+                    setattr(row, name, value)
+                row.state, row.judged_at, row.seconds, row.late = "judged", time.time(), round(seconds, 6), late
+                message = answer(row) | {"station": self.station, "taken_at": iso(row.taken_at)}
+                session.add_all(
+                    OutboxRow(station=self.station, sink=sink, at=row.judged_at, message=message) for sink in self.sinks
+                )
+                session.commit()
+        except DBAPIError as error:
+            self._troubled(error)
+
+    def fail(self, id: str, note: str) -> None:
+        """The capture could not be judged, and why. Shown as such; never good."""
+        try:
+            with Session(self._writing) as session:
+                session.execute(
+                    update(CaptureRow)
+                    .where(CaptureRow.station == self.station, CaptureRow.id == id, CaptureRow.state != "judged")
+                    .values(state="failed", judged_at=time.time(), note=note)
+                )
+                session.commit()
+        except DBAPIError as error:
+            self._troubled(error)
+
+    def find(self, id: str) -> CaptureRow | None:
+        """The record of this id."""
+        with Session(self.engine, expire_on_commit=False) as session:
+            return self._row(session, id)
+
+    def unfinished(self) -> list[CaptureRow]:
+        """Captures that were taken and not judged, oldest first; their images are brought to their place."""
+        with Session(self.engine, expire_on_commit=False) as session:
+            rows = session.scalars(
+                select(CaptureRow)
+                .where(CaptureRow.station == self.station, CaptureRow.state == "taken")
+                .order_by(CaptureRow.number)
+            ).all()
+        self.files.drop_incoming(keep=[row.id for row in rows])
+        for row in rows:
+            if row.folder:
+                self.files.settle(row.id, row.folder)
+        return list(rows)
+
+    def review(
+        self, id: str, label: str, defect_type: str | None, by: str, mask: bytes | None = None
+    ) -> ReviewRow | None:
+        """One more review of a capture, on record with its mask; None where there is no such capture."""
+        with Session(self._writing, expire_on_commit=False) as session:
+            row = self._row(session, id)
+            if row is None or row.state == "taken":
+                return None
+            at = time.time()
+            review = ReviewRow(capture=row.number, at=at, by=by, label=label, defect_type=defect_type, mask=None)
+            if mask and row.folder:
+                review.mask = f"mask-{round(at * 1000)}.png"
+                self.files.write_mask(row.folder, review.mask, mask)
+            row.label = label
+            session.add(review)
+            session.commit()
+            return review
+
+    def _write_map(self, folder: str, judgement: Judgement) -> None:
+        try:
+            self.files.write_map(folder, judgement.inspection.anomaly_map, judgement.threshold)
+        except OSError as error:
+            self._troubled(error)
+
+    def _row(self, session: Session, id: str) -> CaptureRow | None:
+        return session.scalar(select(CaptureRow).where(CaptureRow.station == self.station, CaptureRow.id == id))
+
+    def _troubled(self, error: Exception) -> None:
+        """To be told in health, log and pages; the line goes on."""
+        full = isinstance(error, OSError) and error.errno in _DISK
+        reason = error.strerror if full else str(getattr(error, "orig", None) or error).splitlines()[0]
+        if self.trouble is None:
+            _log.error("cannot store records: %s; verdicts go on, free the disk of %s", reason, self.files.root)
+        self.trouble = str(reason)
+
+
+def _verdict(judgement: Judgement) -> dict[str, Any]:
+    """The columns that come from the judgement."""
+    return {
+        "verdict": judgement.verdict,
+        "score": judgement.inspection.score,
+        "threshold": judgement.threshold,
+        "shown_by": judgement.shown_by,
+        "light_evidence": judgement.light_evidence,
+        "light_notes": list(judgement.inspection.light_notes),
+        "model": judgement.model,
+        "inspection_seconds": round(judgement.seconds, 6),
+    }

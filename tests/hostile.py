@@ -1,0 +1,171 @@
+"""Uploads that no station should take: (name, request, status). A request is made by `httpx` as it stands here."""
+
+import io
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import tifffile
+from PIL import Image
+
+Case = tuple[str, dict, set[int]]
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    """One of a PNG."""
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png_bomb(side: int = 60_000) -> bytes:
+    """A few kilobytes that say they are `side`² pixels."""
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(bytes(10_000)))
+        + chunk(b"IEND", b"")
+    )
+
+
+def lying_png(good: bytes) -> bytes:
+    """Pixels of 64² behind a header of 64 × 65."""
+    data = zlib.compress(bytes((1 + 3 * 64) * 64))
+    header = struct.pack(">IIBBBBB", 64, 65, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
+def text_bomb(good: bytes) -> bytes:
+    """A compressed text of 100 MB in a small picture."""
+    text = b"note\0\0" + zlib.compress(bytes(100_000_000), 9)
+    return good[:33] + chunk(b"zTXt", text) + good[33:]
+
+
+def encoded(format: str, size: tuple[int, int] = (64, 64), mode: str = "RGB", **options) -> bytes:
+    """A flat picture in any format of Pillow."""
+    buffer = io.BytesIO()
+    Image.new(mode, size, 90 if mode == "L" else None).save(buffer, format, **options)
+    return buffer.getvalue()
+
+
+def tiff(array: np.ndarray, **options) -> bytes:
+    """An array as TIFF."""
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, array, **options)
+    return buffer.getvalue()
+
+
+def archive() -> bytes:
+    """A zip whose one member climbs out of its folder."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        file.writestr("../../escaped.png", b"x" * 1000)
+    return buffer.getvalue()
+
+
+CONTENTS: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda good: b"",
+    "one byte": lambda good: b"\x89",
+    "text": lambda good: b"this is not an image\n" * 50,
+    "html": lambda good: b"<html><script>alert(1)</script></html>",
+    "svg": lambda good: b'<svg xmlns="http://www.w3.org/2000/svg" width="64" height="64"/>',
+    "elf": lambda good: b"\x7fELF" + bytes(500),
+    "zip": lambda good: archive(),
+    "gif": lambda good: encoded("GIF"),
+    "ico": lambda good: encoded("ICO"),
+    "ppm": lambda good: encoded("PPM"),
+    "pdf": lambda good: encoded("PDF"),
+    "eps": lambda good: encoded("EPS"),
+    "tga": lambda good: encoded("TGA"),
+    "npy": lambda good: b"\x93NUMPY\x01\x00v\x00{'descr': '|O', 'fortran_order': False, 'shape': (1,), }" + b" " * 60,
+    "pickle": lambda good: b"\x80\x04cos\nsystem\n(S'touch /tmp/escaped'\ntR.",
+    "bomb": lambda good: png_bomb(),
+    "bomb at the limit of a header": lambda good: png_bomb(2**31 - 1),
+    "width of zero": lambda good: good[:16] + bytes(4) + good[20:],
+    "lying header": lying_png,
+    "text bomb": text_bomb,
+    "cut in its header": lambda good: good[:20],
+    "cut in half": lambda good: good[: len(good) // 2],
+    "without its end": lambda good: good[:-12],
+    "damaged": lambda good: good[:200] + bytes(b ^ 0x55 for b in good[200:210]) + good[210:],
+    "cmyk": lambda good: encoded("JPEG", mode="CMYK"),
+    "jpeg cut in half": lambda good: encoded("JPEG", (64, 64))[:300],
+    "webp animation": lambda good: encoded("WEBP", save_all=True, append_images=[Image.new("RGB", (64, 64), "red")]),
+    "tiff of floats": lambda good: tiff(np.zeros((64, 64), np.float32)),
+    "tiff of two pages": lambda good: tiff(np.zeros((2, 64, 64, 3), np.uint8), photometric="rgb"),
+    "tiff cut in half": lambda good: tiff(np.zeros((64, 64, 3), np.uint8), photometric="rgb")[:2000],
+    "tiff of nothing": lambda good: b"II*\0\xff\xff\xff\xff",
+    "tiff whose tags go round": lambda good: b"II*\0\x08\0\0\0\0\0\x08\0\0\0",
+    "tiff of too many tags": lambda good: b"II*\0\x08\0\0\0\xff\xff" + bytes(50),
+    "another size": lambda good: encoded("PNG", (64, 32)),
+    "another depth": lambda good: tiff(np.zeros((64, 64, 3), np.uint16), photometric="rgb"),
+    "too small": lambda good: encoded("PNG", (1, 1)),
+    "transparent": lambda good: encoded("PNG", mode="RGBA"),
+}
+"""What stands in place of one light's image; all of them are refused with 422 or 413."""
+
+NAMES = (
+    "../../escaped",
+    "/tmp/escaped",
+    "top/../top",
+    "..",
+    "top\0",
+    "TOP",
+    "top\r\nX-Escaped: yes",
+    "ünïcödé",
+    "a" * 5000,
+    "'; DROP TABLE captures; --",
+)
+"""Field names that are no light of the station."""
+
+IDS = (
+    "../escaped",
+    "/etc/passwd",
+    "..",
+    ".hidden",
+    "a/b",
+    "a\\b",
+    "",
+    " ",
+    "a" * 65,
+    "a\nb",
+    "é",
+    "a\0b",
+    "con?",
+    "%2e%2e",
+)
+"""Ids that are refused."""
+
+
+def cases(good: dict[str, bytes]) -> Iterator[Case]:
+    """Every hostile upload, around one good capture."""
+
+    def files(contents: dict[str, bytes]) -> list:
+        return [(light, (f"{light}.png", content, "image/png")) for light, content in contents.items()]
+
+    for name, make in CONTENTS.items():
+        yield name, {"files": files(good | {"top": make(good["top"])})}, {413, 422}
+    for name in NAMES:
+        yield f"light named {name[:20]!r}", {"files": files(good | {name: good["top"]})}, {400, 422}
+    for id in IDS:
+        yield f"id {id[:20]!r}", {"files": files(good), "data": {"id": id}}, {422}
+    yield "file name that climbs", {"files": [*files(good)[:2], ("top", ("../../escaped.png", b"x"))]}, {422}
+    yield "a light missing", {"files": files(good)[:2]}, {422}
+    yield "no lights", {"data": {"id": "a"}}, {415, 422}
+    yield "a light twice", {"files": [*files(good), *files(good)[:1]]}, {422}
+    yield "twenty lights", {"files": files({f"light {k}": good["top"] for k in range(20)})}, {422}
+    yield "many fields", {"files": files(good), "data": {f"field {k}": "x" for k in range(50)}}, {422}
+    yield "a huge text field", {"files": files(good), "data": {"id": "x" * 3_000_000}}, {413, 422}
+    yield "a light as text", {"files": files(good)[:2], "data": {"top": "x"}}, {422}
+    yield "json", {"json": {"top": "x"}}, {415}
+    yield "no boundary", {"content": b"xxx", "headers": {"content-type": "multipart/form-data"}}, {422}
+    form = "multipart/form-data; boundary=b"
+    yield "no parts", {"content": b"xxx", "headers": {"content-type": form}}, {422}
+    yield (
+        "cut form",
+        {"content": b'--b\r\nContent-Disposition: form-data; name="top"', "headers": {"content-type": form}},
+        {422},
+    )
+    yield "too many bytes", {"files": files(good | {"top": bytes(7_000_000)})}, {413}
+    yield "nothing", {"content": b""}, {415}

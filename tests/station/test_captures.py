@@ -1,0 +1,134 @@
+"""The fixed API: captures in, verdicts out, on record."""
+
+import io
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from afrd import Inspector
+from afrd.datasets.images import decode
+from afrd.map_png import read_map_png16
+from captures import make_capture
+
+
+@pytest.fixture(scope="module")
+def station(run, tmp_path_factory):
+    from station_process import StationProcess
+
+    station = StationProcess(run, tmp_path_factory.mktemp("captures") / "data")
+    yield station
+    station.kill()
+
+
+def _images(files):
+    return np.stack([decode(content, light) for light, content in files.items()])
+
+
+def test_the_answer_is_the_inspectors_and_on_record(station, run, parts, tmp_path):
+    inspector = Inspector.load(run)
+    for k, files in enumerate(parts[:6]):
+        answer = station.post(files, f"part-{k}").raise_for_status().json()
+        expected = inspector.inspect(_images(files))
+        assert list(answer) == ["id", "verdict", "score", "threshold", "shown_by", "light_notes", "seconds", "model"]
+        assert answer["id"] == f"part-{k}"
+        assert answer["verdict"] == expected.verdict
+        assert answer["score"] == pytest.approx(expected.score, rel=1e-4)
+        assert answer["threshold"] == pytest.approx(inspector.threshold)
+        assert answer["seconds"] > 0
+        if expected.verdict == "anomalous":
+            assert answer["shown_by"] == inspector.lights.names[int(expected.light_evidence.argmax())]
+        else:
+            assert answer["shown_by"] is None
+
+        record = station.client.get(f"/api/captures/part-{k}").json()
+        assert {name: record[name] for name in answer} == answer
+        for light, content in files.items():
+            assert station.client.get(f"/api/captures/part-{k}/lights/{light}.png").content == content
+        (tmp_path / "map.png").write_bytes(station.client.get(f"/api/captures/part-{k}/map.png").content)
+        stored, _, threshold = read_map_png16(tmp_path / "map.png")
+        np.testing.assert_allclose(stored, expected.anomaly_map, atol=2e-4)
+        assert threshold == pytest.approx(inspector.threshold)
+
+
+def test_newest_first_page_by_page_and_by_verdict(station, parts):
+    ids = [station.post(files).json()["id"] for files in parts]
+    assert len(set(ids)) == len(ids)
+    listed = station.client.get("/api/captures", params={"limit": 5}).json()
+    assert [each["id"] for each in listed] == ids[:-6:-1]
+    more = station.client.get("/api/captures", params={"limit": 3, "before": listed[-1]["id"]}).json()
+    assert [each["id"] for each in more] == ids[-6:-9:-1]
+    bad = station.client.get("/api/captures", params={"verdict": "anomalous"}).json()
+    assert bad
+    assert {each["verdict"] for each in bad} == {"anomalous"}
+    assert station.client.get("/api/captures", params={"before": "none such"}).status_code == 404
+    assert station.client.get("/api/captures", params={"verdict": "bad"}).status_code == 422
+
+
+def test_the_same_capture_sent_again_gets_the_same_answer_and_one_record(station, parts):
+    first = station.post(parts[0], "again").json()
+    assert station.post(parts[0], "again").json() == first
+    other = station.post(parts[1], "again")
+    assert other.status_code == 409
+    assert "other images" in other.json()["detail"]
+    ids = [each["id"] for each in station.client.get("/api/captures", params={"limit": 1000}).json()]
+    assert ids.count("again") == 1
+
+
+def test_review_is_kept_and_the_newest_counts(station, parts):
+    station.post(parts[2], "reviewed")
+    for body in ({"label": "good"}, {"label": "defect", "defect_type": "scratch"}):
+        assert station.client.post("/api/captures/reviewed/review", json=body).status_code == 200
+    record = station.client.get("/api/captures/reviewed").json()
+    assert record["label"] == "defect"
+    assert [(each["label"], each["defect_type"]) for each in record["reviews"]] == [
+        ("good", None),
+        ("defect", "scratch"),
+    ]
+    for body in ({}, {"label": "bad"}, {"label": "good", "defect_type": "scratch"}, {"label": "good", "note": 1}):
+        assert station.client.post("/api/captures/reviewed/review", json=body).status_code == 422
+    assert station.client.post("/api/captures/nothing/review", json={"label": "good"}).status_code == 404
+
+
+def test_other_formats_and_depths_are_served_as_png(station):
+    images = make_capture(np.random.default_rng(3), 3, 64)[0]
+    files = {}
+    for light, image in zip(("left", "right", "top"), images, strict=True):
+        buffer = io.BytesIO()
+        Image.fromarray(image.transpose(1, 2, 0)).save(buffer, "BMP")
+        files[light] = buffer.getvalue()
+    assert station.post(files, "bitmap").status_code == 200
+    served = Image.open(io.BytesIO(station.client.get("/api/captures/bitmap/lights/right.png").content))
+    assert served.format == "PNG"
+    np.testing.assert_array_equal(np.asarray(served).transpose(2, 0, 1), images[1])
+    assert station.client.get("/api/captures/bitmap/lights/none.png").status_code == 404
+
+
+def test_health_and_schema(station, run):
+    health = station.health()
+    assert health["status"] == "ok"
+    assert health["model"].startswith("run@")
+    assert health["queue"] == 0
+    schema = station.client.get("/api/openapi.json").json()
+    form = schema["paths"]["/api/captures"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
+    assert form["required"] == ["left", "right", "top"]
+    assert set(schema["paths"]) >= {"/api/captures", "/api/captures/{id}", "/api/captures/{id}/review", "/healthz"}
+
+
+def test_a_dead_light_is_a_light_fault_or_left_out_and_never_good_in_silence(station, parts):
+    from station_process import png
+
+    dark = parts[0] | {"top": png(np.zeros((3, 64, 64), np.uint8))}
+    answer = station.post(dark).json()
+    assert any("top" in note and "dark" in note for note in answer["light_notes"])
+
+
+def test_ends_in_order(artefact, parts, serve):
+    station = serve(artefact)
+    station.post(parts[0], "last")
+    assert station.end() == 0
+    with pytest.raises(httpx.ConnectError):
+        station.client.get("/healthz")
+    again = serve(artefact)
+    assert again.client.get("/api/captures/last").status_code == 200
