@@ -25,7 +25,6 @@ from afrd.evaluation.metrics import image_auroc, pixel_metrics
 from afrd.files import write_text
 from afrd.model import JointGaussian
 from afrd.model.defect_space import COVERED, DefectSpace
-from afrd.model.joint import STRIDE
 from afrd.training.defect_pairs import with_defects
 
 SHARES, SEEDS = (0.25, 0.5, 1.0), (0, 1, 2)
@@ -43,7 +42,7 @@ class Whitened:
         self.vectors = torch.cat(vectors)
         self.labels = np.array([bool(label) for label in captures.labels])
         self.masks = np.stack([c.mask if bool(c.anomalous) else np.zeros(c.images.shape[-2:], bool) for c in captures])
-        self.cover = avg_pool2d(torch.from_numpy(self.masks).float()[:, None], STRIDE)[:, 0]  # [M, h, w]
+        self.cover = avg_pool2d(torch.from_numpy(self.masks).float()[:, None], model.stride)[:, 0]  # [M, h, w]
 
 
 def figures(model: JointGaussian, places: Tensor, test: Whitened) -> dict[str, float]:

@@ -36,7 +36,7 @@ from scipy.ndimage import distance_transform_edt
 from afrd import TrainConfig, open_dataset, train
 from afrd.checkpoint import load_model
 from afrd.files import write_text
-from afrd.model.joint import STRIDE, JointGaussian
+from afrd.model import JointGaussian
 from afrd.render.defects import KINDS
 from afrd.render.stage import LIGHTS
 from one_light_pairs import ALL, KINDS_AND_FACET, SPOT_NUMBERS, VISIBLE, compose, render_pairs, save
@@ -54,8 +54,9 @@ def read(model: JointGaussian, images: np.ndarray, random: int | None = None) ->
         vectors = (model.describe(levels) - model.mean[:, None, None])[0].movedim(0, -1).numpy()
     anomaly_map, last = answer.anomaly_map[0].numpy(), len(vectors) - 1
     peak = np.array(np.unravel_index(anomaly_map.argmax(), anomaly_map.shape))
-    rows, columns = (np.clip(place // STRIDE + np.arange(-1, 2), 0, last) for place in peak)
-    region = vectors[anomaly_map[STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE] > 0.8 * anomaly_map.max()][:MOST]
+    rows, columns = (np.clip(place // model.stride + np.arange(-1, 2), 0, last) for place in peak)
+    centres = slice(model.stride // 2, None, model.stride)
+    region = vectors[anomaly_map[centres, centres] > 0.8 * anomaly_map.max()][:MOST]
     if random is not None:
         every = vectors.reshape(-1, vectors.shape[-1])
         region = every[np.random.default_rng(random).permutation(len(every))[:RANDOM]]

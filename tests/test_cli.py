@@ -17,7 +17,7 @@ def afrd(*arguments, check: int | None = 0) -> subprocess.CompletedProcess:
 @pytest.fixture(scope="module")
 def run(tiny, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("cli") / "run"
-    afrd("train", tiny, "--category", "Confetto", "--out", out, "--epochs", 2, "--image-size", 64)
+    afrd("train", tiny, "--category", "Confetto", "--out", out, "--image-size", 64)
     return out
 
 
@@ -92,8 +92,10 @@ def test_check_lists_every_problem_and_fails(tiny, tmp_path):
     [
         (["train", "{tiny}", "--category", "Nougat", "--out", "{tmp}/r"], 1, "Confetto"),
         (["train", "{tiny}", "--category", "Confetto", "--out", "{tmp}/r", "--fusion", "median"], 1, "'median'"),
-        (["train", "{tiny}", "--category", "Confetto", "--out", "{tmp}/r", "--epochs", "0"], 2, "--epochs"),
+        (["train", "{tiny}", "--out", "{tmp}/r", "--fusion", "mean", "--epochs", "0"], 2, "--epochs"),
         (["train", "{tiny}", "--category", "Confetto", "--out", "{tmp}/r", "--loss", "l2"], 2, "position"),
+        (["train", "{tiny}", "--out", "{tmp}/r", "--epochs", "3"], 2, "without effect on the"),
+        (["train", "{tiny}", "--out", "{tmp}/r", "--fusion", "mean", "--painting-pairs", "9"], 2, "--painting"),
         (["train", "{tiny}", "--out", "{tmp}/r", "--false-alarm-rate", "2"], 2, "--false-alarm-rate"),
         (["train", "{tiny}", "--category", "Confetto", "--out", "{tmp}/r", "--accelerator", "abacus"], 1, "abacus"),
         (["train", "{tmp}", "--out", "{tmp}/r"], 1, "data set"),

@@ -21,7 +21,7 @@ from afrd.training import TrainConfig, train
 def run(tiny, tmp_path_factory):
     out = tmp_path_factory.mktemp("run")
     captures, holdout = (open_dataset(tiny, "Confetto", split) for split in ("train", "val"))
-    train(captures, out, TrainConfig(epochs=3, image_size=64, false_alarm_rate=0.2), holdout=holdout)
+    train(captures, out, TrainConfig(image_size=64, false_alarm_rate=0.2), holdout=holdout)
     return out
 
 

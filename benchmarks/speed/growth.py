@@ -89,7 +89,7 @@ def shapes(model: MultiLightModel, fused: bool) -> list[tuple[int, ...]]:
 
 def synthesised(model: MultiLightModel, number: int, folder: Path | None = None) -> FeatureCache:
     """A feature cache of noise, in memory or on disk."""
-    rng, fused = np.random.default_rng(0), model.fusion.is_fixed
+    rng, fused = np.random.default_rng(0), bool(model.fixed_fusion)
     levels = []
     for i, shape in enumerate(shapes(model, fused)):
         block = rng.standard_normal((BATCH, *shape), dtype=np.float32).astype(np.float16)

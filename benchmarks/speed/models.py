@@ -13,8 +13,9 @@ from benchmarks.speed.measure import progress
 from afrd import __version__
 from afrd.capture import Capture, LightRig
 from afrd.card import Lights, ModelCard
+from afrd.families import TrainConfig, build_model, family_of
 from afrd.files import atomic_folder
-from afrd.model import MultiLightModel, build_model
+from afrd.model import MultiLightModel
 from afrd.model.folding import fold_batch_norms
 from afrd.runtimes import SUFFIXES, ArtefactCard, Input, Precision, Runtime, Target
 from afrd.runtimes.torch_runtime import TorchRuntime
@@ -33,7 +34,10 @@ def build(teacher: str, fusion: str, lights: int = 6, size: int = 256) -> MultiL
     """In eval mode, batch norms as trained; a joint model with as many directions as a fitted one."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # random weights are meant
-        model = build_model(teacher, None if teacher == LITE0 else "random", lights, size, fusion).eval()
+        config = TrainConfig(
+            fusion=fusion, teacher=teacher, teacher_weights=None if teacher == LITE0 else "random", image_size=size
+        )
+        model = build_model(config, lights).eval()
     if fusion == "joint":
         model.load_state_dict(model.state_dict() | {"defects.covariance": torch.eye(len(model.mean))})
     return model
@@ -47,8 +51,9 @@ def captures(number: int, lights: int = 6, size: int = 256) -> list[Capture]:
 
 
 def variants(fusion: str) -> list[str]:
-    """Which there are of a fusion: the joint model has no int8."""
-    return [EAGER, *(name for name, (_, precision) in VARIANTS.items() if fusion != "joint" or precision != "int8")]
+    """Which there are of a fusion: not every model has int8."""
+    int8 = family_of(fusion).capabilities.int8
+    return [EAGER, *(name for name, (_, precision) in VARIANTS.items() if int8 or precision != "int8")]
 
 
 def _export(model: MultiLightModel, fusion: str, variant: str, folder: Path) -> None:
@@ -99,6 +104,7 @@ def _card(model: MultiLightModel, fusion: str) -> ModelCard:
         teacher_digest="",
         trained_digest="",
         fusion=fusion,
+        capabilities=family_of(fusion).capabilities,
         lights=Lights(names=tuple(f"light{i}" for i in range(model.lights))),
         image_size=model.image_size,
         top_share=model.top_share,

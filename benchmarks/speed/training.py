@@ -35,9 +35,10 @@ from torch.optim import AdamW
 
 from afrd.capture import Capture
 from afrd.datasets import open_dataset, read_ahead
-from afrd.training import TrainConfig, loop
+from afrd.training import TrainConfig, distillation
 from afrd.training.defect_pairs import with_defects
 from afrd.training.features import FeatureCache, Recompute, cache_features
+from afrd.training.loop import launch
 
 MODULE = "benchmarks.speed.training"
 EPOCHS, LIGHTS = 40, 6
@@ -63,7 +64,7 @@ def epoch(what: str, features: FeatureCache | None, number: int, size: int) -> C
     """One more epoch each time. features: None fills a cache, or recomputes them if `what` says so."""
     fusion = "attention" if what == ATTENTION else "mean"
     config = TrainConfig(fusion=fusion, precision="bf16-mixed" if what == BF16 else "32-true", learning_rate=4e-4)
-    fabric = loop._fabric(config)
+    fabric = launch(config)
     model = build(LITE0, fusion, LIGHTS, size)
     if what == RECOMPUTED:
         features = Recompute(model, captures(number, LIGHTS, size), CPU)
@@ -71,7 +72,7 @@ def epoch(what: str, features: FeatureCache | None, number: int, size: int) -> C
     optimizer = AdamW([p for p in model.parameters() if p.requires_grad], lr=config.learning_rate, fused=True)
     wrapped, optimizer = fabric.setup(model, optimizer)
     wrapped.mark_forward_method("distil")
-    return lambda: loop._epoch(1, wrapped, features, optimizer, config, fabric)
+    return lambda: distillation.epoch(1, wrapped, features, optimizer, config, fabric)
 
 
 def epochs(number: int, size: int, rounds: int, quick: bool) -> dict:

@@ -10,11 +10,12 @@ if TYPE_CHECKING:
     from afrd.capture import Capture, LightRig
     from afrd.datasets import CaptureSet, check_dataset, open_dataset, read_captures
     from afrd.evaluation import Evaluation, evaluate, write_report
+    from afrd.families import TrainConfig
     from afrd.inspector import Inspection, Inspector
     from afrd.model import AFRD
     from afrd.prediction import predict
     from afrd.render import render_dataset
-    from afrd.training import TrainConfig, train
+    from afrd.training import train
 
 __version__ = "0.1.0"
 
@@ -45,7 +46,8 @@ _HOMES = {
     "model": ("AFRD",),
     "prediction": ("predict",),
     "render": ("render_dataset",),
-    "training": ("TrainConfig", "train"),
+    "families": ("TrainConfig",),
+    "training": ("train",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -12,13 +12,7 @@ from afrd.capture import LightRig
 from afrd.fail_safe import OnLightFault
 from afrd.light_check import LightReference
 
-FORMAT = 1
-JOINT, AUTO = "joint", "auto"  # the fusion whose light weights are evidence; the best that is known
-
-
-def resolve_fusion(name: str) -> str:
-    """What "auto" stands for (docs/method.md); other names stay."""
-    return JOINT if name == AUTO else name
+FORMAT = 2
 
 
 class Strict(BaseModel):
@@ -46,10 +40,24 @@ class Lights(Strict):
         return LightRig(self.names, tuple(d or (math.nan,) * 3 for d in self.directions))
 
 
+class Capabilities(Strict):
+    """What a family of models can do; a family declares it, the card carries it, everything else asks it.
+
+    evidence: the light weights say which light shows a defect. leave_out: it can judge without one of the lights.
+    int8: it can be quantised. grow: it takes in further good parts without being fitted anew.
+    """
+
+    evidence: bool = False
+    leave_out: bool = False
+    int8: bool = False
+    grow: bool = False
+
+
 class ModelCard(Strict):
     """What a model needs to be used, beside its weights.
 
     category, captures: what it was trained on.
+    fusion: the model's name, config: its settings, by `afrd.families`; capabilities: what it can do.
     trained_digest: of model.safetensors, so that files of two runs are not mixed up.
     threshold: score above which a part is anomalous; `false_alarm_rate` is what it was set for, on `holdout` good
         captures that the model was not trained on.
@@ -58,7 +66,7 @@ class ModelCard(Strict):
     on_light_fault: see `afrd.inspector.Inspector.load`; what holds where nothing else is asked for.
     """
 
-    format: Literal[1] = FORMAT
+    format: Literal[2] = FORMAT
     afrd_version: str
     category: str | None
     captures: int
@@ -66,6 +74,7 @@ class ModelCard(Strict):
     teacher_digest: str
     trained_digest: str
     fusion: str
+    capabilities: Capabilities
     lights: Lights
     image_size: int
     top_share: float

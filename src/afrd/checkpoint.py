@@ -23,8 +23,9 @@ from torch import Tensor
 
 from afrd.card import FORMAT, ModelCard, Strict
 from afrd.errors import RunError
+from afrd.families import TrainConfig, build_model
 from afrd.files import atomic_path, write_text
-from afrd.model import MultiLightModel, build_model
+from afrd.model import MultiLightModel
 from afrd.model.teacher import Teacher
 from afrd.model.weights import tensors_digest
 
@@ -56,7 +57,7 @@ def load_model(run: Path) -> tuple[MultiLightModel, ModelCard]:
     teacher = Teacher.from_state(card.teacher, read_tensors(run / "teacher.safetensors"))
     if teacher.digest() != card.teacher_digest:
         raise RunError(f"{run / 'teacher.safetensors'}: not the teacher this model was trained with; restore the file")
-    model = build_model(teacher, None, len(card.lights.names), card.image_size, card.fusion, card.top_share)
+    model = build_model(parse(TrainConfig, card.config, run / "model.yaml"), len(card.lights.names), teacher)
     load_trained_state(model, read_tensors(run / "model.safetensors"), run / "model.safetensors")
     if trained_digest(model) != card.trained_digest:
         raise RunError(f"{run / 'model.safetensors'}: not the weights that model.yaml describes; restore both files")

@@ -39,5 +39,11 @@ def checked(kind: Any, **values: Any) -> Any:
         return kind(**values)
     except ValidationError as error:
         first = error.errors()[0]
-        option = "--" + str(first["loc"][0]).replace("_", "-")
-        raise typer.BadParameter(f"{first['input']!r}: {first['msg']}", param_hint=option) from None
+        if "names" in first.get("ctx", {}):  # settings that act on other models only
+            raise typer.BadParameter(first["msg"], param_hint=_options(first["ctx"]["names"])) from None
+        option = "_".join(map(str, first["loc"]))
+        raise typer.BadParameter(f"{first['input']!r}: {first['msg']}", param_hint=_options([option])) from None
+
+
+def _options(names: list[str]) -> str:
+    return ", ".join("--" + name.replace("_", "-") for name in names)

@@ -43,7 +43,7 @@ def run_demo(
     for category in CLASSES:
         test = open_dataset(out / "data", category, "test_public")
         for name, fusion in FUSIONS.items():
-            config = TrainConfig(fusion=fusion, image_size=size, epochs=epochs, seed=seed, false_alarm_rate=0.1)
+            config = TrainConfig.acting(fusion, image_size=size, epochs=epochs, seed=seed, false_alarm_rate=0.1)
             run = out / "runs" / category / fusion.replace(":", "-")
             _train(out / "data", category, run, config)
             inspector = Inspector.load(run)

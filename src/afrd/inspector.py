@@ -13,10 +13,11 @@ import cv2
 import numpy as np
 
 from afrd.capture import Capture, LightRig
-from afrd.card import JOINT, ModelCard
+from afrd.card import ModelCard
 from afrd.datasets import require_lights
 from afrd.errors import ModelError
 from afrd.fail_safe import OnLightFault, describe_light_faults, require_known, trust
+from afrd.families import able_to
 from afrd.light_check import LightFault
 from afrd.runtimes import Runtime, open_runtime
 
@@ -32,9 +33,9 @@ class Inspection:
     threshold: the score above which a part is called anomalous, from held-out good parts.
     anomaly_map: [H, W] float32, at the capture's own size; same unit as the score.
     light_weights: [L, N] float32, weight of each of the N lights on each of the L feature levels (shallow first),
-        rows sum to 1. Of the joint model [1, N]: what each light shows at the map's highest point.
+        rows sum to 1. Of models with evidence [1, N]: what each light shows at the map's highest point.
     light_evidence: [N] float32, each light's share in what makes the map's highest point unusual, sums to 1; None for
-        fusions of the paper, whose weights say which lights were listened to and not which of them shows a defect.
+        models whose weights say which lights were listened to and not which of them shows a defect.
     light_faults: what is wrong with the lights, found in the capture itself. light_notes: the same in words.
     left_out: lights that were not looked at, because they are faulty or were said to be missing.
     judged: False where the lights are too faulty for the verdict that the score would give.
@@ -156,7 +157,7 @@ class Inspector:
             threshold=threshold,
             anomaly_map=resize_map(answer.anomaly_map[0], images.shape[-2:]),
             light_weights=weights,
-            light_evidence=weights[0] if self.card.fusion == JOINT else None,
+            light_evidence=weights[0] if self.card.capabilities.evidence else None,
             light_faults=faults,
             light_notes=describe_light_faults(faults, self.lights.names, looks.opposite()) if faults else (),
             left_out=trusted.left_out,
@@ -165,7 +166,7 @@ class Inspector:
 
     @property
     def can_leave_out(self) -> bool:
-        """Whether a capture can be judged without one of its lights: by a run of the joint model."""
+        """Whether a capture can be judged without one of its lights: by a run of a model that can."""
         return self._runtime.can_leave_out and self.card.thresholds_without is not None
 
     def inspect_capture(self, capture: Capture, missing: Sequence[str] = ()) -> Inspection:
@@ -181,7 +182,8 @@ class Inspector:
             raise ModelError(f"missing light {unknown[0]}: this model has {', '.join(self.lights.names)}")
         absent = {self.lights.names.index(light) for light in missing}
         if len(absent) > 1 or not self.can_leave_out:
-            able = "one light at most" if self.can_leave_out else "no light; use the run folder of --fusion joint"
+            others = " or ".join(able_to("leave_out"))
+            able = "one light at most" if self.can_leave_out else f"no light; use the run folder of --fusion {others}"
             raise ModelError(f"missing lights {', '.join(missing)}: this model can do without {able}")
         return absent
 

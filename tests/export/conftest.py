@@ -32,7 +32,7 @@ def trained(tiny, good, tmp_path_factory):
     def run(fusion: str = "attention") -> Path:
         if fusion not in runs:
             out = tmp_path_factory.mktemp("runs") / fusion.replace(":", "-")
-            config = TrainConfig(fusion=fusion, epochs=1, image_size=64, false_alarm_rate=0.2)
+            config = TrainConfig.acting(fusion, epochs=1, image_size=64, false_alarm_rate=0.2)
             train(good, out, config, holdout=open_dataset(tiny, "Confetto", "val"))
             runs[fusion] = out
         return runs[fusion]

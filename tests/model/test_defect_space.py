@@ -3,10 +3,12 @@ import pytest
 import torch
 
 from afrd.errors import ModelError
+from afrd.families.joint import Gaussian
 from afrd.model import JointGaussian
-from afrd.model.defect_space import DIRECTIONS, STRENGTH, DefectSpace
+from afrd.model.defect_space import DefectSpace
 
 LIGHTS, SIZE, GRID = 2, 64, 8
+STRENGTH, DIRECTIONS = Gaussian().strength, Gaussian().directions
 
 
 def describe(levels) -> torch.Tensor:

@@ -5,7 +5,7 @@ import torch
 from timm.layers import BatchNormAct2d
 from torch import nn
 
-from afrd.model import build_model
+from afrd.families import TrainConfig, build_model
 from afrd.model.folding import _fold, fold_batch_norms
 
 IMAGES = torch.randint(0, 256, (2, 3, 3, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
@@ -41,7 +41,9 @@ def norms(model) -> int:
     ],
 )
 def test_a_folded_model_answers_as_before(teacher, fusion):
-    model = with_statistics(build_model(teacher, "random", 3, 64, fusion))
+    model = with_statistics(
+        build_model(TrainConfig(fusion=fusion, teacher=teacher, teacher_weights="random", image_size=64), 3)
+    )
     if fusion == "joint":
         darker = IMAGES // 2  # of captures that it was fitted to, so few, the map is the same everywhere
         model.fit(lambda: (model.extract(image[None]) for image in darker))
@@ -59,7 +61,7 @@ def test_a_folded_model_answers_as_before(teacher, fusion):
 
 @pytest.mark.filterwarnings("ignore:teacher .*random weights")
 def test_convolutions_stay_channels_last():
-    model = fold_batch_norms(build_model("efficientnet_lite0", "random", 3, 64, "mean"))
+    model = fold_batch_norms(build_model(TrainConfig(fusion="mean", teacher_weights="random", image_size=64), 3))
     spatial = [m.weight for m in model.modules() if isinstance(m, nn.Conv2d) and m.kernel_size > (1, 1)]
     assert all(w.is_contiguous(memory_format=torch.channels_last) for w in spatial)
 

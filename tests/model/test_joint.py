@@ -4,8 +4,9 @@ import torch
 from torch.nn.functional import avg_pool2d, interpolate
 
 from afrd.errors import ModelError
-from afrd.model import JointGaussian, build_model
-from afrd.model.joint import SHRINKAGE
+from afrd.families import TrainConfig
+from afrd.families.joint import Gaussian
+from afrd.model import JointGaussian
 
 LIGHTS, SIZE, GRID = 3, 64, 8
 
@@ -54,7 +55,7 @@ def gaussian(levels) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     unit = np.concatenate([np.full(w, energy[:, a : a + w].mean() * w) for a, w in zip(bounds, widths, strict=False)])
     unit = np.tile(unit, n)
     scaled = np.cov(x.T) / np.sqrt(np.outer(unit, unit))
-    scaled += SHRINKAGE * np.trace(scaled) / len(scaled) * np.eye(len(scaled))
+    scaled += Gaussian().shrinkage * np.trace(scaled) / len(scaled) * np.eye(len(scaled))
     return x.mean(0), scaled * np.sqrt(np.outer(unit, unit)), np.sqrt(unit)
 
 
@@ -222,4 +223,4 @@ def test_bad_input_is_named(teacher, levels, model):
         with pytest.raises(ModelError, match="expected some of 0 to 2"):
             model.judge([level[:1] for level in levels], lights)
     with pytest.raises(ModelError, match="unknown; choose one of auto, joint, single:K"):
-        build_model(teacher, None, LIGHTS, SIZE, "best")
+        TrainConfig(fusion="best")

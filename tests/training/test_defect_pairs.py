@@ -5,13 +5,14 @@ import pytest
 import torch
 
 from afrd.capture import Capture, LightRig
+from afrd.families.joint import Painting
 from afrd.model import JointGaussian
-from afrd.training.defect_pairs import PAINTED, PAINTINGS, painting_count, with_defects
+from afrd.training.defect_pairs import painting_count, with_defects
 
 
 @pytest.mark.parametrize(("captures", "count"), [(2, 120), (7, 126), (60, 120), (61, 124), (1000, 177)])
 def test_there_are_enough_paintings_whatever_the_number_of_captures(captures, count):
-    assert PAINTED == 60 and PAINTINGS == 120
+    assert Painting().captures == 60 and Painting().pairs == 120
     assert painting_count(captures) == count
 
 

@@ -248,9 +248,10 @@ def test_bf16_is_computed_in_bf16(tiny, tmp_path):
 
 def test_short_trainings_take_larger_steps():
     """The paper: 1000 captures, batch 8, 100 epochs."""
-    assert TrainConfig().resolved(1000).learning_rate == 4e-4
-    assert TrainConfig().resolved(60).learning_rate == 1.5e-3
-    assert TrainConfig(learning_rate=1e-4).resolved(60).learning_rate == 1e-4
+    paper = TrainConfig(fusion="attention")
+    assert paper.resolved(1000).learning_rate == 4e-4
+    assert paper.resolved(60).learning_rate == 1.5e-3
+    assert TrainConfig(fusion="attention", learning_rate=1e-4).resolved(60).learning_rate == 1e-4
 
 
 def test_parts_of_two_runs_are_not_one(tiny, tmp_path):

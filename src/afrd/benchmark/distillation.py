@@ -17,7 +17,7 @@ from afrd.training.features import FeatureCache
 
 def distil(data: ClassData, job: Job, settings: Settings) -> Scored:
     """Train as `afrd train` does, last epoch, and score held-out and test captures."""
-    config = TrainConfig(
+    config = TrainConfig.acting(
         fusion=job.method if job.light == ALL_LIGHTS else f"single:{job.light}",
         teacher=settings.teacher,
         teacher_weights=settings.teacher_weights,
@@ -37,13 +37,13 @@ def distil(data: ClassData, job: Job, settings: Settings) -> Scored:
         model, _ = load_model(run)
     holdout_maps, holdout_scores, _ = judge(model, data.features("holdout"))
     maps, scores, weights = judge(model, data.features("test"))
-    weights = None if model.fusion.is_fixed else weights
+    weights = None if model.fixed_fusion else weights
     return Scored(holdout_scores, scores, holdout_maps, maps, weights, card.config)
 
 
 @torch.inference_mode()
 def judge(model: MultiLightModel, features: FeatureCache) -> Sequence[np.ndarray]:
     """Maps [K, S, S], scores [K] and light weights [K, L, N] of every capture from features of all lights."""
-    chosen = FeatureCache(features.levels, False, model.fusion.lights_used)
+    chosen = FeatureCache(features.levels, False, model.lights_used)
     answers = [model.judge(levels) for levels in chosen.each()]
     return [torch.cat(parts).float().numpy() for parts in zip(*answers, strict=True)]

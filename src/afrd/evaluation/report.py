@@ -18,7 +18,6 @@ from PIL import Image
 
 import afrd
 from afrd.capture import Capture
-from afrd.card import JOINT
 from afrd.errors import DatasetError
 from afrd.evaluation import charts
 from afrd.evaluation.curves import PRO_LIMIT
@@ -99,7 +98,7 @@ def write_report(
         roc=_markup(charts.roc(evaluation)),
         pro=_markup(charts.pro(evaluation)),
         levels=_light_weights(evaluation),
-        weight="evidence" if evaluation.config.get("fusion") == JOINT else "weight",
+        weight="evidence" if evaluation.config.get("capabilities", {}).get("evidence") else "weight",
         pro_limit=PRO_LIMIT,
         config=yaml.safe_dump(evaluation.config, sort_keys=False, allow_unicode=True),
         version=afrd.__version__,

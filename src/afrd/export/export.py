@@ -8,13 +8,14 @@ from tempfile import mkdtemp
 
 from afrd import __version__
 from afrd.capture import Capture
-from afrd.card import JOINT, ModelCard
+from afrd.card import ModelCard
 from afrd.checkpoint import load_model
 from afrd.datasets import require_lights
 from afrd.errors import DatasetError, ModelError
 from afrd.export.comparison import TOLERANCES, Comparison, compare
 from afrd.export.precision import calibration, require_calibration, spread
 from afrd.export.writing import require_packages, write
+from afrd.families import able_to
 from afrd.files import atomic_path, require_file_target
 from afrd.inspector import Inspector
 from afrd.runtimes import SUFFIXES, ArtefactCard, Input, Precision, Target
@@ -70,10 +71,10 @@ def export_run(
     require_packages(to, precision)
     require_file_target(out)
     model, model_card = load_model(run)
-    if precision == "int8" and model_card.fusion == JOINT:
+    if precision == "int8" and not model_card.capabilities.int8:
         raise ModelError(
-            f"precision int8: {run} is a joint model, whose distance divides by differences that int8 rounds away "
-            f"(docs/method.md); use fp16 or fp32, or train with --fusion attention"
+            f"precision int8: {run} is a {model_card.fusion} model, whose answers int8 rounds away "
+            f"(docs/export.md); use fp16 or fp32, or train with --fusion {', '.join(able_to('int8'))}"
         )
     compare_on = _some(captures) if compare_on is None else compare_on
     input = _input(captures, compare_on, model_card)

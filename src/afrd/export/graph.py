@@ -35,7 +35,7 @@ class Deployed(nn.Module):
             self.register_buffer("columns", resizing(input.width, size).T.contiguous(), persistent=False)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        used = self.model.fusion.lights_used
+        used = self.model.lights_used
         if len(used) < self.model.lights:
             images = torch.cat([images[:, k : k + 1] for k in used], 1)
         x = images.to(torch.float32) / self.maximum

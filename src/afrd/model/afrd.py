@@ -37,6 +37,14 @@ class AFRD(MultiLightModel):
         self.bottleneck.to(memory_format=torch.channels_last)
         self.student.to(memory_format=torch.channels_last)
 
+    @property
+    def lights_used(self) -> tuple[int, ...]:
+        return self.fusion.lights_used
+
+    @property
+    def fixed_fusion(self) -> str | None:
+        return type(self.fusion).__name__ if self.fusion.is_fixed else None
+
     def fuse(self, levels: Sequence[Tensor]) -> tuple[list[Tensor], Tensor]:
         """levels: of the lights that the fusion uses, [B, N', C, h, w] each.
 

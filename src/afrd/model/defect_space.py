@@ -13,9 +13,8 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 
 from afrd.errors import ModelError
+from afrd.families.joint import Gaussian
 
-STRENGTH = 0.01  # a, with S scaled to a mean variance of one
-DIRECTIONS = 256  # that the distance keeps, at most
 COVERED = 0.5  # share of a place that a defect covers, for its change to count
 
 Pairs = Iterable[tuple[Sequence[Tensor], Sequence[Tensor], Tensor]]
@@ -23,10 +22,14 @@ Pairs = Iterable[tuple[Sequence[Tensor], Sequence[Tensor], Tensor]]
 
 
 class DefectSpace(nn.Module):
-    """covariance: [total, total] of the changes; zero before `learn`, and then all directions count alike."""
+    """covariance: [total, total] of the changes; zero before `learn`, and then all directions count alike.
 
-    def __init__(self, total: int) -> None:
+    settings: their `strength` is a, with S scaled to a mean variance of one; `directions` are kept, at most.
+    """
+
+    def __init__(self, total: int, settings: Gaussian | None = None) -> None:
         super().__init__()
+        self.settings = settings or Gaussian()
         self.register_buffer("covariance", torch.zeros(total, total))
 
     def learn(self, pairs: Pairs, describe: Callable[[Sequence[Tensor]], Tensor], whitening: Tensor) -> None:
@@ -59,6 +62,7 @@ class DefectSpace(nn.Module):
             return whitening / len(whitening) ** 0.5
         changes = whitening @ own @ whitening.T
         variances, directions = torch.linalg.eigh(changes / changes.diagonal().mean())
-        variances = STRENGTH * variances.flip(0)[:DIRECTIONS].clamp(min=0)
+        kept = self.settings.directions
+        variances = self.settings.strength * variances.flip(0)[:kept].clamp(min=0)
         weights = variances / (1 + variances)
-        return (weights / weights.sum()).sqrt()[:, None] * (directions.flip(1)[:, :DIRECTIONS].T @ whitening)
+        return (weights / weights.sum()).sqrt()[:, None] * (directions.flip(1)[:, :kept].T @ whitening)

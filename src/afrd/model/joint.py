@@ -23,18 +23,15 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, conv2d, interpolate
 
 from afrd.errors import ModelError
+from afrd.families.joint import Gaussian
 from afrd.model.anomaly_map import AnomalyMap, score
 from afrd.model.defect_space import DefectSpace, Pairs
 from afrd.model.expectation import Expectation
-from afrd.model.fusion import Fusion
 from afrd.model.multi_light import MultiLightModel, Prediction
 from afrd.model.teacher import Level, Teacher
 
-STRIDE = 8  # of the grid
-SHRINKAGE = 0.01  # share of the mean variance that is added to every variance
 USUAL = 0.35  # of the map where a place is as good parts are there; so that less than usual is not cut off
 HIGHEST = 6.5  # of the map: a distance that no picture of a part has, and that a 16-bit map can hold
-MAX_CHANNELS = 2048  # of all lights together; wider teachers are projected down to it
 
 
 class _Prepared(NamedTuple):
@@ -53,6 +50,7 @@ class _Prepared(NamedTuple):
 class JointGaussian(MultiLightModel):
     """See the module. Without `fit`, or a loaded state, it cannot judge. Arguments and errors as of MultiLightModel.
 
+    settings: see `afrd.families.joint`.
     channels: D of a light's vector. mean: [N · D], covariance: [N · D, N · D], lights one after the other.
     """
 
@@ -65,11 +63,13 @@ class JointGaussian(MultiLightModel):
         lights: int = 6,
         image_size: int = 256,
         top_share: float = 0.0,
+        settings: Gaussian | None = None,
     ) -> None:
         super().__init__(teacher, teacher_weights, lights, image_size, top_share)
-        self.fusion = Fusion(lights)  # reads every light, makes nothing of them
+        self.settings = settings or Gaussian()
+        self.stride = self.settings.grid
         self.anomaly_map = AnomalyMap(image_size)
-        for i, projection in enumerate(_projections(self.teacher.levels, MAX_CHANNELS // lights)):
+        for i, projection in enumerate(_projections(self.teacher.levels, self.settings.channels // lights)):
             self.register_buffer(f"projection{i}", projection)  # None takes no room in the state
         self.widths = [level.channels if p is None else len(p) for p, level in self._projected()]
         self.channels = sum(self.widths)
@@ -77,7 +77,7 @@ class JointGaussian(MultiLightModel):
         self.register_buffer("mean", torch.zeros(total))
         self.register_buffer("covariance", torch.zeros(total, total))
         self.register_buffer("samples", torch.zeros((), dtype=torch.int64))
-        self.defects = DefectSpace(total)
+        self.defects = DefectSpace(total, self.settings)
         self.expectation = Expectation(total)
         self._parts: dict[tuple[int, ...], _Prepared] = {}
         self.register_load_state_dict_post_hook(lambda module, _: module._refresh())
@@ -134,7 +134,7 @@ class JointGaussian(MultiLightModel):
             )
         # shrunk in units in which every level has the same energy, so that none drowns in what is added
         unit = self._level_energy(covariance.diagonal() + mean.square()).clamp(min=1e-12)
-        shrunk = covariance + SHRINKAGE * (covariance.diagonal() / unit).mean() * unit.diag()
+        shrunk = covariance + self.settings.shrinkage * (covariance.diagonal() / unit).mean() * unit.diag()
         device = self.mean.device
         self.mean.copy_(mean.float().to(device))
         self.covariance.copy_(shrunk.float().to(device))
@@ -191,17 +191,17 @@ class JointGaussian(MultiLightModel):
         return present
 
     def describe(self, levels: Sequence[Tensor]) -> Tensor:
-        """levels: of all lights, [B, N, C, h, w] each. Returns one vector a place, [B, N · D, S / 8, S / 8]."""
-        grid, batch = self.image_size // STRIDE, levels[0].shape[0]
+        """levels: of all lights, [B, N, C, h, w] each. Returns one vector a place, [B, N · D, h, w] on the grid."""
+        grid, batch = self.image_size // self.stride, levels[0].shape[0]
         parts = []
         for (projection, level), x in zip(self._projected(), levels, strict=True):
             x = x.flatten(0, 1)
             if projection is not None:
                 x = conv2d(x, projection.to(x)[:, :, None, None])
             x = avg_pool2d(x, 3, 1, 1, count_include_pad=False)
-            if level.stride < STRIDE:
-                x = avg_pool2d(x, STRIDE // level.stride)
-            elif level.stride > STRIDE:
+            if level.stride < self.stride:
+                x = avg_pool2d(x, self.stride // level.stride)
+            elif level.stride > self.stride:
                 x = interpolate(x, (grid, grid), mode="bilinear", align_corners=False)
             parts.append(x)
         return torch.cat(parts, 1).reshape(batch, -1, grid, grid)
@@ -243,7 +243,7 @@ class JointGaussian(MultiLightModel):
         """[B, N'], shares of the lights present."""
         grid, size = vectors.shape[-1], self.image_size
         peak = anomaly_map.flatten(1).argmax(1)
-        place = peak // size // STRIDE * grid + peak % size // STRIDE
+        place = peak // size // self.stride * grid + peak % size // self.stride
         there = vectors.flatten(2).gather(2, place[:, None, None].expand(-1, vectors.shape[1], 1))[..., 0]
         own = (there @ known.evidence.T).unflatten(1, (-1, self.channels)).square().mean(-1)
         excess = (own - known.usual).clamp(min=1e-6)

@@ -11,7 +11,6 @@ from torch.nn.functional import interpolate
 
 from afrd.capture import MAX_LIGHTS, MIN_LIGHTS
 from afrd.errors import ModelError
-from afrd.model.fusion import Fusion
 from afrd.model.teacher import Teacher
 
 SIZE_STEP = 32  # the embedding lies at stride 32
@@ -32,12 +31,10 @@ class MultiLightModel(nn.Module):
     lights: N, 2 to 16.
     image_size: side in pixels of the square that captures are resized to, a multiple of 32.
     top_share: see `afrd.model.anomaly_map.score`.
-    fusion: which lights are read, and whether their levels become one before anything is trained.
     highest: no score is above it.
     Raises ModelError, WeightsError.
     """
 
-    fusion: Fusion
     highest: float = math.inf
 
     def __init__(
@@ -52,14 +49,24 @@ class MultiLightModel(nn.Module):
         self.lights, self.image_size, self.top_share = lights, image_size, top_share
         self.teacher = teacher if isinstance(teacher, Teacher) else Teacher.load(teacher, teacher_weights)
 
+    @property
+    def lights_used(self) -> tuple[int, ...]:
+        """The lights that are read; the teacher need not see the others."""
+        return tuple(range(self.lights))
+
+    @property
+    def fixed_fusion(self) -> str | None:
+        """Names what makes one of all lights before anything is trained, so that this is cached; None: nothing."""
+        return None
+
     def extract(self, images: Tensor) -> list[Tensor]:
         """images: [B, N, 3, H, W], uint8, uint16 or float in [0, 1], any size.
 
-        Returns the teacher's levels of the lights that the fusion uses, [B, N', C, h, w] each.
+        Returns the teacher's levels of the lights that are used, [B, N', C, h, w] each.
         """
         if images.ndim != 5 or images.shape[1] != self.lights or images.shape[2] != 3:
             raise ModelError(f"images of shape {list(images.shape)}: expected [B, {self.lights}, 3, H, W]")
-        return self.teacher(self.prepare(images[:, list(self.fusion.lights_used)]))
+        return self.teacher(self.prepare(images[:, list(self.lights_used)]))
 
     def forward(self, images: Tensor) -> Prediction:
         """images: as for `extract`."""

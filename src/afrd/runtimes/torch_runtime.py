@@ -11,7 +11,6 @@ from torch.export.passes import move_to_device_pass
 from afrd.card import ModelCard
 from afrd.checkpoint import load_model
 from afrd.errors import ModelError, RunError
-from afrd.model import JointGaussian
 from afrd.model.compilation import compiled
 from afrd.model.folding import fold_batch_norms
 from afrd.runtimes.artefact import CARD_KEY, Answer, Input, damaged, parse_card
@@ -26,7 +25,7 @@ class TorchRuntime:
 
     def __init__(self, module: torch.nn.Module, card: ModelCard, input: Input | None, device: str) -> None:
         self.module, self.card, self.input, self.device = module, card, input, device
-        self.can_leave_out = isinstance(module, JointGaussian)
+        self.can_leave_out = input is None and card.capabilities.leave_out  # an exported graph is fixed
 
     def compile(self) -> None:
         """Faster after the first answer, which takes a minute. Raises ModelError: no C++ compiler."""

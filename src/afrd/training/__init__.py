@@ -1,6 +1,6 @@
 """From good captures to a trained run: configuration, feature cache, loop, threshold."""
 
-from afrd.training.config import TrainConfig
+from afrd.families import TrainConfig
 from afrd.training.loop import train
 from afrd.training.run_folder import Epoch
 

@@ -9,34 +9,37 @@ from torch import Tensor
 
 from afrd.capture import Capture
 from afrd.datasets import read_ahead
+from afrd.families.joint import Painting
 from afrd.model import MultiLightModel
 from afrd.training.defect_painter import DefectPainter
 
-PAINTED = 60  # captures that defects are painted into, at most
-PAINTINGS = 120  # of them all, at least
 
-
-def _chosen(captures: int) -> tuple[range, int]:
+def _chosen(captures: int, painting: Painting) -> tuple[range, int]:
     """Which of so many captures are painted, spread evenly, and how often each."""
-    indices = range(0, captures, math.ceil(captures / PAINTED))
-    return indices, math.ceil(PAINTINGS / len(indices))
+    indices = range(0, captures, math.ceil(captures / painting.captures))
+    return indices, math.ceil(painting.pairs / len(indices))
 
 
-def painting_count(captures: int) -> int:
+def painting_count(captures: int, painting: Painting | None = None) -> int:
     """How many pairs there are of so many captures."""
-    indices, times = _chosen(captures)
+    indices, times = _chosen(captures, painting or Painting())
     return len(indices) * times
 
 
 @torch.inference_mode()
 def with_defects(
-    model: MultiLightModel, captures: Sequence[Capture], device: torch.device, seed: int = 0
+    model: MultiLightModel,
+    captures: Sequence[Capture],
+    device: torch.device,
+    seed: int = 0,
+    painting: Painting | None = None,
 ) -> Iterator[tuple[list[Tensor], list[Tensor], Tensor]]:
     """The levels of some captures, those of them painted, [B, N, C, h, w] each, and where, [B, S, S] in [0, 1].
 
-    `painting_count` pairs of at most `PAINTED` captures, which are decoded twice.
+    `painting_count` pairs of at most `painting.captures` captures, which are decoded twice.
     """
-    indices, times = _chosen(len(captures))
+    painting = painting or Painting()
+    indices, times = _chosen(len(captures), painting)
     captures = captures[:: indices.step]
 
     def prepared() -> Iterator[np.ndarray]:
@@ -50,5 +53,5 @@ def with_defects(
     for images in prepared():
         good = levels(images)
         for _ in range(times):
-            painted, cover = painter.paint(images, rng)
+            painted, cover = painter.paint(images, rng, painting.defects)
             yield good, levels(painted), torch.from_numpy(cover)[None].to(device)

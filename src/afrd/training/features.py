@@ -110,21 +110,29 @@ def cache_features(
     if in_memory:
         levels = [_empty((len(captures), *shape)) for shape in _shapes(model)]
         _fill(levels, model, source, captures, progress)
-        return FeatureCache(levels, model.fusion.is_fixed)
+        return FeatureCache(levels, bool(model.fixed_fusion))
     if stored:
         return stored
     target = folder / _key(model, data_digest)
     if not (target / "features.json").is_file():
         _write(target, model, source, captures, needed, progress)
-    return FeatureCache(_open_levels(target, model), model.fusion.is_fixed)
+    return FeatureCache(_open_levels(target, model), bool(model.fixed_fusion))
 
 
 def stored_features(model: MultiLightModel, folder: Path, data_digest: str) -> FeatureCache | None:
-    """The lights that the fusion uses, from features of all lights in `folder`; None if these are not there."""
+    """The lights that the model uses, from features of all lights in `folder`; None if these are not there."""
     target = folder / _key_of_lights(model, range(model.lights), data_digest)
     if not (target / "features.json").is_file():
         return None
-    return FeatureCache(_open_levels(target, model), False, model.fusion.lights_used)
+    return FeatureCache(_open_levels(target, model), False, model.lights_used)
+
+
+def read_features(
+    model: MultiLightModel, captures: Sequence[Capture], store: Path | None, data_digest: str, device: torch.device
+) -> FeatureCache | Recompute:
+    """Stored features of all lights, where the store has them; else they are made whenever they are read."""
+    stored = stored_features(model, store, data_digest) if store else None
+    return stored or Recompute(model, captures, device)
 
 
 def _open_levels(folder: Path, model: MultiLightModel) -> list[np.ndarray]:
@@ -145,7 +153,7 @@ def feature_bytes(model: MultiLightModel, captures: int) -> int:
 
 
 def _shapes(model: MultiLightModel) -> list[tuple[int, ...]]:
-    lights = () if model.fusion.is_fixed else (len(model.fusion.lights_used),)
+    lights = () if model.fixed_fusion else (len(model.lights_used),)
     return [
         (*lights, level.channels, model.image_size // level.stride, model.image_size // level.stride)
         for level in model.teacher.levels
@@ -153,9 +161,9 @@ def _shapes(model: MultiLightModel) -> list[tuple[int, ...]]:
 
 
 def _key(model: MultiLightModel, data_digest: str) -> str:
-    if model.fusion.is_fixed:
-        return _named(model, type(model.fusion).__name__, model.fusion.lights_used, data_digest)
-    return _key_of_lights(model, model.fusion.lights_used, data_digest)
+    if model.fixed_fusion:
+        return _named(model, model.fixed_fusion, model.lights_used, data_digest)
+    return _key_of_lights(model, model.lights_used, data_digest)
 
 
 def _key_of_lights(model: MultiLightModel, lights: Iterable[int], data_digest: str) -> str:
@@ -190,7 +198,7 @@ def _write(target: Path, model: MultiLightModel, source, captures: Sequence[Capt
 def _fill(levels: list[np.ndarray], model: MultiLightModel, source, captures: Sequence[Capture], progress) -> None:
     model.eval()
     for i, features in enumerate(source.each()):
-        if model.fusion.is_fixed:
+        if model.fixed_fusion:
             features = model.fuse(features)[0]
         for level, feature in zip(levels, features, strict=True):
             level[i] = feature[0].cpu().numpy()

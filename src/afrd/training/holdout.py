@@ -4,12 +4,15 @@ import warnings
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 
 from afrd.datasets import CaptureSet, require_lights
 from afrd.datasets.layout import shared_group_problems
 from afrd.datasets.problems import raise_first
 from afrd.errors import DatasetError
-from afrd.training.config import TrainConfig
+from afrd.families import HeldOutScores, TrainConfig
+from afrd.model import MultiLightModel
+from afrd.training.features import FeatureCache, Recompute, on_device
 
 MIN_CAPTURES = 2
 OUTLIER = 2  # times the score of all others, from which a held-out capture is questioned
@@ -50,6 +53,21 @@ def split_holdout(
             f"{MIN_CAPTURES} and 1, and some 60 and 12 for good results"
         )
     return kept, held
+
+
+@torch.inference_mode()
+def score_held_out(
+    model: MultiLightModel, features: FeatureCache | Recompute, device: torch.device, without_each: bool = False
+) -> HeldOutScores:
+    """Of good captures that the model has not seen, by their features. without_each: also without each light."""
+    scores: list[float] = []
+    without: list[list[float]] | None = [[] for _ in range(model.lights)] if without_each else None
+    for levels in features.each():
+        levels = on_device(levels, device)
+        scores.append(float(model.judge(levels).score))
+        for k, other in enumerate(without or ()):
+            other.append(float(model.judge(levels, set(range(model.lights)) - {k}).score))
+    return HeldOutScores(scores, without)
 
 
 def question_outlier(holdout: CaptureSet, scores: Sequence[float]) -> None:

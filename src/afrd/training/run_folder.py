@@ -22,7 +22,7 @@ from afrd.checkpoint import contiguous, load_trained_state, parse, read_tensors,
 from afrd.errors import RunError
 from afrd.files import atomic_folder, is_temporary, write_text
 from afrd.model import MultiLightModel
-from afrd.training.config import RunRecord
+from afrd.training.record import RunRecord
 
 _EPOCH = re.compile(r"epoch-\d{4,}")
 
@@ -60,8 +60,8 @@ def _lock(handle: int, out: Path) -> None:
         raise RunError(f"{out}: another process trains in this folder; wait for it, or choose another --out") from error
 
 
-def prepare(out: Path, record: RunRecord, resume: bool) -> int:
-    """Starts the run, or checks that it is the one to go on with. Returns the number of whole epochs."""
+def prepare(out: Path, record: RunRecord, resume: bool) -> None:
+    """Starts the run, or checks that it is the one to go on with."""
     for left_over in filter(is_temporary, list(out.iterdir())):
         shutil.rmtree(left_over) if left_over.is_dir() else left_over.unlink()
     path = out / "run.yaml"
@@ -69,7 +69,7 @@ def prepare(out: Path, record: RunRecord, resume: bool) -> int:
         if any(out.iterdir()):
             raise RunError(f"{out}: not empty and no run; choose another --out")
         write_text(path, to_yaml(record))
-        return 0
+        return
     if not resume:
         raise RunError(f"{out}: holds a run already; pass --resume to go on with it, or another --out")
     changed = parse(RunRecord, read_yaml(path), path).differences(record)
@@ -77,8 +77,10 @@ def prepare(out: Path, record: RunRecord, resume: bool) -> int:
         raise RunError(
             f"{out}: was started with another configuration ({'; '.join(changed)}); start a new --out instead"
         )
-    if (out / "model.yaml").is_file():
-        return record.config.epochs
+
+
+def last_epoch(out: Path) -> int:
+    """The number of whole epochs. What is left of an epoch that was not finished is removed."""
     done = max((int(p.name.removeprefix("epoch-")) for p in _epochs(out)), default=0)
     _remove_epochs(out, keep=done)
     _cut_log(out, done)
@@ -138,5 +140,6 @@ def _remove_epochs(out: Path, keep: int | None = None) -> None:
 def _cut_log(out: Path, done: int) -> None:
     """Lines of epochs that were logged but not saved, or half-written, go."""
     path = out / "log.jsonl"
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    write_text(path, "".join(f"{line}\n" for line in lines[:done]))
+    if path.is_file():
+        lines = path.read_text(encoding="utf-8").splitlines()
+        write_text(path, "".join(f"{line}\n" for line in lines[:done]))

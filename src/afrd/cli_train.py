@@ -1,0 +1,145 @@
+"""The command that learns. Its options are the fields of `afrd.families.TrainConfig` and of every family's config."""
+
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from afrd.cli_options import Category, Data, Pattern, checked
+
+_GIVEN = "afrd.settings"  # in the context: the settings that were given
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A field of a config as an option. path: of the field, through nested settings; title: of the family."""
+
+    path: tuple[str, ...]
+    field: Any
+    title: str | None
+
+    @property
+    def name(self) -> str:
+        return "_".join(self.path)
+
+    def parameter(self) -> inspect.Parameter:
+        """As typer reads it from a function's signature."""
+        from afrd.families import AUTO, offered
+
+        bounds = {
+            bound: getattr(rule, bound)
+            for rule in self.field.metadata
+            for bound in ("ge", "le")
+            if hasattr(rule, bound)
+        }
+        text = self.field.description
+        option = typer.Option(
+            "--" + self.name.replace("_", "-"),
+            help=f"{text} {', '.join((AUTO, *offered()))}." if self.name == "fusion" else text,
+            min=bounds.get("ge"),
+            max=bounds.get("le"),
+            rich_help_panel=self.title,
+        )
+        return inspect.Parameter(
+            self.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=self.field.default,
+            annotation=Annotated[self.field.annotation, option],
+        )
+
+
+def settings() -> dict[str, Setting]:
+    """Every setting by its option's name: those of all families first, then each family's own."""
+    from afrd.families import FAMILIES, TrainConfig
+
+    common = TrainConfig.model_fields
+    found = [Setting((name,), field, None) for name, field in common.items()]
+    for family in FAMILIES:
+        title = f"{family.title}: --fusion {', '.join(family.names)}"
+        found += _fields(family.config, title, skip=common)
+    named: dict[str, Setting] = {}
+    for setting in found:
+        named.setdefault(setting.name, setting)
+    return named
+
+
+def _fields(config: type, title: str, path: tuple[str, ...] = (), skip=()) -> Iterator[Setting]:
+    from pydantic import BaseModel
+
+    for name, field in config.model_fields.items():
+        if name in skip:
+            continue
+        if inspect.isclass(field.annotation) and issubclass(field.annotation, BaseModel):
+            yield from _fields(field.annotation, title, (*path, name))
+        else:
+            yield Setting((*path, name), field, title)
+
+
+class TrainCommand(TyperCommand):
+    """Adds the settings when its options are asked for, so that `afrd --help` loads none of them."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        def options() -> None: ...
+
+        parameters = [setting.parameter() for setting in settings().values()]
+        options.__signature__ = inspect.Signature(parameters)
+        options.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        app = typer.Typer(add_completion=False)
+        app.command()(options)
+        return [*super().get_params(ctx), *typer.main.get_command(app).params]
+
+    def invoke(self, ctx: Any) -> Any:
+        given: dict[str, Any] = {}
+        for name, setting in settings().items():
+            value = ctx.params.pop(name)
+            if ctx.get_parameter_source(name).name != "DEFAULT":
+                *outer, last = setting.path
+                inner = given
+                for key in outer:
+                    inner = inner.setdefault(key, {})
+                inner[last] = value
+        ctx.meta[_GIVEN] = given
+        return super().invoke(ctx)
+
+
+def train(
+    context: typer.Context,
+    data: Data,
+    out: Annotated[Path, typer.Option(help="Run folder to write.")],
+    category: Category = None,
+    pattern: Pattern = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    cache_dir: Annotated[
+        Path | None,
+        typer.Option(help="Keep features on disk here, for other runs; else in --out, until it ends."),
+    ] = None,
+) -> None:
+    """Learn what good parts look like."""
+    from afrd.datasets import open_dataset, splits
+    from afrd.families import TrainConfig
+    from afrd.progress import is_main_process, training_bars
+    from afrd.training import train as run_training
+
+    config = checked(TrainConfig, **context.meta[_GIVEN])
+    captures = open_dataset(data, category, "train", pattern=pattern)
+    holdout = open_dataset(data, category, "val", pattern=pattern) if "val" in splits(data, category) else None
+    with training_bars() as (on_features, on_epoch):
+        card = run_training(
+            captures,
+            out,
+            config,
+            holdout=holdout,
+            resume=resume,
+            cache_dir=cache_dir,
+            on_features=on_features,
+            on_epoch=on_epoch,
+        )
+    if is_main_process():
+        typer.echo(
+            f"{out}: trained on {card.captures} captures; threshold {card.threshold:.4f} for a false-alarm rate of "
+            f"{card.false_alarm_rate:.3f}, from {card.holdout} held-out good captures"
+        )

@@ -1,0 +1,82 @@
+"""What a family of models is: its names, its settings, what it can do, how it is built and fitted."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+from afrd.card import Capabilities
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+    from afrd.datasets import CaptureSet
+    from afrd.families.config import TrainConfig
+    from afrd.model import MultiLightModel
+    from afrd.model.teacher import Teacher
+
+
+class HeldOutScores(NamedTuple):
+    """Scores of good captures that the model has not seen, in their order; the threshold follows from them.
+
+    without: for each light k, the scores of the same captures without it; None if the model needs every light.
+    captures: which ones were scored; None: those of `holdout`.
+    """
+
+    scores: list[float]
+    without: list[list[float]] | None = None
+    captures: CaptureSet | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a fit is given beside captures.
+
+    fabric: Lightning's, launched; its device is where to compute. out: the run folder, locked for this process.
+    store: folder of features on disk, perhaps with some of earlier runs; data_digest, holdout_digest: what they are
+        found by, of the captures to learn from and of the held-out ones.
+    resumable: keep what a killed run needs to go on.
+    on_features(done, captures to read); on_epoch(epoch, epochs): progress, or None.
+    """
+
+    fabric: Fabric
+    config: TrainConfig
+    out: Path
+    store: Path
+    data_digest: str
+    holdout_digest: str
+    resumable: bool = True
+    on_features: Callable[[int, int], None] | None = None
+    on_epoch: Callable[[Any, int], None] | None = None
+
+
+class Family(ABC):
+    """One kind of model. To add one: a subclass in a file of its own, and a line in `afrd.families`.
+
+    title: heads its options in `--help`. names: as in `--fusion`; "single:K" stands for one with a number.
+    config: its settings. Its module imports no torch; `build` and `fit` do when they are called.
+    """
+
+    title: ClassVar[str]
+    names: ClassVar[tuple[str, ...]]
+    config: ClassVar[type[TrainConfig]]
+    capabilities: ClassVar[Capabilities]
+
+    @abstractmethod
+    def build(self, config: Any, teacher: Teacher, lights: int) -> MultiLightModel:
+        """The model before it is fitted, for a rig of so many lights. Raises ModelError: settings that do not fit."""
+
+    @abstractmethod
+    def fit(self, model: MultiLightModel, captures: CaptureSet, holdout: CaptureSet, job: Job) -> HeldOutScores | None:
+        """Learns from `captures`, then scores parts that were not learned from: those of `holdout`, or others by
+        fitting again without them. A run that was killed is called again with what it left in `job.out`.
+
+        None in all processes but the first, where `config.fabric()` asks for several. Raises RunError, ModelError.
+        """
+
+    def require(self, config: Any) -> None:
+        """Before anything is read or written. Raises ModelError: something that this machine lacks."""
+        return

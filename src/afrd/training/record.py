@@ -1,0 +1,31 @@
+"""What a run folder was started with; compared when it is gone on with."""
+
+from typing import Any, Literal
+
+from pydantic import SerializeAsAny
+
+from afrd.card import Lights, Strict
+from afrd.families import TrainConfig
+
+
+class RunRecord(Strict):
+    """run.yaml: the configuration and what it was applied to."""
+
+    format: Literal[1] = 1
+    afrd_version: str
+    category: str | None
+    captures: int
+    holdout: int
+    data_digest: str
+    holdout_digest: str
+    lights: Lights
+    teacher_digest: str
+    config: SerializeAsAny[TrainConfig]
+
+    def differences(self, other: "RunRecord") -> list[str]:
+        """Where a resumed run would not be the run that was started, as "name: was → is"."""
+        mine, theirs = self._deciding(), other._deciding()
+        return [f"{k}: {mine[k]} → {theirs[k]}" for k in mine if k in theirs and mine[k] != theirs[k]]
+
+    def _deciding(self) -> dict[str, Any]:
+        return self.config.deciding() | self.model_dump(mode="json", exclude={"config", "afrd_version"})
