@@ -121,6 +121,6 @@ def check(data: Data, category: Category = None, pattern: Pattern = None) -> Non
 
 
 app.command(cls=cli_train.TrainCommand)(cli_train.train)
-for command in (cli_inspect.evaluate, cli_inspect.predict, cli_inspect.report, cli_export.export):
+for command in (cli_inspect.evaluate, cli_inspect.predict, cli_inspect.report, cli_export.export, cli_serve.serve):
     app.command()(command)
 app.add_typer(cli_benchmark.app, name="benchmark")
