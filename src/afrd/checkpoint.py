@@ -12,24 +12,20 @@ Tensors are safetensors, the rest YAML; nothing is pickled.
 """
 
 from pathlib import Path
-from typing import Any, TypeVar
 
 import torch
-import yaml
-from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from afrd.card import FORMAT, ModelCard, Strict
+from afrd.card import FORMAT, ModelCard
 from afrd.errors import RunError
 from afrd.families import TrainConfig, build_model
 from afrd.files import atomic_path, write_text
 from afrd.model import MultiLightModel
 from afrd.model.teacher import Teacher
 from afrd.model.weights import tensors_digest
-
-_S = TypeVar("_S", bound="Strict")
+from afrd.yaml_model import parse, read_yaml, to_yaml
 
 
 def save_teacher(run: Path, teacher: Teacher) -> None:
@@ -110,31 +106,6 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise RunError(f"{path}: no permission to read it; make it readable") from error
     except (SafetensorError, OSError) as error:
         raise RunError(f"{path}: damaged ({error}); restore it, or train again into another folder") from error
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """A YAML mapping. Raises RunError: not YAML, not a mapping."""
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise RunError(f"{path}: not YAML ({error}); restore it") from error
-    if not isinstance(data, dict):
-        raise RunError(f"{path}: expected a mapping of names to values; restore it")
-    return data
-
-
-def parse(kind: type[_S], data: dict[str, Any], path: Path) -> _S:
-    """Checked against the schema. Raises RunError naming file, field and what was expected."""
-    try:
-        return kind.model_validate(data)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"]))
-        raise RunError(f"{path}: {field}: {first['msg']} (found {first['input']!r})") from error
-
-
-def to_yaml(value: Strict) -> str:
-    return yaml.safe_dump(value.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
 def contiguous(state: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -1,6 +1,4 @@
-"""Every error a user can mend; each names the file or value, what was expected, and the mend. The form of warnings."""
-
-import sys
+"""Every error a user can mend; each names the file or value, what was expected, and the mend."""
 
 
 class AfrdError(Exception):
@@ -46,8 +44,3 @@ class MissingExtraError(AfrdError):
 _EXTRA_OF = dict.fromkeys(("torch", "torchvision", "timm", "lightning_fabric", "safetensors"), "train") | dict.fromkeys(
     ("fastapi", "uvicorn", "sqlalchemy", "alembic", "python_multipart"), "station"
 )
-
-
-def show_warning(message: Warning | str, *_: object) -> None:
-    """For `warnings.showwarning`, in every process of a command: what is wrong, without the place in the code."""
-    print(f"afrd: warning: {message}", file=sys.stderr, flush=True)

@@ -1,5 +1,8 @@
 """The tables as a reader gets them: the right numbers in the right cells, what is missing said, nothing executable."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
@@ -215,3 +218,13 @@ def test_results_written_by_the_runner_are_read(folder):
     assert comparison.kind == "rendered" and comparison.lights == LIGHTS
     assert comparison.having(Column("ganomaly", MEAN_IMAGE)) == list(THREE)
     assert comparison.jobs["failed"] == 2
+
+
+def test_tables_are_written_where_torch_is_not_installed(folder, tmp_path):
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from pathlib import Path\nfrom afrd.benchmark.tables import write_tables\n"
+        f"write_tables(Path({str(folder.root)!r}), Path({str(tmp_path)!r}))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert (tmp_path / "tables.md").is_file()

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 import afrd
 from afrd.capture import Capture, LightRig
 from afrd.checkpoint import load_model
-from afrd.cli_export import export
+from afrd.cli.export import export
 from afrd.errors import DatasetError, MissingExtraError, ModelError, RunError
 from afrd.export import TOLERANCES, Tolerance, export_run
 from afrd.inspector import Inspector

@@ -8,12 +8,12 @@ import yaml
 from pydantic import ValidationError
 
 from afrd import TrainConfig
-from afrd.checkpoint import to_yaml
 from afrd.errors import ModelError
 from afrd.families import FAMILIES, offered
 from afrd.families.distillation import DistillationConfig
 from afrd.families.joint import JointConfig
 from afrd.model.fusion import FUSIONS
+from afrd.yaml_model import to_yaml
 
 
 def test_the_fusion_decides_whose_config_it_is():

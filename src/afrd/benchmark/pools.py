@@ -11,7 +11,8 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from typing import Any, NamedTuple, Protocol
 
-from afrd.errors import MissingExtraError, RunError, show_warning
+from afrd.console import show_warning
+from afrd.errors import MissingExtraError, RunError
 
 
 class Ended(NamedTuple):

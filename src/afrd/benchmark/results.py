@@ -20,9 +20,9 @@ from zipfile import BadZipFile
 import numpy as np
 
 from afrd.benchmark.job import Job, Settings
-from afrd.checkpoint import parse, read_yaml, to_yaml
 from afrd.errors import RunError
 from afrd.files import atomic_path, is_temporary, write_text
+from afrd.yaml_model import parse, read_yaml, to_yaml
 
 FORMAT = 1
 _NUMBERS = (

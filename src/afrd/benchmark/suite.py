@@ -16,8 +16,8 @@ from pydantic import Field
 from afrd.benchmark.job import ALL_LIGHTS, Job
 from afrd.benchmark.methods import METHODS, get_method, needs
 from afrd.card import Strict
-from afrd.checkpoint import parse, read_yaml
 from afrd.errors import ModelError, RunError
+from afrd.yaml_model import parse, read_yaml
 
 _PAPER = ("ganomaly", "dfkde", "dfm", "ssim-ae", "stfpm", "padim", "rd", "attention")
 SUITES: dict[str, tuple[str, ...]] = {

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from afrd.card import ModelCard, Strict
 from afrd.errors import RunError
+from afrd.yaml_model import complaint
 
 ARTEFACT_FORMAT = 1
 CARD_KEY = "afrd"
@@ -90,9 +91,7 @@ def parse_card(text: str | None, path: Path) -> ArtefactCard:
     try:
         return ArtefactCard.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"]))
-        raise RunError(f"{path}: its afrd card: {field}: {first['msg']}; export it again") from error
+        raise RunError(f"{path}: its afrd card: {complaint(error)}; export it again") from error
 
 
 def damaged(path: Path, error: Exception) -> RunError:

@@ -18,11 +18,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.optim import Optimizer
 
-from afrd.checkpoint import contiguous, load_trained_state, parse, read_tensors, read_yaml, to_yaml, trained_state
+from afrd.checkpoint import contiguous, load_trained_state, read_tensors, trained_state
 from afrd.errors import RunError
 from afrd.files import atomic_folder, is_temporary, write_text
 from afrd.model import MultiLightModel
 from afrd.training.record import RunRecord
+from afrd.yaml_model import parse, read_yaml, to_yaml
 
 _EPOCH = re.compile(r"epoch-\d{4,}")
 

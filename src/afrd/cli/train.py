@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from afrd.cli_options import Category, Data, Pattern, checked
+from afrd.cli.options import Category, Data, Pattern, checked
 
 _GIVEN = "afrd.settings"  # in the context: the settings that were given
 

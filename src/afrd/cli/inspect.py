@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from afrd.cli_options import Category, Compile, Data, Device, OnLightFault, Pattern, Run, Runtime, Split
+from afrd.cli.options import Category, Compile, Data, Device, OnLightFault, Pattern, Run, Runtime, Split
 
 
 def evaluate(

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 from typer.core import TyperGroup
 
-from afrd.cli_options import checked
+from afrd.cli.options import checked
 
 Folder = Annotated[Path, typer.Argument(help="The --out folder of afrd benchmark.")]
 

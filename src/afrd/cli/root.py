@@ -1,4 +1,4 @@
-"""The command line: parse and call, nothing else. A command imports what it needs when it runs, so help is instant.
+"""The commands together, and how a failure ends.
 
 Exit status: 0 done, 1 failed (an error that says what to mend), 2 wrong usage.
 """
@@ -10,9 +10,10 @@ from typing import Annotated
 
 import typer
 
-from afrd import cli_benchmark, cli_export, cli_inspect, cli_serve, cli_train
-from afrd.cli_options import Category, Data, Pattern
-from afrd.errors import AfrdError, MissingExtraError, show_warning
+from afrd.cli import benchmark, export, inspect, serve, train
+from afrd.cli.options import Category, Data, Pattern
+from afrd.console import show_warning
+from afrd.errors import AfrdError, MissingExtraError
 
 app = typer.Typer(
     help="Find defects on parts photographed under several lights. Learns from good parts only.",
@@ -120,7 +121,7 @@ def check(data: Data, category: Category = None, pattern: Pattern = None) -> Non
         typer.echo(f"  {name}: captures {counts}; {len(names)} lights: {', '.join(names)}")
 
 
-app.command(cls=cli_train.TrainCommand)(cli_train.train)
-for command in (cli_inspect.evaluate, cli_inspect.predict, cli_inspect.report, cli_export.export, cli_serve.serve):
+app.command(cls=train.TrainCommand)(train.train)
+for command in (inspect.evaluate, inspect.predict, inspect.report, export.export, serve.serve):
     app.command()(command)
-app.add_typer(cli_benchmark.app, name="benchmark")
+app.add_typer(benchmark.app, name="benchmark")

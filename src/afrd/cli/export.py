@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from afrd.cli_options import Category, Data, Pattern
+from afrd.cli.options import Category, Data, Pattern
 
 
 def export(
