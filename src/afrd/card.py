@@ -59,8 +59,12 @@ class ModelCard(Strict):
     category, captures: what it was trained on.
     fusion: the model's name, config: its settings, by `afrd.families`; capabilities: what it can do.
     trained_digest: of model.safetensors, so that files of two runs are not mixed up.
-    threshold: score above which a part is anomalous; `false_alarm_rate` is what it was set for, on `holdout` good
-        captures that the model was not trained on.
+    threshold: score above which a part is anomalous, from scores of good captures that the scoring model was not
+        trained on: `holdout` scores of `holdout_parts` parts.
+    false_alarm_rate: of new good parts, on average; the one that was asked for, or the least that so many parts can
+        promise. false_alarm_bound: the rate that holds with 90 % confidence (`afrd.training.threshold`).
+    tail: "gpd" where the threshold was extrapolated (`afrd.training.tail`); threshold_interval: then, with 90 %
+        confidence, between which scores the one lies that this share of good parts exceeds.
     thresholds_without: the threshold where light k is left out, for each k; None if the model needs every light.
     light_reference: what each light looks like on good parts; None if too few captures were there to learn it.
     on_light_fault: see `afrd.inspector.Inspector.load`; what holds where nothing else is asked for.
@@ -80,7 +84,11 @@ class ModelCard(Strict):
     top_share: float
     threshold: float = Field(allow_inf_nan=False)
     false_alarm_rate: float
+    false_alarm_bound: float
     holdout: int
+    holdout_parts: int
+    tail: Literal["conformal", "gpd"] = "conformal"
+    threshold_interval: tuple[float, float] | None = None
     thresholds_without: tuple[float, ...] | None = None
     light_reference: LightReference | None = None
     on_light_fault: OnLightFault = "reject"

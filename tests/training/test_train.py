@@ -143,9 +143,11 @@ def test_without_a_val_split_a_share_of_train_is_held_out(tiny, tmp_path):
 
 
 def test_few_held_out_captures_warn_what_they_can_promise(tiny, tmp_path):
-    with pytest.warns(UserWarning, match=r"6 held-out good captures can promise .* 0.143, not 0.05"):
+    with pytest.warns(UserWarning, match=r"6 held-out good parts can promise .* 14 %, not 5 %.*Hold out 13 more"):
         card = run(tiny, tmp_path / "r", CONFIG.model_copy(update={"false_alarm_rate": 0.05}))
     assert card.false_alarm_rate == pytest.approx(1 / 7)
+    assert card.false_alarm_bound == pytest.approx(1 - 0.1 ** (1 / 6))
+    assert (card.holdout, card.holdout_parts, card.tail) == (6, 6, "conformal")
 
 
 def test_bad_parts_are_not_learned_from(tiny, tmp_path):

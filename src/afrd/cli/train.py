@@ -122,7 +122,9 @@ def train(
     from afrd.datasets import open_dataset, splits
     from afrd.families import TrainConfig
     from afrd.progress import is_main_process, training_bars
+    from afrd.rates import stated_rate
     from afrd.training import train as run_training
+    from afrd.training.false_alarms import advice
 
     config = checked(TrainConfig, **context.meta[_GIVEN])
     captures = open_dataset(data, category, "train", pattern=pattern)
@@ -139,7 +141,9 @@ def train(
             on_epoch=on_epoch,
         )
     if is_main_process():
-        typer.echo(
-            f"{out}: trained on {card.captures} captures; threshold {card.threshold:.4f} for a false-alarm rate of "
-            f"{card.false_alarm_rate:.3f}, from {card.holdout} held-out good captures"
-        )
+        interval = card.threshold_interval
+        between = f" (90 %: between {interval[0]:.4f} and {interval[1]:.4f})" if interval else ""
+        typer.echo(f"{out}: trained on {card.captures} captures; threshold {card.threshold:.4f}{between}")
+        typer.echo(f"false alarms: {stated_rate(card.model_dump())}")
+        for line in advice(card):
+            typer.echo(f"  {line}")

@@ -6,6 +6,7 @@ from rich.table import Table
 
 from afrd.evaluation.metrics import Estimate
 from afrd.evaluation.result import Evaluation, Metrics
+from afrd.rates import stated_and_seen
 
 
 def print_evaluation(evaluation: Evaluation, console: Console) -> None:
@@ -34,6 +35,8 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
         f"{counts['false alarm']} of {evaluation.n_good} good parts called anomalous.",
         highlight=False,
     )
+    if stated := stated_and_seen(evaluation.config, counts["false alarm"], evaluation.n_good):
+        console.print(stated, highlight=False, markup=False)
     console.print(
         f"{evaluation.seconds_per_capture:.3g} s a capture (median; reading the images is not in it).", highlight=False
     )

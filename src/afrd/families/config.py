@@ -4,7 +4,7 @@ No torch here: the command line makes its options from these fields.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -36,6 +36,10 @@ class TrainConfig(Strict):
     )
     false_alarm_rate: float = Field(
         0.05, gt=0, lt=1, description="Share of good parts that may be called anomalous; sets the threshold."
+    )
+    tail: Literal["conformal", "gpd"] = Field(
+        "conformal",
+        description="Rates below 1 / (held-out parts + 1): conformal says what can be promised, gpd extrapolates.",
     )
     holdout_share: float = Field(
         0.1, gt=0, lt=1, description="Of train, held out for the threshold where there is no val split."

@@ -23,7 +23,8 @@ class HeldOutScores(NamedTuple):
     """Scores of good captures that the model has not seen, in their order; the threshold follows from them.
 
     without: for each light k, the scores of the same captures without it; None if the model needs every light.
-    captures: which ones were scored; None: those of `holdout`.
+    captures: the one of each score, which may stand there several times, as with disturbed copies; None: those of
+        `holdout`. Their groups are the parts that the threshold counts.
     """
 
     scores: list[float]

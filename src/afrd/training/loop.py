@@ -17,11 +17,11 @@ from afrd.errors import RunError
 from afrd.families import HeldOutScores, Job, TrainConfig, build_model, family_of
 from afrd.light_check import MIN_CAPTURES, LightReference
 from afrd.model import MultiLightModel
+from afrd.training.false_alarms import Threshold, choose_threshold, require_enough, shortfall
 from afrd.training.features import Progress
 from afrd.training.holdout import question_outlier, split_holdout
 from afrd.training.record import RunRecord
 from afrd.training.run_folder import Epoch, locked, prepare, tidy
-from afrd.training.threshold import reachable_rate, threshold
 
 BELOW_HIGHEST = 0.99  # of the highest score there is: a part that reaches it is anomalous, whatever was held out
 LOOKS = 200  # captures that the looks of the lights are learned from, at most
@@ -54,6 +54,7 @@ def train(
     """
     config, out = config or TrainConfig(), Path(out)
     captures, holdout = split_holdout(captures, holdout, config)
+    require_enough(len(set(holdout.groups)), config.false_alarm_rate, config.tail)
     config, family = config.resolved(len(captures)), family_of(config.fusion)
     family.require(config)
     fabric = launch(config)
@@ -92,8 +93,9 @@ def train(
                 save_teacher(out, model.teacher)
             held_out = family.fit(model, captures, holdout, job)
             if fabric.is_global_zero:
-                question_outlier(held_out.captures or holdout, held_out.scores)
-                save_model(out, model, _card(model, record, held_out, _look_of_lights(captures)))
+                scored = held_out.captures or holdout
+                question_outlier(scored, held_out.scores)
+                save_model(out, model, _card(model, record, held_out, scored.groups, _look_of_lights(captures)))
             fabric.barrier()
         if fabric.is_global_zero:
             tidy(out)
@@ -127,20 +129,19 @@ def _card(
     model: MultiLightModel,
     record: RunRecord,
     held_out: HeldOutScores,
+    groups: list[str],
     light_reference: LightReference | None,
 ) -> ModelCard:
-    config, scores = record.config, held_out.scores
-    rate = reachable_rate(len(scores), config.false_alarm_rate)
-    if rate > config.false_alarm_rate:
-        warnings.warn(
-            f"{len(scores)} held-out good captures can promise a false-alarm rate of {rate:.3f}, not "
-            f"{config.false_alarm_rate:g}: the threshold is their largest score. Hold out more good parts.",
-            stacklevel=2,
+    config = record.config
+
+    def choose(scores: list[float]) -> Threshold:
+        return choose_threshold(
+            scores, config.false_alarm_rate, groups, tail=config.tail, highest=BELOW_HIGHEST * model.highest
         )
 
-    def limit(scores: list[float]) -> float:
-        return min(threshold(scores, config.false_alarm_rate), BELOW_HIGHEST * model.highest)
-
+    chosen = choose(held_out.scores)
+    if few := shortfall(chosen.parts, config.false_alarm_rate, chosen.rate):
+        warnings.warn(few, stacklevel=2)
     return ModelCard(
         afrd_version=__version__,
         category=record.category,
@@ -153,10 +154,14 @@ def _card(
         lights=record.lights,
         image_size=config.image_size,
         top_share=config.top_share,
-        threshold=limit(scores),
-        false_alarm_rate=rate,
-        holdout=len(scores),
-        thresholds_without=tuple(map(limit, held_out.without)) if held_out.without else None,
+        threshold=chosen.value,
+        false_alarm_rate=chosen.rate,
+        false_alarm_bound=chosen.bound,
+        holdout=len(held_out.scores),
+        holdout_parts=chosen.parts,
+        tail=chosen.tail,
+        threshold_interval=chosen.interval,
+        thresholds_without=tuple(choose(scores).value for scores in held_out.without) if held_out.without else None,
         light_reference=light_reference,
         on_light_fault=config.on_light_fault,
         config=config.model_dump(mode="json"),
