@@ -110,6 +110,8 @@ def _card(model: MultiLightModel, fusion: str) -> ModelCard:
         top_share=model.top_share,
         threshold=1.0,
         false_alarm_rate=0.05,
+        false_alarm_bound=1.0,
         holdout=1,
+        holdout_parts=1,
         config={},
     )
