@@ -28,7 +28,7 @@ def grouped(tmp_path_factory):
 
 
 PATTERN = "{group}_{id}_{light}.png"
-CONFIG = TrainConfig(image_size=64, false_alarm_rate=0.05)
+CONFIG = TrainConfig(image_size=64, false_alarm_rate=0.05, painting={"pairs": 4, "captures": 4})
 
 
 def afrd(*arguments) -> subprocess.CompletedProcess:
@@ -36,7 +36,7 @@ def afrd(*arguments) -> subprocess.CompletedProcess:
 
 
 def test_the_promise_is_about_parts_and_is_read_by_the_user(grouped, tmp_path):
-    options = ("--pattern", PATTERN, "--image-size", 64)
+    options = ("--pattern", PATTERN, "--image-size", 64, "--painting-pairs", 4, "--painting-captures", 4)
     done = afrd("train", grouped, "--out", tmp_path / "run", *options)
     assert done.returncode == 0, done.stderr
     assert "false alarms: 5 %, at most 12 % with 90 % confidence, from 22 parts" in done.stdout
