@@ -11,8 +11,8 @@ import numpy as np
 from scipy.ndimage import uniform_filter
 
 from afrd.files import atomic_path
+from afrd.imaging.pixels import to_linear, to_srgb
 from afrd.render.classes import CLASSES
-from afrd.render.colour import to_linear, to_srgb
 from afrd.render.defects import FOOTPRINT, KINDS, add_defect
 from afrd.render.noise import smoothstep
 from afrd.render.stage import EXPOSURE, LIGHT_DIRECTIONS, LIGHTS, SPOTS, observe

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 import yaml
 from PIL import Image
@@ -45,9 +46,21 @@ def make_capture(rng: np.random.Generator, lights: int = 6, size: int = 32, defe
     return images, mask
 
 
+def mosaic(rgb: np.ndarray, red: tuple[int, int] = (0, 0)) -> np.ndarray:
+    """[H, W, 3] as a colour sensor without processing gives it, [H, W] uint8. red: position within 2 × 2 pixels."""
+    raw = rgb[..., 1].copy()
+    blue = (1 - red[0], 1 - red[1])
+    for channel, (y, x) in ((0, red), (2, blue)):
+        raw[y::2, x::2] = rgb[y::2, x::2, channel]
+    return raw.astype(np.uint8)
+
+
 def write_image(path: Path, image: np.ndarray) -> None:
-    """Write an image [3, H, W] or [H, W], uint8 or bool, with Pillow; the suffix chooses the format."""
+    """Write an image [3, H, W] or [H, W], uint8, bool or (PNG or TIFF) uint16; the suffix chooses the format."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    if image.dtype == np.uint16:
+        assert cv2.imwrite(str(path), image if image.ndim == 2 else image[::-1].transpose(1, 2, 0))
+        return
     pixels = image.astype(np.uint8) * 255 if image.dtype == bool else image
     Image.fromarray(pixels if pixels.ndim == 2 else np.ascontiguousarray(pixels.transpose(1, 2, 0))).save(path)
 

@@ -70,7 +70,7 @@ def test_the_map_has_the_size_of_the_capture_whatever_the_models(trained, test_s
     ("change", "says"),
     [
         (lambda x: x[:5], r"shape \[5, 3, 64, 64\]; expected \[6, 3, H, W\].*light_box"),
-        (lambda x: x[:, :1], r"shape \[6, 1, 64, 64\]"),
+        (lambda x: x[:, :2], r"shape \[6, 2, 64, 64\]"),
         (lambda x: x.astype(np.float32), "float32; expected uint8 or uint16"),
     ],
 )

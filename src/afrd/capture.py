@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from afrd.errors import DatasetError
+from afrd.imaging import Imaging
 
-MIN_LIGHTS, MAX_LIGHTS = 2, 16
+MIN_LIGHTS, MAX_LIGHTS = 1, 16
+CHANNELS = (1, 3)
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,8 @@ class LightRig:
         n = len(self.names)
         if not MIN_LIGHTS <= n <= MAX_LIGHTS:
             raise DatasetError(
-                f"{n} light{'' if n == 1 else 's'} ({', '.join(self.names)}): a capture has {MIN_LIGHTS} to "
-                f"{MAX_LIGHTS} lights; photograph each part under at least two"
+                f"{n} lights ({', '.join(self.names)}): a capture has {MIN_LIGHTS} to {MAX_LIGHTS} lights; photograph "
+                f"each part under one at least"
             )
         if len(set(self.names)) != n:
             twice = sorted({name for name in self.names if self.names.count(name) > 1})
@@ -47,12 +49,16 @@ class Capture:
     """One object under N registered lights.
 
     id: unique within its split.
-    images: [N, 3, H, W], uint8 or uint16, RGB, lights in the order of `lights`.
+    images: [N, C, H, W], uint8 or uint16, C 3 (RGB) or 1 (grey), lights in the order of `lights`; [N, H, W] becomes
+        [N, 1, H, W].
     lights: the rig it was taken with.
     anomalous: True, False, or None where unknown.
     defects: defect types present, sorted; empty for good parts and where unknown.
     mask: [H, W] bool, True on the defect; None where unknown. A good part has an all-False mask.
     defect_masks: the same per defect type, where the data set tells them apart.
+    imaging: as what the camera's pictures were seen; `images` are in the common form then (`afrd.imaging.pixels`) and
+        registered. None where they are as the camera gave them.
+    moved: lights that do not fit the motion of the others.
     """
 
     id: str
@@ -62,12 +68,16 @@ class Capture:
     defects: tuple[str, ...] = ()
     mask: np.ndarray | None = None
     defect_masks: Mapping[str, np.ndarray] = field(default_factory=dict)
+    imaging: Imaging | None = None
+    moved: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "images", with_channels(self.images))
         shape = self.images.shape
-        if self.images.ndim != 4 or shape[0] != len(self.lights) or shape[1] != 3:
+        if self.images.ndim != 4 or shape[0] != len(self.lights) or shape[1] not in CHANNELS:
+            n = len(self.lights)
             raise DatasetError(
-                f"capture {self.id}: images have shape {list(shape)}; expected [{len(self.lights)}, 3, H, W]"
+                f"capture {self.id}: images have shape {list(shape)}; expected [{n}, 3, H, W], or [{n}, H, W] for grey"
             )
         if self.images.dtype not in (np.uint8, np.uint16):
             raise DatasetError(f"capture {self.id}: images are {self.images.dtype}; expected uint8 or uint16")
@@ -77,6 +87,16 @@ class Capture:
             )
 
     @property
+    def tiles(self) -> list[np.ndarray]:
+        """What a model looks at one after the other, [N, C, h, w] each: all of it, or tiles."""
+        return self.imaging.cut(self.images) if self.imaging else [self.images]
+
+    @property
     def size(self) -> tuple[int, int]:
         """Height and width in pixels."""
         return self.images.shape[2], self.images.shape[3]
+
+
+def with_channels(images: np.ndarray) -> np.ndarray:
+    """[N, H, W] as [N, 1, H, W]; anything else as it is."""
+    return images[:, None] if images.ndim == 3 else images

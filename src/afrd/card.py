@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from afrd.capture import LightRig
 from afrd.fail_safe import OnLightFault
+from afrd.imaging import Imaging
 from afrd.light_check import LightReference
 
 FORMAT = 2
@@ -68,6 +69,7 @@ class ModelCard(Strict):
     thresholds_without: the threshold where light k is left out, for each k; None if the model needs every light.
     light_reference: what each light looks like on good parts; None if too few captures were there to learn it.
     on_light_fault: see `afrd.inspector.Inspector.load`; what holds where nothing else is asked for.
+    imaging: what its captures were; None where that was not written down, and captures are taken as they are.
     """
 
     format: Literal[2] = FORMAT
@@ -92,4 +94,5 @@ class ModelCard(Strict):
     thresholds_without: tuple[float, ...] | None = None
     light_reference: LightReference | None = None
     on_light_fault: OnLightFault = "reject"
+    imaging: Imaging | None = None
     config: dict[str, Any]

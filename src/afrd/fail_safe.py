@@ -84,6 +84,11 @@ def _described(fault: LightFault, names: Sequence[str]) -> str:
         return f"light {light}: dark, as if it were not lit; check its cable, its driver and its trigger"
     if fault.kind == "overexposed":
         return f"light {light}: overexposed, far more is saturated than in training; lower its power or its exposure"
+    if fault.kind == "shifted":
+        return (
+            f"light {light}: its picture is shifted against the others, and not as in training; check its trigger, and "
+            f"that the part lies still or moves evenly"
+        )
     if fault.kind == "swapped":
         return f"lights {light} and {other}: swapped; exchange their cables, or pass their images in training's order"
     mend = "check power, exposure and position, and whether something covers the light; if the rig was changed, retrain"

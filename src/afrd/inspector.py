@@ -12,14 +12,16 @@ from typing import Any, Literal, Self
 import cv2
 import numpy as np
 
-from afrd.capture import Capture, LightRig
+from afrd.capture import CHANNELS, Capture, LightRig, with_channels
 from afrd.card import ModelCard
 from afrd.datasets import require_lights
-from afrd.errors import ModelError
+from afrd.errors import DatasetError, ModelError
 from afrd.fail_safe import OnLightFault, describe_light_faults, require_known, trust
 from afrd.families import able_to
+from afrd.imaging import Imaging
+from afrd.imaging.tiles import score
 from afrd.light_check import LightFault
-from afrd.runtimes import Runtime, open_runtime
+from afrd.runtimes import Answer, Runtime, open_runtime
 
 Verdict = Literal["good", "anomalous", "light fault"]
 
@@ -120,9 +122,10 @@ class Inspector:
         return cls(open_runtime(Path(path), device, runtime, compile), check_lights, on_light_fault)
 
     def inspect(self, images: np.ndarray, id: str = "", missing: Sequence[str] = ()) -> Inspection:
-        """One object under all lights. images: [N, 3, H, W], uint8 or uint16, RGB, in the order of `lights`.
+        """One object under all lights, as the camera gives it, in the order of `lights`.
 
-        An artefact takes images of one size and depth, a run any.
+        images: [N, 3, H, W] RGB, or grey as [N, 1, H, W] or [N, H, W]; uint8 or uint16, of the depth that the model was
+        trained with. An artefact takes images of one size, a run any.
         missing: names of lights that are out of order; their images are not looked at.
 
         Lights are checked first, where the model knows them (`card.light_reference`); what a fault means for the
@@ -134,35 +137,62 @@ class Inspector:
         """
         name = f"capture {id or 'without id'}"
         try:
-            images = np.ascontiguousarray(images)
+            images = with_channels(np.ascontiguousarray(images))
         except (ValueError, TypeError, RuntimeError) as error:
             raise ModelError(f"{name}: images are no array ({error})") from error
-        self._require_fitting(images, name)
+        self._require_images(images, name)
+        imaging = self.card.imaging
+        if imaging is None:
+            return self._inspect(images, id, missing)
+        if problem := imaging.problem(images):
+            raise ModelError(f"{name}: {problem[0]}; {problem[1]}")
+        seen = imaging.see(images)
+        return self._inspect(seen.images, id, missing, seen.moved)
+
+    def _inspect(self, images: np.ndarray, id: str, missing: Sequence[str], moved: Sequence[int] = ()) -> Inspection:
+        """images: [N, C, H, W], in the common form, registered. moved: lights that do not fit the others' motion."""
+        name = f"capture {id or 'without id'}"
+        tiles = [
+            self._fitting(tile, name) for tile in (self.card.imaging.cut(images) if self.card.imaging else [images])
+        ]
         absent = self.missing_lights(missing)
         looks = self.card.light_reference if self._checks_lights else None
-        faults = looks.check(images, absent) if looks else ()
+        shifted = [LightFault(light, "shifted") for light in moved if light not in absent]
+        faults = (*shifted, *(looks.check(images, absent) if looks else ()))
         trusted = trust(faults, absent, self.can_leave_out, self.on_light_fault)
-        answer = self._runtime.run(images[None], trusted.left_out)
-        score = float(answer.score[0])
-        if not all(np.isfinite(part).all() for part in (score, answer.anomaly_map, answer.light_weights)):
+        anomaly_map, score, weights = self._judge(tiles, trusted.left_out)
+        if not all(np.isfinite(part).all() for part in (score, anomaly_map, weights)):
             raise ModelError(
                 f"{name}: score {score}, and a score, map or light weights that are not finite; the model is broken, "
                 f"retrain it"
             )
-        weights = answer.light_weights[0]
+        enlarged = resize_map(anomaly_map, images.shape[-2:])
+        if self.card.imaging and self.card.imaging.region:
+            enlarged[~self.card.imaging.region.inside] = 0
         threshold = self.card.thresholds_without[trusted.left_out[0]] if trusted.left_out else self.threshold
         return Inspection(
             id=id,
             score=score,
             threshold=threshold,
-            anomaly_map=resize_map(answer.anomaly_map[0], images.shape[-2:]),
+            anomaly_map=enlarged,
             light_weights=weights,
             light_evidence=weights[0] if self.card.capabilities.evidence else None,
             light_faults=faults,
-            light_notes=describe_light_faults(faults, self.lights.names, looks.opposite()) if faults else (),
+            light_notes=describe_light_faults(faults, self.lights.names, looks.opposite() if looks and faults else ()),
             left_out=trusted.left_out,
             judged=trusted.may_be_anomalous if score > threshold else trusted.may_be_good,
         )
+
+    def _judge(self, tiles: list[np.ndarray], left_out: Sequence[int]) -> tuple[np.ndarray, float, np.ndarray]:
+        """The map at the model's scale, the score, and the light weights where the map is highest."""
+        step = self._runtime.at_once
+        batches = (tiles[i : i + step] for i in range(0, len(tiles), step))
+        answers = [self._runtime.run(one[0][None] if len(one) == 1 else np.stack(one), left_out) for one in batches]
+        answer = Answer(*map(np.concatenate, zip(*answers, strict=True)))
+        if len(tiles) == 1:
+            return answer.anomaly_map[0], float(answer.score[0]), answer.light_weights[0]
+        joined = self.card.imaging.join(answer.anomaly_map)
+        return joined, score(joined, self.card.top_share), answer.light_weights[answer.score.argmax()]
 
     @property
     def can_leave_out(self) -> bool:
@@ -170,9 +200,30 @@ class Inspector:
         return self._runtime.can_leave_out and self.card.thresholds_without is not None
 
     def inspect_capture(self, capture: Capture, missing: Sequence[str] = ()) -> Inspection:
-        """The same for a capture read from a data set. Raises DatasetError: lights of another rig or order."""
+        """The same for a capture read from a data set.
+
+        Raises DatasetError: lights of another rig or order, or pixels read otherwise than at training.
+        """
         require_lights(capture.lights, self.lights, f"capture {capture.id}")
-        return self.inspect(capture.images, capture.id, missing)
+        read, trained = capture.imaging, self.card.imaging
+        if read is None or trained is None:
+            return self.inspect(capture.images, capture.id, missing)
+        if read == trained:
+            return self._inspect(capture.images, capture.id, missing, capture.moved)
+        if read.pixels != trained.pixels or not read.only_values:
+            raise DatasetError(
+                f"capture {capture.id}: read as {read}, the model was trained with {trained}; read it with "
+                f"captures.read_as(inspector.imaging)"
+            )
+        if problem := trained.size_problem(capture.images):
+            raise DatasetError(f"capture {capture.id}: {problem[0]}; {problem[1]}")
+        seen = trained.see_common(capture.images)
+        return self._inspect(seen.images, capture.id, missing, seen.moved)
+
+    @property
+    def imaging(self) -> Imaging | None:
+        """As what captures are seen: see `CaptureSet.read_as`."""
+        return self.card.imaging
 
     def missing_lights(self, missing: Sequence[str]) -> set[int]:
         """The lights of these names. Raises ModelError: none of that name, or more than this model can do without."""
@@ -187,19 +238,33 @@ class Inspector:
             raise ModelError(f"missing lights {', '.join(missing)}: this model can do without {able}")
         return absent
 
-    def _require_fitting(self, images: np.ndarray, name: str) -> None:
-        expected = f"expected [{len(self.lights)}, 3, H, W], one image per light: {', '.join(self.lights.names)}"
-        if images.ndim != 4 or images.shape[:2] != (len(self.lights), 3) or 0 in images.shape:
+    def _require_images(self, images: np.ndarray, name: str) -> None:
+        n = len(self.lights)
+        expected = (
+            f"expected [{n}, 3, H, W], or [{n}, H, W] for grey, one image per light: {', '.join(self.lights.names)}"
+        )
+        if images.ndim != 4 or len(images) != n or images.shape[1] not in CHANNELS or 0 in images.shape:
             raise ModelError(f"{name}: images of shape {list(images.shape)}; {expected}")
         if images.dtype not in (np.uint8, np.uint16):
             raise ModelError(f"{name}: images are {images.dtype}; expected uint8 or uint16")
+
+    def _fitting(self, images: np.ndarray, name: str) -> np.ndarray:
+        """As the runtime takes them."""
         wanted = self._runtime.input
+        if wanted and wanted.channels > images.shape[1]:
+            images = np.repeat(images, wanted.channels, axis=1)
+        if wanted and wanted.channels < images.shape[1]:
+            raise ModelError(
+                f"{name}: colour images; this artefact was exported for grey ones: export it again with captures like "
+                f"this one, or use the run folder, which takes both"
+            )
         if wanted and (*images.shape[-2:], images.dtype) != (wanted.height, wanted.width, wanted.dtype):
             raise ModelError(
                 f"{name}: images are {images.dtype} of {images.shape[-1]}×{images.shape[-2]}; this artefact was "
                 f"exported for {wanted.dtype} of {wanted.width}×{wanted.height}: export it again with captures like "
                 f"this one, or use the run folder, which takes any"
             )
+        return images
 
 
 def resize_map(anomaly_map: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -18,7 +18,7 @@ from typing import Literal, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from afrd.capture import MAX_LIGHTS, MIN_LIGHTS
+from afrd.capture import CHANNELS, MAX_LIGHTS, MIN_LIGHTS
 from afrd.errors import DatasetError, ModelError
 from afrd.light_looks import CELLS, Looks, measure, pack, unpack
 
@@ -32,14 +32,15 @@ BRIGHTER = 0.2  # above the brightest part of training, in log brightness: no go
 OPPOSITE = -0.5  # correlation of two looks, less what all lights share, below which they reverse each other
 SIDE = 0.3  # of 1: how clearly a light must stand on one side, its own or another's, see `Looks.nearness`
 
-Kind = Literal["dark", "overexposed", "unlike", "swapped"]
+Kind = Literal["dark", "overexposed", "unlike", "swapped", "shifted"]
 
 
 @dataclass(frozen=True)
 class LightFault:
     """One fault of the rig in one capture.
 
-    light: index of the light. other: swapped, the light it was swapped with (light < other); unlike, None, or the other
+    light: index of the light. shifted is found where lights are registered (`afrd.imaging.motion`), not by its look.
+    other: swapped, the light it was swapped with (light < other); unlike, None, or the other
     of the last two lights, where they do not fit each other and it cannot be told which is to blame.
     """
 
@@ -180,6 +181,8 @@ class LightReference(BaseModel):
 
     def opposite(self) -> tuple[tuple[int, int], ...]:
         """Pairs of lights that come from opposite sides: each is the other's reverse, and more so than any third."""
+        if len(self) < 2:
+            return ()
         looks = self._unpacked().looks
         sides = looks - looks.mean(0)
         sides = sides - sides.mean(1, keepdims=True)  # a light's power says nothing of its side
@@ -246,7 +249,7 @@ def _misfit(images: np.ndarray, lights: int | None) -> str | None:
     if not isinstance(images, np.ndarray):
         return f"images are a {type(images).__name__}; expected a numpy array"
     right = len(images) == lights if lights and images.ndim else images.ndim and MIN_LIGHTS <= len(images) <= MAX_LIGHTS
-    if images.ndim != 4 or not right or images.shape[1] != 3 or min(images.shape[2:]) < CELLS:
+    if images.ndim != 4 or not right or images.shape[1] not in CHANNELS or min(images.shape[2:]) < CELLS:
         return f"images of shape {list(images.shape)}; {expected}, at least {CELLS} × {CELLS} pixels"
     if images.dtype not in (np.uint8, np.uint16):
         return f"images are {images.dtype}; expected uint8 or uint16"

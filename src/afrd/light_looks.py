@@ -87,7 +87,9 @@ def measure(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     for axis in (2, 1):
         sums = np.add.reduceat(sums, edges[axis - 1][:-1], axis, dtype=np.float64)
     pixels = np.outer(*(np.diff(edge) for edge in edges))
-    return (sums / (3 * full * pixels)).reshape(len(images), -1), (images.max(1) >= FULL * full).mean((1, 2))
+    return (sums / (images.shape[1] * full * pixels)).reshape(len(images), -1), (images.max(1) >= FULL * full).mean(
+        (1, 2)
+    )
 
 
 def _residuals(logs: np.ndarray, looks: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from afrd.errors import ModelError
-from afrd.render.colour import to_srgb
+from afrd.imaging.pixels import to_srgb
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))  # no package that is installed
 

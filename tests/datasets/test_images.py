@@ -8,10 +8,11 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
+from PIL import Image, ImageOps
 
 from afrd.datasets.images import read_header, read_image, read_mask
 from afrd.errors import DatasetError
+from captures import mosaic
 
 RGB8 = np.random.default_rng(0).integers(0, 256, (13, 17, 3), np.uint8)
 RGB16 = np.random.default_rng(1).integers(0, 65536, (13, 17, 3), np.uint16)
@@ -70,7 +71,7 @@ def test_lossless_pixels_are_exact(tmp_path: Path, kind: str, grey: bool, depth:
     array = np.ascontiguousarray(array)
     path = tmp_path / f"image.{kind}"
     EXACT[kind](array, path)
-    expected = np.stack([array] * 3) if grey else array.transpose(2, 0, 1)
+    expected = array[None] if grey else array.transpose(2, 0, 1)
     image = read_image(path)
     assert image.dtype == array.dtype
     np.testing.assert_array_equal(image, expected)
@@ -90,14 +91,28 @@ def test_a_telephones_jpeg_with_a_preview_behind_it_is_its_first_picture(tmp_pat
     assert np.abs(read_image(tmp_path / "image.jpg").astype(int) - SMOOTH.transpose(2, 0, 1)).max() <= 8
 
 
-@pytest.mark.parametrize("suffix", ["jpg", "png", "webp"])
-def test_orientation_tag_does_not_turn_the_pixels(tmp_path: Path, suffix: str) -> None:
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tif", "16.png"])
+def test_orientation_tag_turns_the_pixels_in_every_format_alike(tmp_path: Path, suffix: str, orientation: int) -> None:
+    """As Pillow turns them."""
     exif = Image.Exif()
-    exif[0x0112] = 6
-    path = tmp_path / f"image.{suffix}"
-    Image.fromarray(SMOOTH).save(path, exif=exif, quality=95)
-    assert read_image(path).shape == (3, 48, 64)
-    assert np.abs(read_image(path).astype(int) - SMOOTH.transpose(2, 0, 1)).max() <= 16
+    exif[0x0112] = orientation
+    path, plain = tmp_path / f"image.{suffix}", tmp_path / "plain.png"
+    Image.fromarray(SMOOTH).save(plain, exif=exif)
+    expected = np.asarray(ImageOps.exif_transpose(Image.open(plain))).transpose(2, 0, 1).astype(int)
+    if suffix == "tif":
+        tifffile.imwrite(path, SMOOTH, photometric="rgb", extratags=[(0x0112, 3, 1, orientation, True)])
+    elif suffix == "16.png":
+        deep = _png(SMOOTH.astype(np.uint16) * 257, 2)
+        chunk = b"eXIf" + exif.tobytes()[6:]
+        chunk = struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+        path.write_bytes(deep[:33] + chunk + deep[33:])
+        expected *= 257
+    else:
+        Image.fromarray(SMOOTH).save(path, exif=exif, quality=95)
+    image, header = read_image(path), read_header(path)
+    assert image.shape[1:] == (header.height, header.width) == expected.shape[1:]
+    assert np.abs(image.astype(int) - expected).max() <= (16 if suffix in ("jpg", "webp") else 0)
 
 
 def test_palette_bilevel_and_few_bits(tmp_path: Path) -> None:
@@ -111,7 +126,7 @@ def test_palette_bilevel_and_few_bits(tmp_path: Path) -> None:
     Image.fromarray(bits).save(tmp_path / "bits.png")
     Image.fromarray(bits).save(tmp_path / "bits.tif")
     for name in ("bits.png", "bits.tif"):
-        np.testing.assert_array_equal(read_image(tmp_path / name)[1], bits * np.uint8(255))
+        np.testing.assert_array_equal(read_image(tmp_path / name)[0], bits * np.uint8(255))
 
 
 def test_opaque_alpha_is_dropped_and_transparency_refused(tmp_path: Path) -> None:
@@ -120,7 +135,7 @@ def test_opaque_alpha_is_dropped_and_transparency_refused(tmp_path: Path) -> Non
     (tmp_path / "opaque-grey16.png").write_bytes(_png(np.dstack([RGB16[..., 0], np.full((13, 17), 65535)]), 4))
     np.testing.assert_array_equal(read_image(tmp_path / "opaque8.png"), RGB8.transpose(2, 0, 1))
     np.testing.assert_array_equal(read_image(tmp_path / "opaque16.png"), RGB16.transpose(2, 0, 1))
-    np.testing.assert_array_equal(read_image(tmp_path / "opaque-grey16.png")[2], RGB16[..., 0])
+    np.testing.assert_array_equal(read_image(tmp_path / "opaque-grey16.png")[0], RGB16[..., 0])
     _pillow(_with_alpha(RGB8, 254), tmp_path / "clear8.png")
     (tmp_path / "clear16.png").write_bytes(_png(_with_alpha(RGB16, 65534), 6))
     for name in ("clear8.png", "clear16.png"):
@@ -137,7 +152,7 @@ def _refused(folder: Path) -> dict[str, Path]:
     tifffile.imwrite(folder / "pages.tif", np.stack([RGB8, RGB8]), photometric="rgb")
     tifffile.imwrite(folder / "inverted.tif", RGB16[..., 0], photometric="miniswhite")
     tifffile.imwrite(folder / "alpha.tif", _with_alpha(RGB16, 65535), photometric="rgb", extrasamples=["unassalpha"])
-    tifffile.imwrite(folder / "turned.tif", RGB8, photometric="rgb", extratags=[(274, 3, 1, 6, True)])
+    tifffile.imwrite(folder / "mosaic.tif", mosaic(np.dstack([SMOOTH[..., 0]] * 3) * np.array([0.6, 1, 0.4])))
     Image.fromarray(RGB8).convert("CMYK").save(folder / "cmyk.jpg")
     frames = [Image.fromarray(RGB8), Image.fromarray(RGB8[::-1])]
     for name in ("moving.webp", "moving.png"):
@@ -157,7 +172,7 @@ def _refused(folder: Path) -> dict[str, Path]:
         ("pages.tif", "2 pages", "one picture per light"),
         ("inverted.tif", "MINISWHITE", "grey or RGB"),
         ("alpha.tif", "alpha", "without an alpha channel"),
-        ("turned.tif", "orientation tag", "turn the pixels themselves"),
+        ("mosaic.tif", "Bayer mosaic", "give RGB (demosaiced) or mono pixels"),
         ("cmyk.jpg", "CMYK", "grey or RGB"),
         ("moving.webp", "animation", "one picture per light"),
         ("moving.png", "animation", "one picture per light"),

@@ -58,8 +58,7 @@ def exported(trained, good, labelled, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def other_captures(trained):
-    """Twelve good captures as another camera takes them: 16 bit, 100 × 80 pixels."""
-    rig, rng = load_card(trained()).lights.rig(), np.random.default_rng(7)
-    return [
-        Capture(f"c{i}", make_capture(rng, 6, 100)[0][..., :80].astype(np.uint16) * 257, rig, False) for i in range(12)
-    ]
+    """Twelve good captures as another camera takes them: 16 bit, 100 × 80 pixels; read already."""
+    card, rng = load_card(trained()), np.random.default_rng(7)
+    images = [make_capture(rng, 6, 100)[0][..., :80].astype(np.uint16) * 257 for _ in range(12)]
+    return [Capture(f"c{i}", pixels, card.lights.rig(), False, imaging=card.imaging) for i, pixels in enumerate(images)]

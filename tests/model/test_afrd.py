@@ -73,7 +73,7 @@ def test_single_light_ignores_the_others(teacher):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ({"lights": 1}, "1 lights: expected 2 to 16"),
+        ({"lights": 0}, "0 lights: expected 1 to 16"),
         ({"lights": 17}, "17 lights"),
         ({"image_size": 250}, "250: expected a multiple of 32.*256"),
         ({"image_size": 32}, "32: expected a multiple of 32 from 64"),
@@ -85,7 +85,7 @@ def test_impossible_models(teacher, arguments, says):
         AFRD(teacher, **arguments)
 
 
-@pytest.mark.parametrize("shape", [(1, 5, 3, 64, 64), (1, 6, 1, 64, 64), (6, 3, 64, 64)])
+@pytest.mark.parametrize("shape", [(1, 5, 3, 64, 64), (1, 6, 2, 64, 64), (6, 3, 64, 64)])
 def test_captures_of_another_shape(teacher, shape):
     with pytest.raises(ModelError, match=r"expected \[B, 6, 3, H, W\]"):
         AFRD(teacher, image_size=64)(torch.rand(*shape))

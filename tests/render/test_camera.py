@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from afrd.imaging.pixels import to_linear
 from afrd.render.camera import FULL_WELL, LIGHT_DRIFT, READ_NOISE, RIG_DRIFT, VIGNETTING, photograph
-from afrd.render.colour import to_linear
 
 
 def _flat(level: float, size: int = 128) -> dict[str, np.ndarray]:

@@ -83,6 +83,7 @@ class ClassData:
 
     def _image(self, images: np.ndarray, light: str) -> np.ndarray:
         one = images.mean(axis=0) if light == MEAN_IMAGE else images[int(light)].astype(np.float64)
+        one = np.broadcast_to(one, (3, *one.shape[1:]))  # where it is grey
         scaled = torch.from_numpy(one / (257 if images.dtype == np.uint16 else 1)).float()[None]
         size = (self.settings.image_size,) * 2
         if scaled.shape[-2:] != size:

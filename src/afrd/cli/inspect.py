@@ -66,7 +66,7 @@ def predict(
         require_file_target(jsonl)
         jsonl.parent.mkdir(parents=True, exist_ok=True)
     inspector = Inspector.load(run, device, runtime, compile=compile, on_light_fault=on_light_fault)
-    found = read_captures(captures, inspector.lights, pattern=pattern)
+    found = read_captures(captures, inspector.lights, pattern=pattern).read_as(inspector.imaging)
     answers = run_prediction(inspector, found, out, map_format=maps, overwrite=overwrite, missing=missing or ())
     counts: Counter[str] = Counter()
     # line by line, so that what was answered is kept whatever happens later
@@ -123,7 +123,7 @@ def _evaluate(
     from afrd.progress import bar
 
     inspector = Inspector.load(run, device, runtime, compile=compile, on_light_fault=on_light_fault)
-    captures = open_dataset(data, category, split, pattern=pattern)
+    captures = open_dataset(data, category, split, pattern=pattern).read_as(inspector.imaging)
     require_lights(captures.lights, inspector.lights, data)
     if inspector.card.category and captures.category and inspector.card.category != captures.category:
         warnings.warn(

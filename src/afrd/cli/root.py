@@ -104,6 +104,7 @@ def render(
 def check(data: Data, category: Category = None, pattern: Pattern = None) -> None:
     """List everything that is wrong with a data set, or what it holds. Exit status 1 if anything is wrong."""
     from afrd.datasets import categories, check_dataset, open_dataset, splits
+    from afrd.imaging.motion import describe_shifts, seen_shifts
     from afrd.progress import bar
 
     with bar("reading files") as progress:
@@ -117,8 +118,13 @@ def check(data: Data, category: Category = None, pattern: Pattern = None) -> Non
     for name in [category] if category else categories(data, pattern=pattern):
         sets = [open_dataset(data, name, split, pattern=pattern) for split in splits(data, name, pattern=pattern)]
         counts = ", ".join(f"{captures.split} {len(captures)}" for captures in sets)
-        names = sets[0].lights.names
-        typer.echo(f"  {name}: captures {counts}; {len(names)} lights: {', '.join(names)}")
+        names, pixels = sets[0].lights.names, sets[0].pixels
+        values = "" if pixels is None or pixels.as_they_are else f"; {pixels}"
+        typer.echo(f"  {name}: captures {counts}; {len(names)} lights: {', '.join(names)}{values}")
+        if len(names) > 1 and len(sets[0]):
+            typer.echo(
+                f"    {describe_shifts(names, *seen_shifts(c.images for c in sets[0][:: -(-len(sets[0]) // 8)]))}"
+            )
 
 
 app.command(cls=train.TrainCommand)(train.train)

@@ -24,7 +24,8 @@ class Setting:
 
     @property
     def name(self) -> str:
-        return "_".join(self.path)
+        """What the camera's pictures are is said without a prefix, as in lights.yaml."""
+        return "_".join(self.path[self.path[0] == "imaging" :])
 
     def parameter(self) -> inspect.Parameter:
         """As typer reads it from a function's signature."""
@@ -48,8 +49,12 @@ class Setting:
             self.name,
             inspect.Parameter.KEYWORD_ONLY,
             default=self.field.default,
-            annotation=Annotated[self.field.annotation, option],
+            annotation=Annotated[self._annotation(), option],
         )
+
+    def _annotation(self) -> Any:
+        """Of what may be shapes as well, a command line gives the file."""
+        return str | None if self.path[-1] == "roi" else self.field.annotation
 
 
 def settings() -> dict[str, Setting]:
@@ -57,7 +62,7 @@ def settings() -> dict[str, Setting]:
     from afrd.families import FAMILIES, TrainConfig
 
     common = TrainConfig.model_fields
-    found = [Setting((name,), field, None) for name, field in common.items()]
+    found = list(_fields(TrainConfig, None))
     for family in FAMILIES:
         title = f"{family.title}: --fusion {', '.join(family.names)}"
         found += _fields(family.config, title, skip=common)
@@ -67,7 +72,7 @@ def settings() -> dict[str, Setting]:
     return named
 
 
-def _fields(config: type, title: str, path: tuple[str, ...] = (), skip=()) -> Iterator[Setting]:
+def _fields(config: type, title: str | None, path: tuple[str, ...] = (), skip=()) -> Iterator[Setting]:
     from pydantic import BaseModel
 
     for name, field in config.model_fields.items():
@@ -141,6 +146,8 @@ def train(
             on_epoch=on_epoch,
         )
     if is_main_process():
+        defect = card.config["imaging"]["smallest_defect"]
+        typer.echo(card.imaging.resolution(card.image_size, captures[0].size, defect))
         interval = card.threshold_interval
         between = f" (90 %: between {interval[0]:.4f} and {interval[1]:.4f})" if interval else ""
         typer.echo(f"{out}: trained on {card.captures} captures; threshold {card.threshold:.4f}{between}")

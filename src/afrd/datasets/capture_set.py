@@ -5,17 +5,21 @@ A `CaptureSet` knows its files, lights and labels, whatever layout they came fro
 
 import hashlib
 import os
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import overload
 
 import numpy as np
 
 from afrd.capture import Capture, LightRig
-from afrd.datasets.images import Header, read_header, read_image, read_mask
+from afrd.datasets.images import Header, read_header, read_image, read_mask, together
 from afrd.datasets.problems import Problem, ProblemError
+from afrd.imaging import Imaging, ImagingOptions, Pixels
+from afrd.imaging.pixels import likely_bits
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,9 @@ class Record:
         return tuple(dict.fromkeys(self.images + masks))
 
 
+LOOKED_AT = 8  # captures whose values tell how many bits the camera gives
+
+
 class CaptureSet(Sequence[Capture]):
     """The captures of one split, lazily: `captures[i]` decodes its images and masks.
 
@@ -53,6 +60,7 @@ class CaptureSet(Sequence[Capture]):
     category, split: names; None for captures without a data set.
     lights: the rig all captures share.
     records: one per capture, sorted by id within each label.
+    options: what is known of the camera's pictures; None where captures shall come as the camera gave them.
     """
 
     def __init__(
@@ -62,9 +70,10 @@ class CaptureSet(Sequence[Capture]):
         split: str | None,
         lights: LightRig,
         records: Iterable[Record],
+        options: ImagingOptions | None = None,
     ) -> None:
         self.root, self.category, self.split, self.lights = root, category, split, lights
-        self.records = tuple(records)
+        self.records, self.options = tuple(records), options
 
     def __len__(self) -> int:
         return len(self.records)
@@ -77,7 +86,7 @@ class CaptureSet(Sequence[Capture]):
         """Decode one capture; a slice is a subset. Raises DatasetError for a damaged file."""
         if isinstance(index, slice):
             return self.subset(range(len(self))[index])
-        return _load(self.records[index], self.lights)
+        return _load(self.records[index], self.lights, self.imaging)
 
     def __repr__(self) -> str:
         return f"CaptureSet({str(self.root)!r}, {self.category!r}, {self.split!r}, {len(self)} captures)"
@@ -93,8 +102,59 @@ class CaptureSet(Sequence[Capture]):
         return [record.id if record.group is None else record.group for record in self.records]
 
     def subset(self, indices: Iterable[int]) -> "CaptureSet":
-        """The captures at `indices`, in that order."""
-        return CaptureSet(self.root, self.category, self.split, self.lights, (self.records[i] for i in indices))
+        """The captures at `indices`, in that order, read as those of the whole set."""
+        records = [self.records[i] for i in indices]
+        return CaptureSet(self.root, self.category, self.split, self.lights, records, self.options).read_as(
+            self.imaging
+        )
+
+    @property
+    def pixels(self) -> Pixels | None:
+        """What values are read as; None: as they are."""
+        return self.imaging.pixels if self.imaging else None
+
+    @cached_property
+    def imaging(self) -> Imaging | None:
+        """As what captures are seen: values by the options; where these do not say how many bits, by some captures.
+
+        Motion is learned at training, and undone in captures that are `read_as` the model's. Warns where the bits are
+        not the files' depth. None without options.
+        """
+        if self.options is None or not self.records:
+            return None
+        said = self.options.model_dump(include=set(Pixels.model_fields), exclude_none=True)
+        bits = said.pop("bits", None) or self._bits()
+        try:
+            return Imaging(pixels=Pixels(bits=bits, **said))
+        except ValueError as error:
+            raise ProblemError(self.root, error.errors()[0]["msg"], "correct imaging in lights.yaml") from error
+
+    def read_as(self, imaging: Imaging | None) -> "CaptureSet":
+        """The same captures, seen so."""
+        read = CaptureSet(self.root, self.category, self.split, self.lights, self.records, self.options)
+        read.__dict__["imaging"] = imaging
+        return read
+
+    def with_options(self, options: ImagingOptions) -> "CaptureSet":
+        """The same captures, by these options and, where they say nothing, those the set has."""
+        options = options.over(self.options or ImagingOptions())
+        return CaptureSet(self.root, self.category, self.split, self.lights, self.records, options)
+
+    def _bits(self) -> int:
+        if read_header(self.records[0].images[0]).depth == 8:
+            return 8
+        step = -(-len(self.records) // LOOKED_AT)
+        paths = [path for record in self.records[::step] for path in record.images]
+        with ThreadPoolExecutor() as pool:
+            highest = max(pool.map(lambda path: int(read_image(path).max()), paths))
+        bits = likely_bits(highest)
+        if bits < 16:
+            warnings.warn(
+                f"{self.root}: 16-bit files whose largest value is {highest}: read as {bits} bits, of which "
+                f"{2**bits - 1} is white; if the camera gives others, say so: bits under imaging in lights.yaml",
+                stacklevel=3,
+            )
+        return bits
 
     def digest(self) -> str:
         """SHA-256 (hex) over the light names and every capture's id, label, file names below `root` and file contents.
@@ -106,6 +166,8 @@ class CaptureSet(Sequence[Capture]):
             files = [path for record in self.records for path in record.files]
             contents = dict(zip(files, pool.map(_sha256, files), strict=True))
         digest = hashlib.sha256(repr(self.lights.names).encode())
+        if self.imaging and not (self.imaging.pixels.as_they_are and self.imaging.only_values):
+            digest.update(self.imaging.model_dump_json().encode())
         for record in self.records:
             digest.update(repr((record.id, record.anomalous, record.defects)).encode())
             for path in record.files:
@@ -133,6 +195,11 @@ def header_problems(record: Record) -> list[Problem]:
             what = f"{_size(found)}, but {first.name} of the same capture is {_size(expected)}"
             mend = "all lights of a capture have one size: take it again or crop them alike"
             problems.append(Problem(path, what, mend))
+        if found.orientation != expected.orientation:
+            what = (
+                f"orientation tag {found.orientation}, but {first.name} of the same capture has {expected.orientation}"
+            )
+            problems.append(Problem(path, what, "turn the pixels themselves and remove the tags"))
         if found.depth != expected.depth:
             what = f"{found.depth}-bit, but {first.name} of the same capture is {expected.depth}-bit"
             problems.append(Problem(path, what, "save all lights of a capture with one depth"))
@@ -146,12 +213,15 @@ def header_problems(record: Record) -> list[Problem]:
     return problems
 
 
-def content_problems(record: Record) -> list[Problem]:
-    """What decoding all of a capture's files shows: damage, transparency, a mask that contradicts the label."""
+def content_problems(record: Record, imaging: Imaging | None = None) -> list[Problem]:
+    """What decoding all of a capture's files shows: damage, transparency, a mask that contradicts the label.
+
+    imaging: as what the pictures should be seen.
+    """
     problems = []
     for path in record.images:
         try:
-            read_image(path)
+            _read_image(path, imaging)
         except ProblemError as error:
             problems.append(error.problem)
     for path in record.files[len(record.images) :]:
@@ -162,24 +232,35 @@ def content_problems(record: Record) -> list[Problem]:
     return problems
 
 
-def _load(record: Record, lights: LightRig) -> Capture:
-    images = [read_image(path) for path in record.images]
+def _load(record: Record, lights: LightRig, imaging: Imaging | None) -> Capture:
+    images = [_read_image(path, imaging) for path in record.images]
     for path, image in zip(record.images, images, strict=True):
-        if (image.shape, image.dtype) != (images[0].shape, images[0].dtype):
+        if (image.shape[1:], image.dtype) != (images[0].shape[1:], images[0].dtype):
             raise ProblemError(path, "has another size or depth than when it was opened", "open the data set again")
     masks = {path: _read_mask(path, record) for path in record.files[len(record.images) :]}
     mask = masks[record.mask] if record.mask else None
     if mask is None and record.anomalous is False:
         mask = np.zeros(images[0].shape[1:], bool)
+    stacked = together(images)
+    seen = imaging.see(stacked) if imaging else None
     return Capture(
         record.id,
-        np.stack(images),
+        seen.images if seen else stacked,
         lights,
         record.anomalous,
         record.defects,
         mask,
         {defect: masks[path] for defect, path in record.defect_masks.items()},
+        imaging,
+        seen.moved if seen else (),
     )
+
+
+def _read_image(path: Path, imaging: Imaging | None) -> np.ndarray:
+    image = read_image(path)
+    if imaging and (problem := imaging.problem(image)):
+        raise ProblemError(path, *problem)
+    return image
 
 
 def _read_mask(path: Path, record: Record) -> np.ndarray:

@@ -11,15 +11,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from afrd.capture import LightRig
 from afrd.datasets.capture_set import CaptureSet, Record, content_problems, header_problems
 from afrd.datasets.eyecandies import EYECANDIES
 from afrd.datasets.folder import FOLDER
-from afrd.datasets.layout import Layout, Scan, shared_group_problems
+from afrd.datasets.layout import Layout, shared_group_problems
+from afrd.datasets.lights import EYECANDIES_LIGHTS, find_lights_file, read_imaging
 from afrd.datasets.listing import entries, folder_problem, is_folder, name_problem
 from afrd.datasets.pattern import Pattern
-from afrd.datasets.problems import Problem, raise_first
+from afrd.datasets.problems import Problem, ProblemError, raise_first
 from afrd.datasets.strays import stray_category, stray_splits
 from afrd.errors import DatasetError
+from afrd.imaging import Imaging, ImagingOptions
 
 LayoutName = Literal["auto", "eyecandies", "folder"]
 Progress = Callable[[int, int], None]
@@ -77,7 +80,7 @@ def open_dataset(
     problems += [problem for record in scan.records for problem in header_problems(record)]
     raise_first(problems, f": afrd check {root}")
     assert scan.lights is not None, "a scan without lights has a problem"
-    return CaptureSet(root, name, split, scan.lights, scan.records)
+    return CaptureSet(root, name, split, scan.lights, scan.records, _options(folder))
 
 
 def check_dataset(
@@ -102,13 +105,14 @@ def check_dataset(
         name, place = _choose(root, category, contents)
         chosen, problems = {name: place}, []
     problems += [problem for place in chosen.values() for problem in stray_splits(*place, search=True)]
-    scans: list[Scan] = []
+    files: list[tuple[Record, Imaging | None]] = []
     for found, folder in chosen.values():
-        of_category = [found.scan(folder, split, pattern) for split in _splits(found, folder)]
-        problems += [problem for scan in of_category for problem in scan.problems]
-        problems += shared_group_problems([scan.records for scan in of_category])
-        scans += of_category
-    problems += _file_problems([record for scan in scans for record in scan.records], progress)
+        scans = [found.scan(folder, split, pattern) for split in _splits(found, folder)]
+        problems += [problem for scan in scans for problem in scan.problems]
+        problems += shared_group_problems([scan.records for scan in scans])
+        records = [record for scan in scans for record in scan.records]
+        files += [(record, imaging) for imaging in [_imaging(folder, records, problems)] for record in records]
+    problems += _file_problems(files, progress)
     return list(dict.fromkeys(problems))  # one about lights.yaml is met in every split
 
 
@@ -120,7 +124,7 @@ def verify(captures: CaptureSet, progress: Progress | None = None) -> None:
     Raises DatasetError for the first damaged file, after all were decoded, and says how many more there are.
     """
     see = "" if captures.split is None else f": afrd check {captures.root}"
-    raise_first(_file_problems(captures.records, progress), see)
+    raise_first(_file_problems([(record, captures.imaging) for record in captures.records], progress), see)
 
 
 def categories(root: str | os.PathLike[str], *, layout: LayoutName = "auto", pattern: str | None = None) -> list[str]:
@@ -145,19 +149,33 @@ def splits(
     return _splits(found, folder)
 
 
-def _file_problems(records: Sequence[Record], progress: Progress | None) -> list[Problem]:
+def _imaging(folder: Path, records: Sequence[Record], problems: list[Problem]) -> Imaging | None:
+    """As what the captures of a category are seen; None where that cannot be told, and why is among the problems."""
+    try:
+        return CaptureSet(folder, None, None, LightRig(EYECANDIES_LIGHTS), records, _options(folder)).imaging
+    except ProblemError as error:
+        problems.append(error.problem)
+        return None
+
+
+def _file_problems(files: Sequence[tuple[Record, Imaging | None]], progress: Progress | None) -> list[Problem]:
     """What headers and contents of the files of some captures show, each once; several are decoded at a time."""
     problems: dict[Problem, None] = {}  # ordered
     with ThreadPoolExecutor() as pool:
-        for done, of_record in enumerate(pool.map(_record_problems, records), 1):
+        for done, of_record in enumerate(pool.map(lambda file: _record_problems(*file), files), 1):
             problems |= dict.fromkeys(of_record)
             if progress:
-                progress(done, len(records))
+                progress(done, len(files))
     return list(problems)
 
 
-def _record_problems(record: Record) -> list[Problem]:
-    return header_problems(record) + content_problems(record)
+def _record_problems(record: Record, imaging: Imaging | None) -> list[Problem]:
+    return header_problems(record) + content_problems(record, imaging)
+
+
+def _options(folder: Path) -> ImagingOptions:
+    path = find_lights_file(folder)
+    return read_imaging(path) if path else ImagingOptions()
 
 
 def _splits(found: Layout, folder: Path) -> list[str]:

@@ -8,14 +8,15 @@ No single library is right for every file a camera station writes, so the conten
 - TIFF: the header by tifffile, which tells what OpenCV would decode wrongly (separate planes) or change (orientation,
   alpha); the pixels by OpenCV, which knows every usual compression and both depths.
 
-Pixels are taken as they lie in the file: orientation tags, colour profiles and gamma are ignored, since the lights of a
-capture are registered pixel by pixel and a tag must not turn one of them.
+An orientation tag (EXIF, TIFF) turns the pixels, in every format alike; the lights of a capture must carry the same.
+Colour profiles are ignored; what the numbers mean is said elsewhere (`afrd.imaging.pixels`).
 """
 
 import io
 import logging
 import struct
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -26,6 +27,7 @@ import tifffile
 from PIL import Image
 
 from afrd.datasets.problems import ProblemError
+from afrd.imaging.mosaic import is_mosaic
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"})
 
@@ -42,23 +44,35 @@ _RESAVE = "save it as an 8- or 16-bit grey or RGB image"
 _REPLACE = "replace it with a whole copy, or remove the capture"
 _OPAQUE = "save it without an alpha channel"
 _REDUCE = "crop it or reduce its size"
+_DEMOSAIC = "let the camera or its software give RGB (demosaiced) or mono pixels, and take it again"
+_ORIENTATION = 0x0112
 
 
 @dataclass(frozen=True)
 class Header:
-    """Size in pixels, bits per channel (8 or 16), and the format: PNG, JPEG, WEBP, BMP or TIFF."""
+    """Size in pixels as it is seen, bits per channel (8 or 16), and the format: PNG, JPEG, WEBP, BMP or TIFF.
+
+    orientation: 1 to 8, what the tag says must be done to the pixels in the file (TIFF 6.0); 1 is nothing.
+    """
 
     height: int
     width: int
     depth: int
     format: str
+    orientation: int = 1
+
+    @classmethod
+    def of(cls, height: int, width: int, depth: int, format: str, orientation: int) -> "Header":
+        """From the size as it lies in the file. What is no orientation counts as none."""
+        orientation = orientation if orientation in range(1, 9) else 1
+        return cls(*((width, height) if orientation >= 5 else (height, width)), depth, format, orientation)
 
 
 def read_header(path: Path) -> Header:
     """The header alone; well under a millisecond.
 
     Raises ProblemError for a file that is no image, is cut off within its header, or is of a kind that is not read:
-    floating point, CMYK, 12- or 32-bit, several pages, turned or planar TIFF.
+    floating point, CMYK, 12- or 32-bit, several pages, planar TIFF.
     """
     try:
         with path.open("rb") as file:
@@ -68,11 +82,11 @@ def read_header(path: Path) -> Header:
 
 
 def read_image(path: Path) -> np.ndarray:
-    """The pixels, [3, H, W] RGB, uint8 or uint16; grey is repeated, a fully opaque alpha channel is dropped.
+    """The pixels, [3, H, W] RGB or [1, H, W] grey, uint8 or uint16; a fully opaque alpha channel is dropped.
 
-    Raises ProblemError as `read_header`, and for a damaged or truncated file or one with transparency.
+    Raises ProblemError as `read_header`, and for a damaged or truncated file, one with transparency, or a mosaic.
     """
-    return _planes(_pixels(_bytes(path), path))
+    return _planes(_pixels(_bytes(path), path), path)
 
 
 def header_of(data: bytes, name: Path) -> Header:
@@ -82,7 +96,14 @@ def header_of(data: bytes, name: Path) -> Header:
 
 def decode(data: bytes, name: Path) -> np.ndarray:
     """As `read_image`, of a file's content; `name` is for the errors."""
-    return _planes(_pixels(data, name))
+    return _planes(_pixels(data, name), name)
+
+
+def together(images: Sequence[np.ndarray]) -> np.ndarray:
+    """[C, H, W] of each light as [N, C, H, W]; where some are grey and some are not, all as colour."""
+    if len({len(image) for image in images}) > 1:
+        images = [np.broadcast_to(image, (3, *image.shape[1:])) for image in images]
+    return np.stack(images)
 
 
 def read_mask(path: Path) -> np.ndarray:
@@ -93,9 +114,9 @@ def read_mask(path: Path) -> np.ndarray:
 
 def _header(file: BinaryIO, path: Path) -> Header:
     start = file.read(33)
-    file.seek(0)
     if start.startswith(_PNG):
-        return _png_header(start, path)
+        return _png_header(start, file, path)
+    file.seek(0)
     if start.startswith(_TIFF):
         return _tiff_header(file, path)
     try:
@@ -103,7 +124,8 @@ def _header(file: BinaryIO, path: Path) -> Header:
             if image.mode not in _PILLOW_MODES:
                 raise ProblemError(path, f"{image.mode} colours", _RESAVE)
             _require_still(image, path)
-            return Header(image.height, image.width, 8, "JPEG" if image.format == "MPO" else image.format)
+            name = "JPEG" if image.format == "MPO" else image.format
+            return Header.of(image.height, image.width, 8, name, image.getexif().get(_ORIENTATION, 1))
     except Image.DecompressionBombError as error:
         raise ProblemError(path, f"too large: {error}", _REDUCE) from error
     except _PILLOW_DAMAGE as error:
@@ -111,11 +133,26 @@ def _header(file: BinaryIO, path: Path) -> Header:
         raise ProblemError(path, what, _REPLACE) from error
 
 
-def _png_header(start: bytes, path: Path) -> Header:
+def _png_header(start: bytes, file: BinaryIO, path: Path) -> Header:
     if len(start) < 33 or start[12:16] != b"IHDR" or start[16:24].count(0) == 8:
         raise ProblemError(path, "truncated or damaged PNG (no header)", _REPLACE)
     width, height, bits = struct.unpack(">IIB", start[16:25])
-    return Header(height, width, max(bits, 8), "PNG")  # 1, 2 and 4 bits are stretched to 8 when decoded
+    # 1, 2 and 4 bits are stretched to 8 when decoded
+    return Header.of(height, width, max(bits, 8), "PNG", _png_orientation(file))
+
+
+def _png_orientation(file: BinaryIO) -> int:
+    """From the eXIf chunk, which stands before the pixels; `file` is behind the header."""
+    while len(chunk := file.read(8)) == 8:
+        length, kind = struct.unpack(">I4s", chunk)
+        if kind == b"eXIf":
+            exif = Image.Exif()
+            exif.load(file.read(length))
+            return exif.get(_ORIENTATION, 1)
+        if kind in (b"IDAT", b"IEND"):
+            break
+        file.seek(length + 4, 1)
+    return 1
 
 
 def _tiff_header(file: BinaryIO, path: Path) -> Header:
@@ -129,7 +166,7 @@ def _tiff_header(file: BinaryIO, path: Path) -> Header:
             alpha = bool(page.extrasamples)
             ends = [at + count for at, count in zip(page.dataoffsets, page.databytecounts, strict=True)]
             whole = bool(ends) and max(ends) <= tiff.filehandle.size
-            turned = "Orientation" in page.tags and page.tags["Orientation"].value != 1
+            orientation = page.tags["Orientation"].value if "Orientation" in page.tags else 1
     except _TIFFFILE_DAMAGE as error:
         raise ProblemError(path, f"truncated or damaged TIFF ({error})", _REPLACE) from error
     if not whole:
@@ -144,9 +181,7 @@ def _tiff_header(file: BinaryIO, path: Path) -> Header:
         raise ProblemError(path, "a TIFF with an alpha or extra channel", _OPAQUE)
     if planar:
         raise ProblemError(path, "colour planes stored separately", "save it with interleaved (chunky) RGB pixels")
-    if turned:
-        raise ProblemError(path, "orientation tag in a TIFF", "turn the pixels themselves and remove the tag")
-    return Header(height, width, max(bits, 8), "TIFF")
+    return Header.of(height, width, max(bits, 8), "TIFF", int(orientation))
 
 
 def _bytes(path: Path) -> bytes:
@@ -156,9 +191,13 @@ def _bytes(path: Path) -> bytes:
         raise _unreadable(path, error) from error
 
 
-def _planes(pixels: np.ndarray) -> np.ndarray:
-    """[H, W] or [H, W, 3] as [3, H, W]."""
-    return np.broadcast_to(pixels, (3, *pixels.shape)) if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+def _planes(pixels: np.ndarray, path: Path) -> np.ndarray:
+    """[H, W] or [H, W, 3] as [1, H, W] or [3, H, W]. Raises ProblemError: a mosaic."""
+    if pixels.ndim == 3:
+        return pixels.transpose(2, 0, 1)
+    if is_mosaic(pixels):
+        raise ProblemError(path, "a Bayer mosaic: raw colour pixels in one channel", _DEMOSAIC)
+    return pixels[None]
 
 
 def _pixels(data: bytes, path: Path) -> np.ndarray:
@@ -166,11 +205,33 @@ def _pixels(data: bytes, path: Path) -> np.ndarray:
     header = _header(io.BytesIO(data), path)
     if header.format == "PNG":
         _require_whole_png(data, path)
+    if header.format == "TIFF" and header.orientation != 1:
+        data = _without_orientation(data)
     pixels = _by_opencv(data, path) if header.format == "TIFF" or header.depth == 16 else _by_pillow(data, path)
     if pixels.ndim == 3 and pixels.shape[2] == 4:
         if pixels[..., 3].min() != np.iinfo(pixels.dtype).max:
             raise ProblemError(path, "the image is partly transparent", _OPAQUE)
         pixels = pixels[..., :3]
+    if header.format == "WEBP" and (pixels[..., 1:] == pixels[..., :1]).all():  # which knows no grey
+        pixels = pixels[..., 0]
+    return _turned(pixels, header.orientation)
+
+
+def _without_orientation(tiff: bytes) -> bytes:
+    """The same file, whose decoder then leaves its pixels as they lie: OpenCV turns some kinds of TIFF."""
+    with tifffile.TiffFile(io.BytesIO(tiff)) as file:
+        at, order = file.pages[0].tags["Orientation"].valueoffset, file.byteorder
+    return tiff[:at] + struct.pack(f"{order}H", 1) + tiff[at + 2 :]
+
+
+def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """[H, W, …] from the file, as it is to be seen (TIFF 6.0, page 36; EXIF has the same numbers)."""
+    if orientation >= 5:
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
     return pixels
 
 

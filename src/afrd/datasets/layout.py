@@ -78,7 +78,7 @@ def number_problem(names: Sequence[str], folder: Path) -> Problem | None:
     """A problem where there are too few or too many lights."""
     if MIN_LIGHTS <= len(names) <= MAX_LIGHTS:
         return None
-    what = f"{len(names)} light{'' if len(names) == 1 else 's'} ({', '.join(names)})"
+    what = f"{len(names)} lights ({', '.join(names)})"
     mend = f"photograph each part under {MIN_LIGHTS} to {MAX_LIGHTS} lights, one image each"
     return Problem(folder, what, mend)
 

@@ -3,6 +3,7 @@
 lights:                                # in the order of the captures' lights
   - {name: top, direction: [0, 1, 1]}  # from the part towards the light: x right, y up, z to the camera
   - {name: box, direction: null}       # or without `direction`: a light without one direction, or unknown
+imaging: {bits: 12, transfer: linear}  # optional: what the camera's pictures are, `afrd.imaging.ImagingOptions`
 """
 
 import math
@@ -15,6 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from afrd.capture import MAX_LIGHTS, MIN_LIGHTS, LightRig
 from afrd.datasets.yaml_file import YamlFile
 from afrd.errors import DatasetError
+from afrd.imaging import ImagingOptions
+from afrd.imaging.region import AUTO
 
 EYECANDIES_LIGHTS = ("all_spots", "bottom", "right", "top", "left", "light_box")
 """Names of `image_0` … `image_5`."""
@@ -41,6 +44,7 @@ class _LightsFile(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     lights: Annotated[list[_Light], Field(min_length=MIN_LIGHTS, max_length=MAX_LIGHTS)]
+    imaging: ImagingOptions = ImagingOptions()
 
     @field_validator("lights")
     @classmethod
@@ -57,18 +61,33 @@ def read_lights(path: Path) -> LightRig:
 
     Raises ProblemError naming the line for anything but the schema above; unknown keys are errors.
     """
+    lights = _read(path).lights
+    directions = None
+    if any(light.direction for light in lights):
+        directions = tuple(_unit(light.direction) for light in lights)
+    return LightRig(tuple(light.name for light in lights), directions)
+
+
+def read_imaging(path: Path) -> ImagingOptions:
+    """What a `lights.yaml` says of the camera's pictures; files that it names lie beside it.
+
+    Raises ProblemError as `read_lights`.
+    """
+    options = _read(path).imaging
+    if isinstance(options.roi, str) and options.roi != AUTO:
+        options = options.model_copy(update={"roi": str(path.parent / options.roi)})
+    return options
+
+
+def _read(path: Path) -> _LightsFile:
     file = YamlFile(path, _MEND)
     try:
-        lights = _LightsFile.model_validate(file.value).lights
+        return _LightsFile.model_validate(file.value)
     except ValidationError as error:
         first, *more = error.errors()
         where = ".".join(str(key) for key in first["loc"])
         what = f"{where}: {first['msg']}" if where else first["msg"]
         raise file.error(what + (f" (and {len(more)} more)" if more else ""), *first["loc"]) from error
-    directions = None
-    if any(light.direction for light in lights):
-        directions = tuple(_unit(light.direction) for light in lights)
-    return LightRig(tuple(light.name for light in lights), directions)
 
 
 def find_lights_file(category: Path) -> Path | None:

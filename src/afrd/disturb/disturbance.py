@@ -12,7 +12,7 @@ from typing import Self
 
 import numpy as np
 
-from afrd.capture import Capture
+from afrd.capture import CHANNELS, Capture
 from afrd.disturb import effects
 from afrd.disturb.dust import dust
 from afrd.errors import DisturbanceError
@@ -116,25 +116,26 @@ def apply(
 ) -> np.ndarray:
     """Disturbed copies of a capture's images, of the same shape and type.
 
-    images: [N, 3, H, W] uint8 or uint16. full_scale: the largest value that the camera writes, such as 4095 for 12 bits
-    in uint16; None for all that the type holds. Strengths are relative to it, and results are clipped to it.
+    images: [N, C, H, W] uint8 or uint16, C 3 or 1. full_scale: the largest value that the camera writes, such as 4095
+    for 12 bits in uint16; None for all that the type holds. Strengths are relative to it, results are clipped to it.
     Where the three channels are equal (a grey camera) they stay equal.
     Raises DisturbanceError: unknown, out of range, or pixels above the full scale; `dust` where no belt is to be seen.
     """
     if not isinstance(disturbance, Disturbance):
         disturbance = Disturbance.parse(disturbance)
-    if images.ndim != 4 or images.shape[1] != 3 or images.dtype not in (np.uint8, np.uint16):
+    if images.ndim != 4 or images.shape[1] not in CHANNELS or images.dtype not in (np.uint8, np.uint16):
         raise DisturbanceError(
             f"images of shape {list(images.shape)} {images.dtype}; expected [N, 3, H, W], uint8 or uint16"
         )
     scale = np.iinfo(images.dtype).max if full_scale is None else full_scale
     if images.max(initial=0) > scale:
         raise DisturbanceError(f"a pixel of {images.max()} above the full scale of {scale}; pass the camera's own")
-    grey = all(np.array_equal(images[:, 0], images[:, k]) for k in (1, 2))
-    values = images[:, : 1 if grey else 3].astype(np.float32) / np.float32(scale)
+    channels = images.shape[1]
+    grey = all(np.array_equal(images[:, 0], images[:, k]) for k in range(1, channels))
+    values = images[:, : 1 if grey else channels].astype(np.float32) / np.float32(scale)
     changed = KINDS[disturbance.kind].effect(values, disturbance.strength, rng)
     coded = np.rint(changed.clip(0, 1) * np.float32(scale)).astype(images.dtype)
-    return np.repeat(coded, 3, axis=1) if grey else np.ascontiguousarray(coded)
+    return np.repeat(coded, channels, axis=1) if grey else np.ascontiguousarray(coded)
 
 
 def disturb_capture(

@@ -31,10 +31,11 @@ class Inspects(Protocol):
 
 @dataclass(frozen=True)
 class Truth:
-    """The masks of a capture, without its images."""
+    """The masks of a capture, without its images. outside: where it is not looked at, [H, W]; None: nowhere."""
 
     mask: np.ndarray | None
     defect_masks: dict[str, np.ndarray]
+    outside: np.ndarray | None = None
 
 
 def evaluate(
@@ -53,6 +54,8 @@ def evaluate(
     Raises DatasetError where captures have no labels, ModelError where an answer cannot be a score or a map.
     """
     where = f"{captures.category}/{captures.split}"
+    if imaging := getattr(inspector, "imaging", None):
+        captures = captures.read_as(imaging)
     if not len(captures):
         raise DatasetError(f"{where} has no captures; nothing to evaluate")
     results, truths, maps, seconds = [], [], [], []
@@ -155,6 +158,7 @@ def truth(capture: Capture) -> Truth:
             for defect in capture.defects
             if defect in capture.defect_masks
         },
+        None if capture.imaging is None or capture.imaging.region is None else ~capture.imaging.region.inside,
     )
 
 
@@ -190,6 +194,10 @@ def _metrics(results, truths, maps, chosen, defect, options) -> Metrics:
             truths[i].mask & ~mask if defect and results[i].anomalous else None
             for i, mask in zip(chosen, masks, strict=True)
         ]
+        for n, i in enumerate(chosen):
+            if (outside := truths[i].outside) is not None:
+                ignored[n] = outside if ignored[n] is None else outside | ignored[n]
+                masks[n] = masks[n] & ~outside
         pixel_auroc, au_pro = pixel_metrics([maps[i] for i in chosen], masks, ignored=ignored, **options)
     return Metrics(
         image_auroc=image_auroc(labels, scores, **options),

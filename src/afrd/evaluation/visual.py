@@ -33,14 +33,14 @@ def colour_range(threshold: float) -> tuple[float, float]:
 
 
 def photo(image: np.ndarray) -> np.ndarray:
-    """[3, H, W] uint8 or uint16, one light of a capture, as [H, W, 3] uint8."""
+    """[3, H, W] or grey [1, H, W], uint8 or uint16, one light of a capture, as [H, W, 3] uint8."""
     if image.dtype == np.uint16:
         image = ((image.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    return np.ascontiguousarray(image.transpose(1, 2, 0))
+    return np.ascontiguousarray(np.broadcast_to(image, (3, *image.shape[1:])).transpose(1, 2, 0))
 
 
 def mean_light(images: np.ndarray) -> np.ndarray:
-    """[N, 3, H, W] images of a capture as one [3, H, W], their mean, in the same type."""
+    """[N, C, H, W] images of a capture as one [C, H, W], their mean, in the same type."""
     return np.rint(images.mean(axis=0)).astype(images.dtype)
 
 
@@ -52,7 +52,7 @@ def heat_map(anomaly_map: np.ndarray, low: float, high: float) -> np.ndarray:
 
 
 def overlay(image: np.ndarray, anomaly_map: np.ndarray, threshold: float) -> np.ndarray:
-    """The map over one light: [3, H, W] and [H, W] give [H, W, 3] uint8 RGB.
+    """The map over one light: [C, H, W] and [H, W] give [H, W, 3] uint8 RGB.
 
     Clear up to half the threshold, opaque towards it; a white line on black encloses what lies above the threshold.
     """
@@ -102,7 +102,7 @@ def contact_sheet(capture: Capture, inspection: Inspection, *, tile: int = 192) 
     # Enlarged before they are drawn, so that contours are smooth.
     larger = [round(n * side / max(capture.size)) for n in capture.size[::-1]]
     anomaly_map = cv2.resize(inspection.anomaly_map, larger)
-    mean = cv2.resize(mean_light(capture.images).transpose(1, 2, 0), larger).transpose(2, 0, 1)
+    mean = np.stack([cv2.resize(channel, larger) for channel in mean_light(capture.images)])
     results = [
         ("anomaly map", heat_map(anomaly_map, *colour_range(inspection.threshold))),
         ("map on the mean light", overlay(mean, anomaly_map, inspection.threshold)),

@@ -10,13 +10,14 @@ from afrd import __version__
 from afrd.capture import Capture
 from afrd.card import ModelCard
 from afrd.checkpoint import load_model
-from afrd.datasets import require_lights
+from afrd.datasets import CaptureSet, require_lights
 from afrd.errors import DatasetError, ModelError
 from afrd.export.comparison import TOLERANCES, Comparison, compare
 from afrd.export.precision import calibration, require_calibration, spread
 from afrd.export.writing import require_packages, write
 from afrd.families import able_to
 from afrd.files import atomic_path, require_file_target
+from afrd.imaging import Imaging
 from afrd.inspector import Inspector
 from afrd.runtimes import SUFFIXES, ArtefactCard, Input, Precision, Target
 from afrd.runtimes.torch_runtime import TorchRuntime
@@ -39,7 +40,8 @@ class ExportReport:
         """For a reader."""
         names = " and ".join(str(file) for file in self.files)
         input = self.card.input
-        takes = f"takes [B, {len(self.card.model.lights.names)}, 3, {input.height}, {input.width}] {input.dtype}"
+        shape = [len(self.card.model.lights.names), input.channels, input.height, input.width]
+        takes = f"takes [B, {', '.join(map(str, shape))}] {input.dtype}"
         return [*self.comparison.lines(), f"wrote {names}, {self.bytes / 1e6:.1f} MB; {takes}"]
 
 
@@ -77,6 +79,8 @@ def export_run(
             f"(docs/export.md); use fp16 or fp32, or train with --fusion {', '.join(able_to('int8'))}"
         )
     compare_on = _some(captures) if compare_on is None else compare_on
+    if model_card.imaging:
+        captures, compare_on = (_read_as(group, model_card.imaging) for group in (captures, compare_on))
     input = _input(captures, compare_on, model_card)
     if precision == "int8":
         require_calibration(captures)
@@ -125,8 +129,8 @@ def _input(captures: Sequence[Capture], compare_on: Sequence[Capture], card: Mod
         for i in calibration(group):
             capture = group[i]
             require_lights(capture.lights, card.lights.rig(), f"capture {capture.id}")
-            height, width = capture.size
-            input = Input(height=height, width=width, dtype=capture.images.dtype.name)
+            channels, height, width = capture.tiles[0].shape[1:]
+            input = Input(channels=channels, height=height, width=width, dtype=capture.images.dtype.name)
             if found not in (None, input):
                 raise DatasetError(
                     f"capture {capture.id}: {input.dtype} of {width}×{height}, others are {found.dtype} of "
@@ -134,6 +138,10 @@ def _input(captures: Sequence[Capture], compare_on: Sequence[Capture], card: Mod
                 )
             found = input
     return found
+
+
+def _read_as(captures: Sequence[Capture], imaging: Imaging) -> Sequence[Capture]:
+    return captures.read_as(imaging) if isinstance(captures, CaptureSet) else captures
 
 
 def _some(captures: Sequence[Capture]) -> Sequence[Capture]:

@@ -1,7 +1,7 @@
 """From a trained model to one graph that takes images as a camera gives them, as ONNX and as an exported program.
 
-The graph is made for captures of one size and depth: resizing with anti-aliasing, for which the runtimes have either no
-operator or one that rounds otherwise, becomes two products with constant matrices. The batch stays dynamic.
+The graph is made for captures of one size and depth: resizing, for which the runtimes have no operator or one that
+rounds otherwise, is two products with constant matrices, in linear light. The batch stays dynamic.
 """
 
 import warnings
@@ -11,9 +11,9 @@ import onnx
 import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
-from torch.nn.functional import interpolate
 
 from afrd.model import MultiLightModel
+from afrd.model.resizing import matrices, resize
 from afrd.runtimes import Input
 from afrd.runtimes.artefact import INPUT, OUTPUTS
 
@@ -23,7 +23,7 @@ _QUANTISED = ("teacher.backbone", "bottleneck", "student")
 
 
 class Deployed(nn.Module):
-    """The whole way from pixels to a score. images: [B, N, 3, H, W] as `input` says; see `afrd.runtimes.artefact`."""
+    """The whole way from pixels to a score. images: [B, N, C, H, W] as `input` says; see `afrd.runtimes.artefact`."""
 
     def __init__(self, model: MultiLightModel, input: Input) -> None:
         super().__init__()
@@ -31,8 +31,9 @@ class Deployed(nn.Module):
         size = model.image_size
         self.resizes = (input.height, input.width) != (size, size)
         if self.resizes:
-            self.register_buffer("rows", resizing(input.height, size), persistent=False)
-            self.register_buffer("columns", resizing(input.width, size).T.contiguous(), persistent=False)
+            rows, columns = matrices((input.height, input.width), size)
+            self.register_buffer("rows", rows, persistent=False)
+            self.register_buffer("columns", columns, persistent=False)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         used = self.model.lights_used
@@ -40,18 +41,15 @@ class Deployed(nn.Module):
             images = torch.cat([images[:, k : k + 1] for k in used], 1)
         x = images.to(torch.float32) / self.maximum
         if self.resizes:
-            x = self.rows @ x @ self.columns
-        return tuple(self.model.judge(self.model.teacher(x)))  # a program on disk knows no class of ours
-
-
-def resizing(before: int, after: int) -> Tensor:
-    """[after, before]: what anti-aliased bilinear resizing does along one axis; it is linear, so the identity tells."""
-    return interpolate(torch.eye(before)[None, None], (after, before), mode="bilinear", antialias=True)[0, 0]
+            x = resize(x, self.rows, self.columns)
+        return tuple(
+            self.model.judge(self.model.teacher(x.expand(-1, -1, 3, -1, -1)))
+        )  # a program on disk knows no class of ours
 
 
 def trace(model: MultiLightModel, input: Input) -> ExportedProgram:
     """The graph, of a model on the CPU. A batch of two is traced, as one of one would be taken for a constant."""
-    shape = (2, model.lights, 3, input.height, input.width)
+    shape = (2, model.lights, input.channels, input.height, input.width)
     images = torch.zeros(shape, dtype=getattr(torch, input.dtype))
     with torch.no_grad():
         return torch.export.export(

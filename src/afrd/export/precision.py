@@ -58,7 +58,8 @@ def quantise(model: Any, captures: Sequence[Capture], exact: Sequence[str]) -> A
     named = isinstance(model, onnx.ModelProto)
 
     def images(index: int) -> Any:
-        array = np.ascontiguousarray(captures[index].images)[None]
+        tiles = captures[index].tiles
+        array = np.ascontiguousarray(tiles[index % len(tiles)])[None]
         return {INPUT: array} if named else array
 
     indices = calibration(captures)

@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 from afrd.card import Strict
 from afrd.fail_safe import OnLightFault
 from afrd.families.registry import AUTO, acting_on, family_of, resolve
+from afrd.imaging import ImagingOptions
 
 WITHOUT_EFFECT = "without_effect"  # the type of pydantic's error; its context has the settings as `names`
 
@@ -49,6 +50,9 @@ class TrainConfig(Strict):
     )
     seed: int = Field(0, ge=0, lt=2**32, description="The same seed gives the same model.")
     accelerator: str = Field("auto", description="auto, cpu, cuda, mps.")
+    imaging: ImagingOptions = Field(
+        ImagingOptions(), description="What the camera's pictures are; it comes before what lights.yaml says."
+    )
 
     def __new__(cls, **values: Any) -> Self:
         """Of the family that `fusion` names."""

@@ -68,5 +68,5 @@ class AFRD(MultiLightModel):
     def judge(self, levels: Sequence[Tensor]) -> Prediction:
         """levels: what `extract` gives, now or from a cache."""
         target, weights = self.fuse(levels)
-        anomaly_map = self.anomaly_map(target, self.reconstruct(target))
+        anomaly_map = self.within(self.anomaly_map(target, self.reconstruct(target)))
         return Prediction(anomaly_map, score(anomaly_map, self.top_share), weights)

@@ -98,7 +98,7 @@ class JointGaussian(MultiLightModel):
         self._refresh()
         again = 0
         for levels in read():
-            offsets = self.describe(levels) - self.offset[:, None, None]
+            offsets = self._looked_at(self.describe(levels)) - self.offset[:, None, None]
             self.expectation.add(offsets, self._surprise(offsets, self.distance))
             again += len(levels[0])
         if again != captures:
@@ -111,7 +111,7 @@ class JointGaussian(MultiLightModel):
         moment, first = torch.zeros(total, total, dtype=torch.float64), torch.zeros(total, dtype=torch.float64)
         origin, pattern, differ, count = None, None, False, 0
         for levels in captures:
-            each = self.describe(levels).movedim(1, -1).flatten(1, 2).cpu()  # [B, places, N · D]
+            each = self._looked_at(self.describe(levels)).movedim(1, -1).flatten(1, 2).cpu()  # [B, places, N · D]
             pattern = each[0] if pattern is None else pattern
             differ = differ or bool((each - pattern).abs().max() > 1e-4 * pattern.abs().max())
             vectors = each.flatten(0, 1)
@@ -223,15 +223,22 @@ class JointGaussian(MultiLightModel):
         vectors = self.describe(levels) - known.offset[:, None, None]
         expected = self.expectation(conv2d(vectors, known.principal[:, :, None, None]))
         unusual = (self._surprise(vectors, known.distance) - expected + USUAL).clamp(min=0).clamp(max=HIGHEST)
+        unusual = self.within(unusual)
         size = (self.image_size, self.image_size)
         enlarged = interpolate(unusual, size, mode="bilinear", align_corners=False)
-        anomaly_map = self.anomaly_map.smooth(enlarged).squeeze(1).clamp(min=0)
+        anomaly_map = self.within(self.anomaly_map.smooth(enlarged).squeeze(1).clamp(min=0))
         shares = self._evidence(vectors, anomaly_map, known)
         if len(present) < self.lights:
             every = shares.new_zeros(len(shares), self.lights)
             every[:, present] = shares
             shares = every
         return Prediction(anomaly_map, score(anomaly_map, self.top_share), shares[:, None])
+
+    def _looked_at(self, vectors: Tensor) -> Tensor:
+        """vectors: [B, N · D, h, w]. Those of places that are looked at, [B, N · D, places, 1]; all as they are."""
+        if self.inside is None:
+            return vectors
+        return vectors.flatten(2)[:, :, self.within(torch.ones_like(vectors[0, 0])).flatten() > 0, None]
 
     @staticmethod
     def _surprise(offsets: Tensor, distance: Tensor) -> Tensor:

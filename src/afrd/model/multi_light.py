@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
+from torch.nn.functional import avg_pool2d
 
-from afrd.capture import MAX_LIGHTS, MIN_LIGHTS
+from afrd.capture import CHANNELS, MAX_LIGHTS, MIN_LIGHTS
 from afrd.errors import ModelError
+from afrd.model.resizing import matrices, resize
 from afrd.model.teacher import Teacher
 
 SIZE_STEP = 32  # the embedding lies at stride 32
@@ -28,7 +30,7 @@ class MultiLightModel(nn.Module):
     """Base: images of N lights → the teacher's levels (`extract`) → Prediction (`judge`, by each model).
 
     teacher, teacher_weights: see `afrd.model.weights.load_backbone`; or a Teacher that is there already.
-    lights: N, 2 to 16.
+    lights: N, 1 to 16.
     image_size: side in pixels of the square that captures are resized to, a multiple of 32.
     top_share: see `afrd.model.anomaly_map.score`.
     highest: no score is above it.
@@ -48,6 +50,18 @@ class MultiLightModel(nn.Module):
             raise ModelError(f"image size {image_size}: expected a multiple of {SIZE_STEP} from 64 up, such as {near}")
         self.lights, self.image_size, self.top_share = lights, image_size, top_share
         self.teacher = teacher if isinstance(teacher, Teacher) else Teacher.load(teacher, teacher_weights)
+        self.look_at(None)
+
+    def look_at(self, inside: np.ndarray | None) -> None:
+        """inside: [S, S] bool, where the map may be above zero and whence is learned; None: everywhere."""
+        self.register_buffer("inside", None if inside is None else torch.from_numpy(inside).float(), persistent=False)
+
+    def within(self, maps: Tensor) -> Tensor:
+        """maps: [..., S, S], or coarser by a whole number. Zero where it is not looked at, half or more of a place."""
+        if self.inside is None:
+            return maps
+        step = len(self.inside) // maps.shape[-1]
+        return maps * (avg_pool2d(self.inside[None, None], step)[0, 0] >= 0.5).to(maps)
 
     @property
     def lights_used(self) -> tuple[int, ...]:
@@ -60,13 +74,16 @@ class MultiLightModel(nn.Module):
         return None
 
     def extract(self, images: Tensor) -> list[Tensor]:
-        """images: [B, N, 3, H, W], uint8, uint16 or float in [0, 1], any size.
+        """images: [B, N, C, H, W], uint8, uint16 or float in [0, 1], any size; C 3 (RGB) or 1 (grey).
 
         Returns the teacher's levels of the lights that are used, [B, N', C, h, w] each.
         """
-        if images.ndim != 5 or images.shape[1] != self.lights or images.shape[2] != 3:
-            raise ModelError(f"images of shape {list(images.shape)}: expected [B, {self.lights}, 3, H, W]")
-        return self.teacher(self.prepare(images[:, list(self.lights_used)]))
+        if images.ndim != 5 or images.shape[1] != self.lights or images.shape[2] not in CHANNELS:
+            raise ModelError(
+                f"images of shape {list(images.shape)}: expected [B, {self.lights}, 3, H, W], or 1 for 3 where grey"
+            )
+        prepared = self.prepare(images[:, list(self.lights_used)])
+        return self.teacher(prepared.expand(-1, -1, 3, -1, -1))
 
     def forward(self, images: Tensor) -> Prediction:
         """images: as for `extract`."""
@@ -77,12 +94,10 @@ class MultiLightModel(nn.Module):
         raise NotImplementedError
 
     def prepare(self, images: Tensor) -> Tensor:
-        """To floating point in [0, 1] at the model's size; shrinking is anti-aliased."""
+        """To floating point in [0, 1] at the model's size, resized in linear light (`afrd.imaging.resizing`)."""
         if not images.is_floating_point():
             images = images.to(torch.float32) / (255 if images.dtype == torch.uint8 else 65535)
         if images.shape[-2:] == (self.image_size, self.image_size):
             return images
-        b, n = images.shape[:2]
-        size = (self.image_size, self.image_size)
-        resized = interpolate(images.flatten(0, 1), size, mode="bilinear", antialias=True, align_corners=False)
-        return resized.unflatten(0, (b, n))
+        rows, columns = matrices(tuple(images.shape[-2:]), self.image_size)
+        return resize(images, rows.to(images), columns.to(images))

@@ -7,7 +7,7 @@ capture: a little drift of all lights, of each light and of the focus.
 import cv2
 import numpy as np
 
-from afrd.render.colour import to_srgb
+from afrd.imaging.pixels import to_srgb
 
 VIGNETTING = 0.12  # of the light, lost in the corners; grows with the square of the distance from the centre
 FOCUS, FOCUS_DRIFT = 0.35, 0.08  # standard deviation of the blur in pixels, and its own from capture to capture

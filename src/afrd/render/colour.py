@@ -1,20 +1,10 @@
-"""Colours in linear light, and the camera's tone curve. Knows no scenes."""
+"""Colours in linear light. Knows no scenes."""
 
 import colorsys
 
 import numpy as np
 
-
-def to_srgb(linear: np.ndarray) -> np.ndarray:
-    """The sRGB transfer curve (IEC 61966-2-1) of values clipped to 0..1."""
-    linear = np.clip(linear, 0.0, 1.0)
-    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-
-
-def to_linear(srgb: np.ndarray) -> np.ndarray:
-    """The inverse of `to_srgb`, for values in 0..1."""
-    srgb = np.asarray(srgb, dtype=np.float64)
-    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+from afrd.imaging.pixels import to_linear, to_srgb
 
 
 def paint(code: str) -> np.ndarray:

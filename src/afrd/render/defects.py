@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from afrd.render.colour import blend, to_linear, to_srgb
+from afrd.imaging.pixels import to_linear, to_srgb
+from afrd.render.colour import blend
 from afrd.render.noise import Noise, smoothstep
 from afrd.render.surface import Surface, unit
 

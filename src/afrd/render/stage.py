@@ -11,8 +11,8 @@ from functools import cache
 import numpy as np
 
 from afrd.errors import MissingExtraError
+from afrd.imaging.pixels import to_srgb
 from afrd.render.camera import photograph
-from afrd.render.colour import to_srgb
 from afrd.render.denoise import denoise
 from afrd.render.noise import Noise
 from afrd.render.surface import Surface

@@ -1,6 +1,7 @@
 """What every exported artefact is, whatever its runtime: its inputs and outputs by name, and the card inside it.
 
-images         [B, N, 3, H, W]  uint8 or uint16, at the size and depth of the captures it was exported with
+images         [B, N, C, H, W]  uint8 or uint16, at the size and depth of the captures it was exported with; values in
+                                 the common form (`afrd.imaging.pixels`)
 anomaly_map    [B, S, S]        float32, at the model's size
 score          [B]              float32
 light_weights  [B, L, N]        float32
@@ -35,9 +36,13 @@ class Answer(NamedTuple):
     light_weights: np.ndarray
 
 
-class Input(Strict):
-    """What one light's image must be: pixels, and uint8 or uint16."""
+ON_GPU = 16  # tiles together; a processor's cache holds one
 
+
+class Input(Strict):
+    """What one light's image must be: pixels, 1 channel (grey) or 3, and uint8 or uint16."""
+
+    channels: Literal[1, 3] = 3
     height: int
     width: int
     dtype: Literal["uint8", "uint16"]
@@ -62,16 +67,17 @@ class ArtefactCard(Strict):
 class Runtime(Protocol):
     """name: torch, onnx or openvino. input: what images must be; None where any size and depth will do.
 
-    can_leave_out: whether `run` takes lights to leave out.
+    can_leave_out: whether `run` takes lights to leave out. at_once: how many tiles it should be given together.
     """
 
     name: str
     can_leave_out: bool
+    at_once: int
     card: ModelCard
     input: Input | None
 
     def run(self, images: np.ndarray, left_out: Sequence[int] = ()) -> Answer:
-        """images: [B, N, 3, H, W], checked by the caller. left_out: lights that are not looked at."""
+        """images: [B, N, C, H, W], checked by the caller. left_out: lights that are not looked at."""
         ...
 
 

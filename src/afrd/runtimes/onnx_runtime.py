@@ -26,6 +26,7 @@ class OnnxRuntime:
 
     name = "onnx"
     can_leave_out = False  # the graph is fixed
+    at_once = 1
 
     def __init__(self, session: onnxruntime.InferenceSession, path: Path) -> None:
         card = parse_card(session.get_modelmeta().custom_metadata_map.get(CARD_KEY), path)

@@ -11,20 +11,22 @@ from torch.export.passes import move_to_device_pass
 from afrd.card import ModelCard
 from afrd.checkpoint import load_model
 from afrd.errors import ModelError, RunError
+from afrd.imaging.resizing import resize
 from afrd.model.compilation import compiled
 from afrd.model.folding import fold_batch_norms
-from afrd.runtimes.artefact import CARD_KEY, Answer, Input, damaged, parse_card
+from afrd.runtimes.artefact import CARD_KEY, ON_GPU, Answer, Input, damaged, parse_card
 
 CARD_FILE = f"{CARD_KEY}.json"
 
 
 class TorchRuntime:
-    """module: takes images [B, N, 3, H, W] on `device`, gives anomaly map, score and light weights."""
+    """module: takes images [B, N, C, H, W] on `device`, gives anomaly map, score and light weights."""
 
     name = "torch"
 
     def __init__(self, module: torch.nn.Module, card: ModelCard, input: Input | None, device: str) -> None:
         self.module, self.card, self.input, self.device = module, card, input, device
+        self.at_once = 1 if device == "cpu" else ON_GPU
         self.can_leave_out = input is None and card.capabilities.leave_out  # an exported graph is fixed
 
     def compile(self) -> None:
@@ -33,6 +35,8 @@ class TorchRuntime:
 
     @torch.inference_mode()
     def run(self, images: np.ndarray, left_out: Sequence[int] = ()) -> Answer:
+        if self.input is None:
+            images = resize(images, (self.module.image_size,) * 2)
         images = torch.from_numpy(images).to(self.device)
         kept = {"lights": set(range(self.module.lights)) - set(left_out)} if left_out else {}
         # a capture is N images already; on a processor, more at once leave its cache and take twice as long

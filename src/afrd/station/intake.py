@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from afrd.datasets.images import Header, decode, header_of
+from afrd.datasets.images import Header, decode, header_of, together
 from afrd.datasets.problems import ProblemError
 from afrd.station.config import Limits
 from afrd.station.refusals import Refused, refuse_all, wrong
@@ -25,7 +25,7 @@ _DECODERS = 2
 class Taken:
     """A capture that can be judged.
 
-    images: [N, 3, H, W], uint8 or uint16. files: light → (file name, content as it came). digest: SHA-256 of names and
+    images: [N, C, H, W], uint8 or uint16. files: light → (file name, content as it came). digest: SHA-256 of names and
     contents, hex. source: who brought it. arrived: `time.monotonic()` when its first byte came; at: seconds since 1970.
     """
 
@@ -100,25 +100,23 @@ class Intake:
 
     def _decoded(self, files: Mapping[str, bytes], headers: Mapping[str, Header]) -> np.ndarray:
         first = headers[self.lights[0]]
-        images = np.empty(
-            (len(self.lights), 3, first.height, first.width), np.uint16 if first.depth == 16 else np.uint8
-        )
+        kind = np.uint16 if first.depth == 16 else np.uint8
 
-        def fill(k: int) -> None:
-            pixels = decode(files[self.lights[k]], Path(self.lights[k]))
-            if pixels.shape != images.shape[1:] or pixels.dtype != images.dtype:
-                raise ProblemError(Path(self.lights[k]), "pixels of another size than its header says", "replace it")
-            images[k] = pixels
+        def decoded(light: str) -> np.ndarray:
+            pixels = decode(files[light], Path(light))
+            if pixels.shape[1:] != (first.height, first.width) or pixels.dtype != kind:
+                raise ProblemError(Path(light), "pixels of another size than its header says", "replace it")
+            return pixels
 
-        problems = []
-        for light, done in zip(self.lights, [self._decoders.submit(fill, k) for k in range(len(images))], strict=True):
+        images, problems = [], []
+        for light, done in [(light, self._decoders.submit(decoded, light)) for light in self.lights]:
             try:
-                done.result()
+                images.append(done.result())
             except ProblemError as error:
                 problems.append((light, f"{error.problem.what}; {error.problem.mend}"))
         if problems:
             raise refuse_all(problems)
-        return images
+        return together(images)
 
 
 def new_id() -> str:

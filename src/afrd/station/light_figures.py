@@ -7,7 +7,7 @@ _SIDE = 512  # pixels; larger pictures are measured on a piece of this size from
 
 
 def measure(images: np.ndarray) -> dict[str, list[float]]:
-    """images [N, 3, H, W] uint8 or uint16 → one number for each of the N lights:
+    """images [N, C, H, W] uint8 or uint16 → one number for each of the N lights:
 
     brightness: mean, 0 to 1 of full scale. sharpness: variance of the Laplacian over the mean squared (Pertuz et al.
     2013, LAPV, made independent of exposure). noise: standard deviation, 0 to 1, from a difference that cancels
@@ -20,7 +20,7 @@ def measure(images: np.ndarray) -> dict[str, list[float]]:
     for image in images:
         step = max(1, min(height, width) // _SIDE)
         figures["brightness"].append(_rounded(image[:, ::step, ::step].mean() / full))
-        grey = image[1, top : top + _SIDE, left : left + _SIDE].astype(np.float32) / full
+        grey = image[len(image) // 2, top : top + _SIDE, left : left + _SIDE].astype(np.float32) / full
         mean = max(float(grey.mean()), 1 / full)
         figures["sharpness"].append(_rounded(cv2.Laplacian(grey, cv2.CV_32F).var() / mean**2))
         figures["noise"].append(_rounded(_noise(grey)))

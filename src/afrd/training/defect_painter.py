@@ -38,7 +38,7 @@ class DefectPainter:
 
     @classmethod
     def learn(cls, captures: Iterable[np.ndarray]) -> "DefectPainter":
-        """captures: [N, 3, S, S] in [0, 1] each, S a multiple of 32."""
+        """captures: [N, C, S, S] in [0, 1] each, C 3 or 1, S a multiple of 32."""
         small = np.stack([_thumbnails(images**GAMMA) for images in captures])  # [M, N, T, T]
         places = _places(small)
         directions = _directions(small, places)
@@ -47,7 +47,7 @@ class DefectPainter:
     def paint(
         self, images: np.ndarray, rng: np.random.Generator, number: int = 10, kinds: Sequence[str] = KINDS
     ) -> tuple[np.ndarray, np.ndarray]:
-        """images: [N, 3, S, S] in [0, 1]. Returns them with `number` defects; how far each pixel is in one, [S, S]."""
+        """images: [N, C, S, S] in [0, 1]. Returns them with `number` defects; how far each pixel is in one, [S, S]."""
         linear, side = images**GAMMA, images.shape[-1]
         cover = np.zeros((side, side), np.float32)
         chance = (1 - ANYWHERE) * self.places + ANYWHERE / self.places.size
@@ -94,9 +94,9 @@ class DefectPainter:
 
 
 def _thumbnails(linear: np.ndarray) -> np.ndarray:
-    n, _, side, _ = linear.shape
+    n, channels, side, _ = linear.shape
     step = side // THUMBNAIL
-    return linear.reshape(n, 3, THUMBNAIL, step, THUMBNAIL, step).mean((1, 3, 5), dtype=np.float32)
+    return linear.reshape(n, channels, THUMBNAIL, step, THUMBNAIL, step).mean((1, 3, 5), dtype=np.float32)
 
 
 def _places(small: np.ndarray) -> np.ndarray:
@@ -160,6 +160,8 @@ def _shape(centre: np.ndarray, side: int, rng: np.random.Generator):
 
 def _stained(part: np.ndarray, inside: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
     colour = rng.dirichlet([1, 1, 1]) * rng.uniform(0.1, 1.5)
+    if part.shape[1] == 1:  # of a grey camera, which sees them all as one
+        colour = colour.mean(keepdims=True)
     covering = min(1.0, 0.6 * strength) * inside
     base = (part * inside).sum((0, 2, 3)) / (inside.sum() * len(part) + 1e-6)
     return part * (1 - covering + covering * (2 * base.mean() * colour / (base + 0.02))[:, None, None])

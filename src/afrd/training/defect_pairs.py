@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -10,8 +11,10 @@ from torch import Tensor
 from afrd.capture import Capture
 from afrd.datasets import read_ahead
 from afrd.families.joint import Painting
+from afrd.imaging.resizing import resize
 from afrd.model import MultiLightModel
 from afrd.training.defect_painter import DefectPainter
+from afrd.training.features import tiles_in
 
 
 def _chosen(captures: int, painting: Painting) -> tuple[range, int]:
@@ -36,22 +39,40 @@ def with_defects(
 ) -> Iterator[tuple[list[Tensor], list[Tensor], Tensor]]:
     """The levels of some captures, those of them painted, [B, N, C, h, w] each, and where, [B, S, S] in [0, 1].
 
-    `painting_count` pairs of at most `painting.captures` captures, which are decoded twice.
+    `painting_count` pairs of at most `painting.captures` captures, which are decoded twice. Where captures are looked
+    at in tiles, each pair is of one of them, drawn by how much of the part it shows.
     """
     painting = painting or Painting()
     indices, times = _chosen(len(captures), painting)
     captures = captures[:: indices.step]
 
-    def prepared() -> Iterator[np.ndarray]:
-        for capture in read_ahead(captures):
-            yield model.prepare(torch.from_numpy(capture.images)[None])[0].numpy()
+    def at_size(images: np.ndarray) -> np.ndarray:
+        return resize(images, (model.image_size,) * 2)
 
     def levels(images: np.ndarray) -> list[Tensor]:
         return model.extract(torch.from_numpy(images)[None].to(device))
 
-    rng, painter = np.random.default_rng(seed), DefectPainter.learn(prepared())
-    for images in prepared():
+    rng = np.random.default_rng(seed)
+    painter = DefectPainter.learn(at_size(capture.images) for capture in read_ahead(captures))
+    if tiles_in(captures) > 1:
+        yield from _of_tiles(captures, painter, rng, times, painting, at_size, levels, device)
+        return
+    for capture in read_ahead(captures):
+        images = at_size(capture.images)
         good = levels(images)
         for _ in range(times):
             painted, cover = painter.paint(images, rng, painting.defects)
-            yield good, levels(painted), torch.from_numpy(cover)[None].to(device)
+            yield good, levels(painted), model.within(torch.from_numpy(cover)[None].to(device))
+
+
+def _of_tiles(captures, painter: DefectPainter, rng, times: int, painting: Painting, at_size, levels, device):
+    """As `with_defects`; the painter has learned from whole captures, in which a part's sides can be told."""
+    tiling = captures.imaging.tiling
+    share = cv2.resize(painter.places.astype(np.float32), (tiling.width, tiling.height))
+    chances = np.array([tile.sum() for tile in tiling.cut(share)], float)
+    anywhere = DefectPainter(np.full_like(painter.places, 1 / painter.places.size), painter.directions, painter.mixture)
+    for capture in read_ahead(captures):
+        for tile in rng.choice(len(tiling), times, p=chances / chances.sum()):
+            images = at_size(capture.tiles[tile])
+            painted, cover = anywhere.paint(images, rng, painting.defects)
+            yield levels(images), levels(painted), torch.from_numpy(cover)[None].to(device)

@@ -41,7 +41,7 @@ def fit(model: AFRD, captures: CaptureSet, holdout: CaptureSet, job: Job) -> Hel
         return None
     rounded = config.cache != "off"
     held_out = read_features(model, holdout, job.store if rounded else None, job.holdout_digest, fabric.device)
-    return score_held_out(model.eval(), held_out, fabric.device)
+    return score_held_out(model.eval(), held_out, fabric.device, holdout.imaging)
 
 
 def _features(model: AFRD, captures: CaptureSet, job: Job) -> FeatureCache | Recompute:

@@ -20,9 +20,17 @@ from afrd.capture import Capture
 from afrd.datasets import read_ahead
 from afrd.errors import RunError
 from afrd.files import atomic_folder, write_text
+from afrd.imaging.resizing import resize
 from afrd.model import MultiLightModel
 
 Progress = Callable[[int, int], None]
+RESIZING = "area, linear light"  # features of pictures that were resized otherwise are others
+
+
+def tiles_in(captures: Sequence[Capture]) -> int:
+    """How many squares each of them is to a model; what is called a capture in here is one of them."""
+    imaging = getattr(captures, "imaging", None)
+    return imaging.tiles if imaging else 1
 
 
 class FeatureCache:
@@ -60,23 +68,24 @@ class Recompute:
 
     def __init__(self, model: MultiLightModel, captures: Sequence[Capture], device: torch.device) -> None:
         self.model, self.captures, self.device = model, captures, device
-        self.fused = False
+        self.fused, self.tiles = False, tiles_in(captures)
 
     def __len__(self) -> int:
-        return len(self.captures)
+        return len(self.captures) * self.tiles
 
     def batch(self, indices: Sequence[int]) -> list[Tensor]:
         # one by one: captures may differ in size and depth
-        captures = [self.captures[int(i)] for i in indices]
-        parts = [self._extract(c) for c in captures]
+        chosen = [divmod(int(i), self.tiles) for i in indices]
+        parts = [self._extract(self.captures[capture].tiles[tile]) for capture, tile in chosen]
         return [torch.cat(level) for level in zip(*parts, strict=True)]
 
     def each(self) -> Iterator[list[Tensor]]:
         """One capture after the other, in order, as batches of one; the next ones are decoded meanwhile."""
-        return (self._extract(capture) for capture in read_ahead(self.captures))
+        return (self._extract(tile) for capture in read_ahead(self.captures) for tile in capture.tiles)
 
-    def _extract(self, capture: Capture) -> list[Tensor]:
-        return self.model.extract(torch.from_numpy(capture.images)[None].to(self.device))
+    def _extract(self, images: np.ndarray) -> list[Tensor]:
+        images = resize(images, (self.model.image_size,) * 2)
+        return self.model.extract(torch.from_numpy(images)[None].to(self.device))
 
 
 def cache_features(
@@ -97,7 +106,8 @@ def cache_features(
         and data digest. Where those of all lights are here already, they are read instead, and nothing is written.
     Raises RunError: more than the budget asked for in memory, or more than the disk has free.
     """
-    needed = feature_bytes(model, len(captures))
+    count = len(captures) * tiles_in(captures)
+    needed = feature_bytes(model, count)
     if where == "memory" and needed > budget_gb * 1e9:
         raise RunError(
             f"features of {len(captures)} captures take {needed / 1e9:.1f} GB, the budget is {budget_gb:g} GB: "
@@ -108,7 +118,7 @@ def cache_features(
     stored = stored_features(model, folder, data_digest)
     source = stored or Recompute(model, captures, device)
     if in_memory:
-        levels = [_empty((len(captures), *shape)) for shape in _shapes(model)]
+        levels = [_empty((count, *shape)) for shape in _shapes(model)]
         _fill(levels, model, source, captures, progress)
         return FeatureCache(levels, bool(model.fixed_fusion))
     if stored:
@@ -171,7 +181,7 @@ def _key_of_lights(model: MultiLightModel, lights: Iterable[int], data_digest: s
 
 
 def _named(model: MultiLightModel, what: str, lights: Sequence[int], data_digest: str) -> str:
-    parts = [timm.__version__, model.teacher.digest(), model.image_size, what, lights, data_digest]
+    parts = [timm.__version__, RESIZING, model.teacher.digest(), model.image_size, what, lights, data_digest]
     return "features-" + hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
@@ -185,7 +195,9 @@ def _write(target: Path, model: MultiLightModel, source, captures: Sequence[Capt
         )
     with atomic_folder(target) as temporary:
         levels = [
-            np.lib.format.open_memmap(temporary / f"level{i}.npy", "w+", np.float16, (len(captures), *shape))
+            np.lib.format.open_memmap(
+                temporary / f"level{i}.npy", "w+", np.float16, (len(captures) * tiles_in(captures), *shape)
+            )
             for i, shape in enumerate(_shapes(model))
         ]
         _fill(levels, model, source, captures, progress)
@@ -197,6 +209,7 @@ def _write(target: Path, model: MultiLightModel, source, captures: Sequence[Capt
 @torch.inference_mode()
 def _fill(levels: list[np.ndarray], model: MultiLightModel, source, captures: Sequence[Capture], progress) -> None:
     model.eval()
+    tiles = tiles_in(captures)
     for i, features in enumerate(source.each()):
         if model.fixed_fusion:
             features = model.fuse(features)[0]
@@ -204,11 +217,11 @@ def _fill(levels: list[np.ndarray], model: MultiLightModel, source, captures: Se
             level[i] = feature[0].cpu().numpy()
             if not np.isfinite(level[i]).all():
                 raise RunError(
-                    f"capture {captures[i].id}: {model.teacher.name} has features that half precision cannot hold; "
-                    f"use --cache off"
+                    f"capture {captures[i // tiles].id}: {model.teacher.name} has features that half precision cannot "
+                    f"hold; use --cache off"
                 )
         if progress:
-            progress(i + 1, len(captures))
+            progress(i + 1, len(captures) * tiles)
 
 
 def _empty(shape: tuple[int, ...]) -> np.ndarray:

@@ -11,6 +11,8 @@ from afrd.datasets.layout import shared_group_problems
 from afrd.datasets.problems import raise_first
 from afrd.errors import DatasetError
 from afrd.families import HeldOutScores, TrainConfig
+from afrd.imaging import Imaging
+from afrd.imaging.tiles import score
 from afrd.model import MultiLightModel
 from afrd.training.features import FeatureCache, Recompute, on_device
 
@@ -57,16 +59,35 @@ def split_holdout(
 
 @torch.inference_mode()
 def score_held_out(
-    model: MultiLightModel, features: FeatureCache | Recompute, device: torch.device, without_each: bool = False
+    model: MultiLightModel,
+    features: FeatureCache | Recompute,
+    device: torch.device,
+    imaging: Imaging | None = None,
+    without_each: bool = False,
 ) -> HeldOutScores:
-    """Of good captures that the model has not seen, by their features. without_each: also without each light."""
+    """Of good captures that the model has not seen, by their features. without_each: also without each of several.
+
+    imaging: as what the captures were seen, so that the features of several tiles are those of one capture.
+    """
     scores: list[float] = []
-    without: list[list[float]] | None = [[] for _ in range(model.lights)] if without_each else None
-    for levels in features.each():
+    without: list[list[float]] | None = [[] for _ in range(model.lights)] if without_each and model.lights > 1 else None
+    maps: list[list[np.ndarray]] = [[] for _ in range(1 + len(without or ()))]
+    for number, levels in enumerate(features.each()):
         levels = on_device(levels, device)
-        scores.append(float(model.judge(levels).score))
-        for k, other in enumerate(without or ()):
-            other.append(float(model.judge(levels, set(range(model.lights)) - {k}).score))
+        answers = [model.judge(levels)]
+        answers += [model.judge(levels, set(range(model.lights)) - {k}) for k in range(len(without or ()))]
+        if imaging is None or imaging.tiling is None:
+            found = [float(answer.score) for answer in answers]
+        else:
+            for of_tiles, answer in zip(maps, answers, strict=True):
+                of_tiles.append(answer.anomaly_map[0].cpu().numpy())
+            if (number + 1) % imaging.tiles:
+                continue
+            found = [score(imaging.join(np.stack(of_tiles)), model.top_share) for of_tiles in maps]
+            maps = [[] for _ in maps]
+        scores.append(found[0])
+        for other, value in zip(without or (), found[1:], strict=True):
+            other.append(value)
     return HeldOutScores(scores, without)
 
 

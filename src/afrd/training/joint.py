@@ -18,7 +18,7 @@ def fit(model: JointGaussian, captures: CaptureSet, holdout: CaptureSet, job: Jo
     device, painting = job.fabric.device, job.config.painting
     model.to(device).eval()
     features = read_features(model, captures, job.store, job.data_digest, device)
-    done, total = itertools.count(1), 2 * len(captures) + painting_count(len(captures), painting)
+    done, total = itertools.count(1), 2 * len(features) + painting_count(len(captures), painting)
 
     def counted(items):
         for item in items:
@@ -29,4 +29,4 @@ def fit(model: JointGaussian, captures: CaptureSet, holdout: CaptureSet, job: Jo
     painted = with_defects(model, captures, device, job.config.seed, painting)
     model.fit(lambda: counted(features.each()), counted(painted))
     held_out = read_features(model, holdout, job.store, job.holdout_digest, device)
-    return score_held_out(model, held_out, device, without_each=True)
+    return score_held_out(model, held_out, device, holdout.imaging, without_each=True)

@@ -20,6 +20,7 @@ from afrd.model import MultiLightModel
 from afrd.training.false_alarms import Threshold, choose_threshold, require_enough, shortfall
 from afrd.training.features import Progress
 from afrd.training.holdout import question_outlier, split_holdout
+from afrd.training.imaging import learn_imaging
 from afrd.training.record import RunRecord
 from afrd.training.run_folder import Epoch, locked, prepare, tidy
 
@@ -53,13 +54,24 @@ def train(
     run in the way, another configuration, training that diverged).
     """
     config, out = config or TrainConfig(), Path(out)
+    captures = captures.with_options(config.imaging)
+    if len(captures.lights) == 1:
+        warnings.warn(
+            "one light: what it does not show is not found; other lights, one picture each, would tell more",
+            stacklevel=2,
+        )
+    holdout = holdout and holdout.read_as(captures.imaging)
     captures, holdout = split_holdout(captures, holdout, config)
     require_enough(len(set(holdout.groups)), config.false_alarm_rate, config.tail)
+    imaging = learn_imaging(captures, config.image_size)
+    captures, holdout = captures.read_as(imaging), holdout.read_as(imaging)
     config, family = config.resolved(len(captures)), family_of(config.fusion)
+    config = config.model_copy(update={"imaging": captures.options})
     family.require(config)
     fabric = launch(config)
     seed_everything(config.seed, verbose=False)
     model = build_model(config, len(captures.lights))
+    model.look_at(imaging.looked_at(config.image_size))
     if fabric.is_global_zero:
         verify(captures)
         verify(holdout)
@@ -95,7 +107,7 @@ def train(
             if fabric.is_global_zero:
                 scored = held_out.captures or holdout
                 question_outlier(scored, held_out.scores)
-                save_model(out, model, _card(model, record, held_out, scored.groups, _look_of_lights(captures)))
+                save_model(out, model, _card(model, record, held_out, scored.groups, captures))
             fabric.barrier()
         if fabric.is_global_zero:
             tidy(out)
@@ -130,7 +142,7 @@ def _card(
     record: RunRecord,
     held_out: HeldOutScores,
     groups: list[str],
-    light_reference: LightReference | None,
+    captures: CaptureSet,
 ) -> ModelCard:
     config = record.config
 
@@ -162,7 +174,8 @@ def _card(
         tail=chosen.tail,
         threshold_interval=chosen.interval,
         thresholds_without=tuple(choose(scores).value for scores in held_out.without) if held_out.without else None,
-        light_reference=light_reference,
+        light_reference=_look_of_lights(captures),
+        imaging=captures.imaging,
         on_light_fault=config.on_light_fault,
         config=config.model_dump(mode="json"),
     )

@@ -1,0 +1,122 @@
+"""How parts move from light to light: learned from good captures, undone in every capture, checked in each.
+
+constant: parts lie on a belt and lights are triggered at equal intervals, so one velocity tells all shifts; it may
+differ from capture to capture. free: every light has a shift of its own, which stays. What a capture's shifts leave
+unexplained is a fault of the rig: a light that was triggered too early or late, a part that rolled.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple, Self
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from afrd.errors import DatasetError
+from afrd.imaging.registration import LEAST, WINDOW, estimate_shifts, move_back
+
+MOST = 1 / 4  # of the picture's side: larger shifts are no motion between two pictures
+MARGIN, LEAST_LIMIT = 3.0, 0.5  # the limit lies this far above what training left unexplained, and is at least this, px
+STILL = 0.3  # px, below which lights lie on each other
+LEARNED_FROM = 20  # captures, at most
+
+
+class Registered(NamedTuple):
+    """images: [N, C, H, W], shifts undone. shifts: [N, 2] x, y, what was undone. moved: lights that do not fit them."""
+
+    images: np.ndarray
+    shifts: np.ndarray
+    moved: tuple[int, ...]
+
+
+class Motion(BaseModel):
+    """kind: see the module. shifts: of each light, x, y in pixels, zero on average: the median over good captures.
+
+    limit: how far a light may lie from where the others, or for `free` training, have it, in pixels.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    kind: Literal["constant", "free"]
+    shifts: tuple[tuple[float, float], ...]
+    limit: float = Field(gt=0)
+
+    @classmethod
+    def learn(cls, kind: Literal["constant", "free"], captures: Iterable[tuple[str, np.ndarray]]) -> Self:
+        """captures: ids and images, [N, C, H, W], of good ones whose lights were all in order.
+
+        Raises DatasetError: pictures that show nothing alike, or shifts larger than a quarter of the picture.
+        """
+        found = []
+        for id, images in captures:
+            shifts, agreement = estimate_shifts(images)
+            if agreement.min() < LEAST:
+                raise DatasetError(
+                    f"capture {id}: image {int(agreement.argmin()) + 1} shows too little of what the others show to be "
+                    f"registered; take it out if it is bad, or train with motion: none"
+                )
+            if (large := _too_large(shifts, images.shape)).any():
+                x, y = shifts[large.argmax()]
+                raise DatasetError(
+                    f"capture {id}: image {int(large.argmax()) + 1} is shifted by {x:.0f}, {y:.0f} px, more than a "
+                    f"quarter of the picture; check the trigger, and that all images are of one part"
+                )
+            found.append(shifts)
+        each = np.stack(found)
+        median = np.median(each, 0)
+        expected = at_constant_velocity(each) if kind == "constant" else median
+        left = float(np.linalg.norm(each - expected, axis=-1).max())
+        return cls(
+            kind=kind,
+            shifts=tuple((round(float(x), 3), round(float(y), 3)) for x, y in median - median.mean(0)),
+            limit=round(max(MARGIN * left, LEAST_LIMIT), 3),
+        )
+
+    def register(self, images: np.ndarray) -> Registered:
+        """images: [N, C, H, W]. A light that does not fit the others' motion is named, and moved as they say.
+
+        Where the others' motion is larger than a quarter of the picture, no light is trusted.
+        """
+        found, agreement = estimate_shifts(images)
+        learned = np.array(self.shifts)
+        followed = at_constant_velocity(found), learned + np.median(found - learned, 0)
+        expected = followed[self.kind == "free"]
+        moved = (np.linalg.norm(found - expected, axis=1) > self.limit) | (agreement < LEAST)
+        undone = expected if self.kind == "constant" else np.where(moved[:, None], expected, found)
+        undone = undone - undone.mean(0)
+        if _too_large(undone, images.shape).any():
+            moved[:], undone = True, learned
+        return Registered(move_back(images, undone), undone, tuple(int(k) for k in np.flatnonzero(moved)))
+
+
+def seen_shifts(captures: Iterable[np.ndarray]) -> tuple[np.ndarray, float]:
+    """[N, 2], the median over some captures, [N, C, H, W] each, and how well lights agree; see `estimate_shifts`."""
+    shifts, agreement = zip(*map(estimate_shifts, captures), strict=True)
+    return np.median(shifts, 0), float(np.median([light.min() for light in agreement]))
+
+
+def describe_shifts(names: Sequence[str], shifts: np.ndarray, agreement: float) -> str:
+    """In words. shifts, agreement: from `seen_shifts`."""
+    if agreement < LEAST:
+        return "shifts between lights cannot be told: they show too little alike"
+    largest = float(np.linalg.norm(shifts - np.median(shifts, 0), axis=1).max())
+    if largest < STILL:
+        return f"lights lie on each other, to {largest:.2f} px"
+    each = ", ".join(f"{name} {x:+.1f} {y:+.1f}" for name, (x, y) in zip(names, shifts, strict=True))
+    return f"lights are shifted against each other, px right and down: {each}; see motion under imaging in lights.yaml"
+
+
+def at_constant_velocity(shifts: np.ndarray) -> np.ndarray:
+    """[..., N, 2] as the one velocity has them that most pairs of lights agree on, so that no single light decides."""
+    n = shifts.shape[-2]
+    if n == 1:
+        return np.zeros_like(shifts)
+    first, second = np.triu_indices(n, 1)
+    slopes = (shifts[..., second, :] - shifts[..., first, :]) / (second - first)[:, None]
+    velocity = np.median(slopes, -2)
+    moved = (np.arange(n) - (n - 1) / 2)[:, None] * velocity[..., None, :]
+    return moved + np.median(shifts - moved, -2, keepdims=True)
+
+
+def _too_large(shifts: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """[N] bool."""
+    return (np.abs(shifts) > MOST * np.minimum(shape[-2:], WINDOW)[::-1]).any(1)

@@ -1,0 +1,164 @@
+"""Where on the picture the part is looked at. What lies outside is not seen: not learned, not scored, not shown.
+
+A region is given as shapes in pixels, as a mask, or found from good captures. In the card it is a mask at the
+captures' size, so that nothing beside the card is needed.
+"""
+
+import base64
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Annotated, Self
+
+import cv2
+import numpy as np
+from matplotlib.path import Path as MplPath
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from scipy import ndimage
+
+from afrd.errors import DatasetError
+
+AUTO = "auto"
+COARSE = 128  # pixels of the longer side, at which `auto` looks
+AROUND = 0.03  # of the longer side, by which `auto` widens what it found
+Point = Annotated[list[float], Field(min_length=2, max_length=2)]
+
+
+class Shape(BaseModel):
+    """polygon: corners x, y in pixels. rectangle: left, top, width, height. One of the two."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    polygon: Annotated[list[Point], Field(min_length=3)] | None = None
+    rectangle: Annotated[list[float], Field(min_length=4, max_length=4)] | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.polygon is None) == (self.rectangle is None):
+            raise ValueError("expected either a polygon or a rectangle")
+        if self.rectangle is not None and min(self.rectangle[2:]) <= 0:
+            raise ValueError("a rectangle is left, top, width, height; expected a width and a height above 0")
+        return self
+
+    def corners(self) -> np.ndarray:
+        """[P, 2] x, y."""
+        if self.polygon is not None:
+            return np.array(self.polygon, float)
+        left, top, width, height = self.rectangle
+        return np.array([[left, top], [left + width, top], [left + width, top + height], [left, top + height]], float)
+
+
+class Shapes(BaseModel):
+    """What is looked at, everywhere where nothing is said, and what of it is not."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    include: tuple[Shape, ...] = ()
+    ignore: tuple[Shape, ...] = ()
+
+    def drawn(self, size: tuple[int, int], where: str) -> np.ndarray:
+        """[H, W] bool: pixels whose centres lie inside. Raises DatasetError: a shape that reaches outside."""
+        inside = np.full(size, not self.include)
+        for value, shapes in ((1, self.include), (0, self.ignore)):
+            for number, shape in enumerate(shapes, 1):
+                corners = shape.corners()
+                if (corners < 0).any() or (corners > np.array(size)[::-1]).any():
+                    kind = "include" if value else "ignore"
+                    raise DatasetError(
+                        f"{where}: {kind} {number} reaches from {_pair(corners.min(0))} to {_pair(corners.max(0))}, "
+                        f"outside of the picture of {size[1]}×{size[0]}; draw it on a capture at its own size"
+                    )
+                _draw(inside, corners, bool(value))
+        return inside
+
+
+class Region(BaseModel):
+    """mask: of [H, W], as a PNG in base64."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    height: int
+    width: int
+    mask: str = Field(repr=False)
+
+    @classmethod
+    def of(cls, inside: np.ndarray, where: str = "roi") -> Self:
+        """inside: [H, W] bool. Raises DatasetError: empty."""
+        if not inside.any():
+            raise DatasetError(f"{where}: leaves nothing of the picture; mark where the part is looked at")
+        data = cv2.imencode(".png", inside.astype(np.uint8) * 255, [cv2.IMWRITE_PNG_BILEVEL, 1])[1]
+        return cls(height=inside.shape[0], width=inside.shape[1], mask=base64.b64encode(data).decode())
+
+    @property
+    def inside(self) -> np.ndarray:
+        """[H, W] bool."""
+        return _decoded(self.mask)
+
+    def at(self, size: tuple[int, int]) -> np.ndarray:
+        """[*size] bool: the places of a coarser grid that lie inside at least by half."""
+        shrunk = cv2.resize(self.inside.astype(np.float32), size[::-1], interpolation=cv2.INTER_AREA)
+        return shrunk >= 0.5
+
+    def problem(self, images: np.ndarray) -> tuple[str, str] | None:
+        """Why it is not a region of these pictures, and the mend."""
+        if images.shape[-2:] == (self.height, self.width):
+            return None
+        found = f"{images.shape[-1]}×{images.shape[-2]}"
+        what = f"{found}, but the region of interest is one of {self.width}×{self.height}"
+        return what, "take it at that size, or train with a region for this one"
+
+    def fill(self, images: np.ndarray) -> np.ndarray:
+        """[N, C, H, W]: outside every light shows its own mean of what is inside, so that nothing there is seen."""
+        filled = images.copy()
+        mask, outside = self.inside.astype(np.uint8), ~self.inside
+        for light in filled:
+            for channel in light:
+                channel[outside] = round(cv2.mean(channel, mask)[0])
+        return filled
+
+
+@lru_cache(maxsize=4)
+def _decoded(mask: str) -> np.ndarray:
+    inside = cv2.imdecode(np.frombuffer(base64.b64decode(mask), np.uint8), cv2.IMREAD_GRAYSCALE) > 0
+    inside.setflags(write=False)
+    return inside
+
+
+def find_part(captures: Iterable[np.ndarray]) -> np.ndarray:
+    """[H, W] bool: wherever something differs from light to light or part to part, which the belt does not.
+
+    captures: good ones, [N, C, H, W]. Raises DatasetError: nothing differs.
+    """
+    logs, size = [], (0, 0)
+    for images in captures:
+        size = images.shape[-2:]
+        scale = COARSE / max(size)
+        coarse = tuple(max(8, round(n * min(scale, 1))) for n in size)
+        grey = images.mean(1, dtype=np.float32) / np.iinfo(images.dtype).max
+        logs.append(np.log(np.stack([cv2.resize(g, coarse[::-1], interpolation=cv2.INTER_AREA) for g in grey]) + 0.02))
+    each = np.stack(logs)  # [M, N, h, w]
+    apart = each.mean(1).std(0) + (each - each.mean(1, keepdims=True)).mean(0).std(0)
+    apart = ndimage.gaussian_filter(apart, 1)
+    if apart.max() < 0.02:
+        raise DatasetError("roi: auto found no part: nothing differs from capture to capture; draw the region instead")
+    shades = np.rint(255 * apart / apart.max()).astype(np.uint8)
+    level, _ = cv2.threshold(shades, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    found = ndimage.binary_fill_holes(shades > level)
+    labels, count = ndimage.label(found)
+    areas = ndimage.sum_labels(found, labels, range(1, count + 1))
+    found = np.isin(labels, 1 + np.flatnonzero(areas >= 0.1 * max(areas)))
+    found = ndimage.binary_dilation(found, iterations=max(1, round(AROUND * max(found.shape))))
+    return cv2.resize(found.astype(np.uint8), size[::-1], interpolation=cv2.INTER_NEAREST).astype(bool)
+
+
+def _draw(inside: np.ndarray, corners: np.ndarray, value: bool) -> None:
+    """Sets the pixels of [H, W] whose centres lie within; some rows at a time, so that memory stays small."""
+    outline = MplPath(corners)
+    (left, top), (right, bottom) = np.floor(corners.min(0)).astype(int), np.ceil(corners.max(0)).astype(int)
+    for first in range(top, bottom, 64):
+        rows, columns = np.mgrid[first : min(first + 64, bottom), left:right]
+        within = outline.contains_points(np.stack([columns.ravel(), rows.ravel()], 1) + 0.5).reshape(rows.shape)
+        inside[first : first + len(rows), left:right][within] = value
+
+
+def _pair(point: np.ndarray) -> str:
+    return f"{point[0]:g}, {point[1]:g}"

@@ -1,0 +1,70 @@
+"""To the size at which a model looks, in linear light: what the eye of a camera with larger pixels would have seen.
+
+Averaging coded values would darken fine bright detail. Shrinking averages over areas, enlarging is bilinear, both
+sampled at pixel centres. Pictures that have the size already are not touched, and so keep their exact values.
+"""
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+from afrd.imaging.pixels import to_linear, to_srgb
+
+
+def resize(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """images: [..., C, H, W], uint8 or uint16 in the common form (`afrd.imaging.pixels`), C 1 or 3.
+
+    Returns [..., C, *size] float32 in [0, 1], as contiguous memory.
+    """
+    full = np.iinfo(images.dtype).max
+    if images.shape[-2:] == size:
+        return np.ascontiguousarray(images).astype(np.float32) / np.float32(full)
+    out = np.empty((*images.shape[:-2], *size), np.float32)
+    light = _light(images.dtype.name)
+    for one, into in zip(images.reshape(-1, *images.shape[-3:]), out.reshape(-1, *out.shape[-3:]), strict=True):
+        for channel, target in zip(one, into, strict=True):  # one channel at a time, so that memory stays small
+            target[...] = to_srgb(_resized(_looked_up(channel, light), size) / np.float32(65535))
+    return out
+
+
+def _looked_up(channel: np.ndarray, light: np.ndarray) -> np.ndarray:
+    channel = np.ascontiguousarray(channel)
+    return cv2.LUT(channel, light) if channel.dtype == np.uint8 else light[channel]
+
+
+def _resized(plane: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """[H, W] to size, of the same type as float32."""
+    (height, width), (rows, columns) = plane.shape, size
+    if (rows <= height) == (columns <= width):
+        how = cv2.INTER_AREA if rows <= height else cv2.INTER_LINEAR
+        return cv2.resize(plane, (columns, rows), interpolation=how).astype(np.float32)
+    return (along(height, rows) @ plane.astype(np.float32)) @ along(width, columns).T
+
+
+@lru_cache
+def along(before: int, after: int) -> np.ndarray:
+    """[after, before] float32: what resizing does along one axis, as a matrix; rows sum to 1."""
+    edges = np.arange(after + 1) * (before / after)
+    if after <= before:  # how much of each pixel lies in each of the larger ones
+        pixels = np.arange(before)
+        overlap = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
+        weights = overlap.clip(min=0)
+    else:
+        at = ((edges[1:] + edges[:-1]) / 2 - 0.5).clip(0, before - 1)
+        low = np.minimum(at.astype(int), max(before - 2, 0))
+        weights = np.zeros((after, before))
+        weights[np.arange(after), low] += 1 - (at - low)
+        weights[np.arange(after), np.minimum(low + 1, before - 1)] += at - low
+    weights = (weights / weights.sum(1, keepdims=True)).astype(np.float32)
+    weights.setflags(write=False)
+    return weights
+
+
+@lru_cache
+def _light(kind: str) -> np.ndarray:
+    """Linear light of each value of the type, as uint16."""
+    full = np.iinfo(kind).max
+    table = np.rint(to_linear(np.arange(full + 1) / full) * 65535).astype(np.uint16)
+    table.setflags(write=False)
+    return table

@@ -1,0 +1,121 @@
+"""What a user says about the camera's pictures, and what a model was trained with.
+
+`ImagingOptions` stands under `imaging:` in lights.yaml and in the options of `afrd train`, which come first. `Imaging`
+is what became of it at training; it travels in the card, so that nothing need be said again.
+"""
+
+from typing import Literal, Self
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from afrd.imaging.motion import Motion, Registered
+from afrd.imaging.pixels import Pixels, Transfer
+from afrd.imaging.region import Region, Shapes
+from afrd.imaging.tiles import STRIDE, Tiling
+
+
+class ImagingOptions(BaseModel):
+    """None where nothing is said.
+
+    bits: of a value in 16-bit files; not said, it follows from the values. black, transfer: see `Pixels`.
+    motion: of parts from light to light: see `Motion`; none, as where nothing is said: pictures are taken as they lie.
+    roi: where the part is looked at: shapes, the path of a mask or of a YAML file of shapes, or "auto".
+    tile: side of the squares, in pixels, in which a capture is looked at; overlap: of neighbours. smallest_defect: in
+        pixels, from which the tile follows where it is not said. Without either a capture is looked at as one square.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    bits: int | None = Field(
+        None, ge=8, le=16, description="Of a value in 16-bit files; left out, it follows from the values."
+    )
+    black: int | None = Field(None, ge=0, description="Value of no light.")
+    transfer: Transfer | None = Field(None, description="srgb, or linear: values are proportional to light.")
+    motion: Literal["none", "constant", "free"] | None = Field(
+        None, description="Of parts from light to light: none, constant (one velocity), free (a shift for each light)."
+    )
+    tile: int | None = Field(
+        None, ge=32, description="Look at captures in squares of so many pixels, each resized to the image size."
+    )
+    overlap: int | None = Field(None, ge=0, description="Of neighbouring tiles, pixels; left out, an eighth of a tile.")
+    smallest_defect: float | None = Field(
+        None, gt=0, description="Pixels; the tile follows from it, so that such a defect is two places wide."
+    )
+    roi: Shapes | str | None = Field(
+        None, description="Where the part is looked at: a mask, a YAML file of polygons and rectangles, or auto."
+    )
+
+    def over(self, others: "ImagingOptions") -> Self:
+        """What is said here, and of the rest what is said there."""
+        unsaid = {name: getattr(others, name) for name in type(self).model_fields if getattr(self, name) is None}
+        return self.model_copy(update=unsaid)
+
+
+class Imaging(BaseModel):
+    """pixels: what the values of its captures were read as. motion: what is undone; None: nothing.
+
+    region: where is looked at; None: everywhere. tiling: the tiles in which; None: a capture is one square.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    pixels: Pixels
+    motion: Motion | None = None
+    region: Region | None = None
+    tiling: Tiling | None = None
+
+    def __str__(self) -> str:
+        motion = f", {self.motion.kind} motion" if self.motion else ""
+        tiles = f", tiles of {self.tiling.tile} px" if self.tiling else ""
+        return f"{self.pixels}{motion}{', a region of interest' if self.region else ''}{tiles}"
+
+    @property
+    def only_values(self) -> bool:
+        """Whether pictures are otherwise taken as they lie."""
+        return self.motion is None and self.region is None and self.tiling is None
+
+    def problem(self, images: np.ndarray) -> tuple[str, str] | None:
+        """Why these pictures, uint8 or uint16, [..., H, W], cannot be seen so, and the mend; None where they can."""
+        return self.pixels.problem(images) or self.size_problem(images)
+
+    def size_problem(self, images: np.ndarray) -> tuple[str, str] | None:
+        """The same of their size alone."""
+        return next((found for part in (self.region, self.tiling) if part and (found := part.problem(images))), None)
+
+    def looked_at(self, size: int) -> np.ndarray | None:
+        """[size, size] bool, of the square at which a model sees a capture; None: everywhere, or in tiles."""
+        return self.region.at((size, size)) if self.region and not self.tiling else None
+
+    @property
+    def tiles(self) -> int:
+        """How many squares a capture is to the model."""
+        return len(self.tiling) if self.tiling else 1
+
+    def resolution(self, image_size: int, size: tuple[int, int], defect: float | None = None) -> str:
+        """How finely captures of a size, height and width, are looked at, in words. defect: of this size, in pixels."""
+        tile = self.tiling.tile if self.tiling else max(size)
+        place = tile * STRIDE / image_size
+        squares = f"{self.tiles} tiles of {tile} px" if self.tiling else "one square"
+        words = f"captures of {size[1]}×{size[0]} px are looked at as {squares}; a place of the map is {place:.3g} px"
+        return words + (f", a defect of {defect:g} px is {defect / place:.2g} places wide" if defect else "")
+
+    def cut(self, images: np.ndarray) -> list[np.ndarray]:
+        """images: as seen, [N, C, H, W]. Returns what the model looks at, one after the other."""
+        return self.tiling.cut(images) if self.tiling else [images]
+
+    def join(self, maps: np.ndarray) -> np.ndarray:
+        """maps: [T, S, S] of what was cut. Returns that of the capture at the same scale, 0 outside of the region."""
+        if self.tiling is None:
+            return maps[0]
+        joined = self.tiling.join(maps)
+        return joined * self.region.at(joined.shape) if self.region else joined
+
+    def see(self, images: np.ndarray) -> Registered:
+        """images: [N, C, H, W] as the camera gives them, without a `problem`; as everything after sees them."""
+        return self.see_common(self.pixels.common(images))
+
+    def see_common(self, images: np.ndarray) -> Registered:
+        """images: in the common form already."""
+        seen = self.motion.register(images) if self.motion else Registered(images, np.zeros((len(images), 2)), ())
+        return seen._replace(images=self.region.fill(seen.images)) if self.region else seen

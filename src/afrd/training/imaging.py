@@ -1,0 +1,41 @@
+"""As what a model sees its captures: what a user says of them, and what good ones show."""
+
+import math
+import warnings
+
+from afrd.datasets import CaptureSet, read_ahead
+from afrd.datasets.roi import read_region
+from afrd.imaging import Imaging, Motion
+from afrd.imaging.motion import LEARNED_FROM
+from afrd.imaging.tiles import tile_for, tiles_of
+
+
+def learn_imaging(captures: CaptureSet, image_size: int) -> Imaging:
+    """From good captures, whose options say what is wanted. image_size: of the model.
+
+    Raises DatasetError: captures that cannot be registered, or shifts larger than a quarter of the picture; a region
+    that is empty, of another size, or reaches outside; an overlap as large as the tile.
+    """
+    options, imaging = captures.options, captures.imaging
+    chosen = captures[:: math.ceil(len(captures) / LEARNED_FROM)]
+    if options.motion not in (None, "none"):
+        motion = Motion.learn(options.motion, ((capture.id, capture.images) for capture in read_ahead(chosen)))
+        imaging = imaging.model_copy(update={"motion": motion})
+    if options.roi is not None:
+        registered = chosen.read_as(imaging)
+        size = registered[0].size
+        region = read_region(options.roi, size, (capture.images for capture in read_ahead(registered)))
+        imaging = imaging.model_copy(update={"region": region})
+    if options.tile or options.smallest_defect:
+        tile = options.tile or tile_for(options.smallest_defect, image_size)
+        size = chosen.read_as(imaging)[0].size
+        tiling = tiles_of(size, tile, options.overlap)
+        if tiling is None and options.tile:
+            warnings.warn(
+                f"tile {tile}: larger than the captures of {size[1]}×{size[0]} px; each is looked at as one square",
+                stacklevel=3,
+            )
+        if tiling and imaging.region:
+            tiling = tiling.within(imaging.region)
+        imaging = imaging.model_copy(update={"tiling": tiling})
+    return imaging

@@ -1,0 +1,45 @@
+"""What is said of the pictures, where, and which comes first."""
+
+import pytest
+from typer.testing import CliRunner
+
+from afrd.cli import app
+from afrd.cli.train import settings
+from afrd.datasets import open_dataset
+from afrd.imaging import ImagingOptions
+from afrd.imaging.region import Shape, Shapes
+from captures import write_folder, write_lights
+
+
+def test_the_command_line_comes_before_lights_yaml(tmp_path) -> None:
+    write_folder(tmp_path)
+    write_lights(tmp_path / "lights.yaml", ("left", "right", "top"))
+    with (tmp_path / "lights.yaml").open("a") as file:
+        file.write("imaging: {black: 5, tile: 64, roi: {ignore: [{rectangle: [0, 0, 4, 4]}]}}\n")
+    captures = open_dataset(tmp_path, split="train").with_options(ImagingOptions(tile=32, bits=8))
+    roi = Shapes(ignore=[Shape(rectangle=[0, 0, 4, 4])])
+    assert captures.options == ImagingOptions(bits=8, black=5, tile=32, roi=roi)
+
+
+def test_every_option_is_one_of_afrd_train_without_a_prefix() -> None:
+    found = settings()
+    assert {name: found[name].path for name in ImagingOptions.model_fields} == {
+        name: ("imaging", name) for name in ImagingOptions.model_fields
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--bits", "7"], "greater than or equal to 8"),
+        (["--motion", "fast"], "'fast' is not one of"),
+        (["--roi", "absent.png"], "absent.png"),
+        (["--tile", "64", "--overlap", "64", "--image-size", "32"], "overlap 64: expected less than the tile"),
+    ],
+)
+def test_nonsense_on_the_command_line(tmp_path, options, said) -> None:
+    write_folder(tmp_path / "data", {"train": {"good": 3}, "val": {"good": 1}}, size=80)
+    result = CliRunner().invoke(app, ["train", str(tmp_path / "data"), "--out", str(tmp_path / "run"), *options])
+    assert result.exit_code != 0
+    assert said in " ".join((result.output + str(result.exception)).replace("│", " ").split())
+    assert not (tmp_path / "run").exists()

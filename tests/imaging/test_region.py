@@ -1,0 +1,126 @@
+"""Regions of interest: which pixels they hold, what is refused, and what `auto` finds."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from afrd.datasets import open_dataset
+from afrd.datasets.roi import read_region
+from afrd.errors import DatasetError
+from afrd.imaging.region import Region, Shape, Shapes
+from afrd.training.imaging import learn_imaging
+from captures import write_folder, write_image, write_lights
+
+SIZE = (40, 60)
+
+
+def test_a_rectangle_holds_exactly_its_pixels() -> None:
+    inside = read_region(Shapes(include=[Shape(rectangle=[10, 5, 20, 12])]), SIZE, []).inside
+    expected = np.zeros(SIZE, bool)
+    expected[5:17, 10:30] = True
+    np.testing.assert_array_equal(inside, expected)
+
+
+def test_polygons_are_joined_and_cut_out() -> None:
+    shapes = Shapes(
+        include=[Shape(polygon=[[0, 0], [40, 0], [0, 40]]), Shape(rectangle=[40, 20, 10, 10])],
+        ignore=[Shape(rectangle=[0, 0, 10, 10])],
+    )
+    inside = read_region(shapes, SIZE, []).inside
+    assert inside[12, 12] and not inside[30, 30] and inside[25, 45] and not inside[5, 5]
+    assert abs(inside.sum() - (40 * 40 / 2 + 100 - 100)) < 45  # the diagonal's pixels are halved
+    everywhere = read_region(Shapes(ignore=[Shape(rectangle=[0, 0, 10, 10])]), SIZE, []).inside
+    assert everywhere.sum() == 40 * 60 - 100
+
+
+def test_a_mask_and_a_file_of_shapes(tmp_path: Path) -> None:
+    mask = np.zeros(SIZE, np.uint8)
+    mask[8:20, 30:50] = 255
+    cv2.imwrite(str(tmp_path / "roi.png"), mask)
+    (tmp_path / "roi.yaml").write_text("include: [{rectangle: [30, 8, 20, 12]}]\n")
+    of_mask = read_region(str(tmp_path / "roi.png"), SIZE, [])
+    np.testing.assert_array_equal(of_mask.inside, mask > 0)
+    assert of_mask == read_region(str(tmp_path / "roi.yaml"), SIZE, [])
+    assert Region.model_validate_json(of_mask.model_dump_json()) == of_mask
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        (
+            "include: [{rectangle: [50, 5, 20, 12]}]",
+            r"include 1 reaches from 50, 5 to 70, 17, outside of .* 60×40",
+        ),
+        ("ignore: [{polygon: [[-1, 5], [20, 12], [3, 3]]}]", "ignore 1 reaches from -1, 3"),
+        ("ignore: [{rectangle: [0, 0, 60, 40]}]", "leaves nothing of the picture; mark where"),
+        ("include: [{polygon: [[1, 5], [20, 12]]}]", r"line 1: include.0.polygon"),
+        ("include: [{rectangle: [1, 5, 0, 9]}]", "expected a width and a height above 0"),
+        ("include: [{circle: [1, 5, 9]}]", "Extra inputs"),
+        ("include: [", "line"),
+    ],
+)
+def test_what_is_no_region_is_named(tmp_path: Path, text: str, what: str) -> None:
+    path = tmp_path / "roi.yaml"
+    path.write_text(text)
+    with pytest.raises(DatasetError, match=what) as error:
+        read_region(str(path), SIZE, [])
+    assert "roi.yaml" in str(error.value)
+
+
+def test_a_mask_of_another_size_and_an_empty_one(tmp_path: Path) -> None:
+    path = str(tmp_path / "roi.png")
+    cv2.imwrite(path, np.full((20, 30), 255, np.uint8))
+    with pytest.raises(DatasetError, match=r"roi.png: 30×20, the captures are 60×40; draw it on one of them"):
+        read_region(path, SIZE, [])
+    cv2.imwrite(path, np.zeros(SIZE, np.uint8))
+    with pytest.raises(DatasetError, match=r"roi.png: leaves nothing of the picture"):
+        read_region(path, SIZE, [])
+
+
+def test_outside_is_filled_by_what_is_inside() -> None:
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (2, 3, *SIZE), np.uint8)
+    region = read_region(Shapes(include=[Shape(rectangle=[10, 5, 20, 12])]), SIZE, [])
+    filled = region.fill(images)
+    np.testing.assert_array_equal(filled[..., region.inside], images[..., region.inside])
+    for light in range(2):
+        for channel in range(3):
+            values = filled[light, channel][~region.inside]
+            assert (values == round(float(images[light, channel][region.inside].mean()))).all()
+    dusty = images.copy()
+    dusty[..., ~region.inside] = 0
+    np.testing.assert_array_equal(region.fill(dusty), filled)
+
+
+def test_auto_finds_the_part_on_its_belt() -> None:
+    captures = []
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        y, x = np.mgrid[:96, :128]
+        disc = (x - 60 - rng.integers(-3, 4)) ** 2 + (y - 40 - rng.integers(-3, 4)) ** 2 < 25**2
+        belt = 60 + rng.normal(0, 2, (96, 128))
+        lit = [np.where(disc, 120 + side * (x - 60), belt) for side in (-2, 0, 2)]
+        captures.append(np.stack(lit).clip(0, 255).astype(np.uint8)[:, None])
+    inside = read_region("auto", (96, 128), captures).inside
+    disc = (x - 60) ** 2 + (y - 40) ** 2 < 25**2
+    assert inside[disc].all() and inside.sum() < 2.2 * disc.sum()
+    with pytest.raises(DatasetError, match="roi: auto found no part: nothing differs"):
+        read_region("auto", (96, 128), [np.full((3, 1, 96, 128), 50, np.uint8)] * 3)
+
+
+def test_lights_yaml_names_a_mask_beside_it(tmp_path: Path) -> None:
+    write_folder(tmp_path)
+    write_lights(tmp_path / "lights.yaml", ("left", "right", "top"))
+    with (tmp_path / "lights.yaml").open("a") as file:
+        file.write("imaging: {roi: roi.png}\n")
+    mask = np.zeros((32, 32), bool)
+    mask[4:20, 4:20] = True
+    captures = open_dataset(tmp_path, split="train")
+    write_image(tmp_path / "roi.png", mask)
+    imaging = learn_imaging(captures, 64)
+    np.testing.assert_array_equal(imaging.region.inside, mask)
+    write_image(tmp_path / "train" / "good" / "001" / "top.png", np.zeros((30, 32), np.uint8))
+    with pytest.raises(DatasetError, match=r"top.png: 32×30, but the region of interest is one of 32×32; take it at"):
+        _ = captures.read_as(imaging)[1]

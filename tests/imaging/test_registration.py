@@ -1,0 +1,88 @@
+"""Known shifts are found and undone; what a light does to a surface, and a defect, are not taken for motion."""
+
+import numpy as np
+import pytest
+
+from afrd.errors import DatasetError
+from afrd.imaging.motion import Motion
+from afrd.imaging.registration import estimate_shifts, move_back
+from surfaces import LIGHTS, SIDE, capture, drawn, part
+
+
+@pytest.mark.parametrize("most", [0.0, 0.7, 6.0])
+def test_known_shifts_are_found_to_a_tenth_of_a_pixel(most: float) -> None:
+    errors = []
+    for seed in range(3):
+        found, agreement = estimate_shifts(capture(part(seed), drawn(seed, most), seed))
+        errors.append(np.linalg.norm(found - drawn(seed, most), axis=1))
+        assert agreement.min() > 0.5
+    assert np.median(errors) < 0.1 and np.max(errors) < 0.3
+
+
+def test_shifts_are_undone() -> None:
+    still, shifts = part(0), drawn(0, 3)
+    back = move_back(capture(still, shifts), shifts)[:, 0, 16:-16, 16:-16] / 255
+    assert np.abs(back - still[:, 16:-16, 16:-16]).mean() < 0.01
+    assert np.abs(capture(still, shifts)[:, 0, 16:-16, 16:-16] / 255 - still[:, 16:-16, 16:-16]).mean() > 0.03
+
+
+def test_a_defect_is_not_registered_away() -> None:
+    """Neither a deep dent, which turns shading round, nor a black stain moves anything."""
+    shifts = drawn(1, 1)
+    whole, _ = estimate_shifts(capture(part(1), shifts))
+    dented, _ = estimate_shifts(capture(part(1, dent=8), shifts))
+    stained = part(1)
+    stained[1, 40:60, 50:80] *= 0.2
+    stained, _ = estimate_shifts(capture(stained, shifts))
+    assert np.abs(dented - whole).max() < 0.1
+    assert np.abs(stained - whole).max() < 0.1
+    motion = Motion.learn("free", ((str(k), capture(part(k), drawn(9, 1), k)) for k in range(4)))
+    bad, good = capture(part(1, dent=8), drawn(9, 1)), capture(part(1), drawn(9, 1))
+    before = np.abs(bad.astype(float) - good)
+    after = np.abs(motion.register(bad).images.astype(float) - motion.register(good).images)
+    assert after.sum() > 0.9 * before.sum()
+
+
+def test_a_velocity_is_learned_and_a_light_that_does_not_follow_is_named() -> None:
+    velocity = np.array([2.0, -0.5])
+    steps = (np.arange(LIGHTS) - 2)[:, None]
+
+    def on_belt(seed: int, speed: float = 1.0) -> np.ndarray:
+        return steps * velocity * speed
+
+    motion = Motion.learn("constant", ((str(k), capture(part(k), on_belt(k), k)) for k in range(4)))
+    np.testing.assert_allclose(motion.shifts, on_belt(0), atol=0.1)
+    faster = motion.register(capture(part(7), on_belt(7, 1.3)))  # the belt may run faster
+    np.testing.assert_allclose(faster.shifts, on_belt(7, 1.3), atol=0.15)
+    assert faster.moved == ()
+    late = on_belt(7)
+    late[3] += velocity  # light 4 was triggered one interval late
+    found = motion.register(capture(part(7), late))
+    assert found.moved == (3,)
+    np.testing.assert_allclose(found.shifts, on_belt(7), atol=0.2)
+
+
+def test_free_shifts_are_checked_against_training() -> None:
+    shifts = drawn(3, 4)
+    motion = Motion.learn("free", ((str(k), capture(part(k), shifts, k)) for k in range(4)))
+    assert motion.register(capture(part(8), shifts)).moved == ()
+    other = shifts.copy()
+    other[2] += [3, 0]
+    assert motion.register(capture(part(8), other)).moved == (2,)
+
+
+def test_what_cannot_be_registered_is_refused() -> None:
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 256, (LIGHTS, 1, SIDE, SIDE), np.uint8)
+    with pytest.raises(DatasetError, match=r"capture 017: .*shows too little of what the others show.*motion: none"):
+        Motion.learn("free", [("017", noise)])
+    far = np.zeros((LIGHTS, 2))
+    far[0, 0] = 45
+    lights = np.pad(part(0), ((0, 0), (0, 0), (0, 0)), mode="wrap")
+    with pytest.raises(DatasetError, match=r"capture 018: .*(more than a quarter of the picture|shows too little)"):
+        Motion.learn("free", [("018", capture(lights, far))])
+
+
+def test_one_light_has_nothing_to_be_registered_to() -> None:
+    images = capture(part(0), np.zeros((LIGHTS, 2)))[:1]
+    assert Motion.learn("constant", [("a", images)]).register(images).shifts.tolist() == [[0, 0]]
