@@ -49,10 +49,16 @@ def test_a_threshold_that_may_not_be_higher_promises_less():
 
 
 def test_how_many_more_parts_are_asked_for():
-    assert shortfall(19, 0.05, 0.05) is None
-    said = shortfall(6, 0.05, 1 / 7)
+    scores = np.arange(1.0, 61)
+    assert shortfall(choose_threshold(scores[:19], 0.05), 0.05) is None
+    said = shortfall(choose_threshold(scores[:6], 0.05), 0.05)
     assert "6 held-out good parts can promise a false-alarm rate of 14 %, not 5 %" in said
     assert "Hold out 13 more" in said
+    for capped in (
+        choose_threshold(scores, 0.05, highest=50.5),
+        choose_threshold(scores, 0.001, tail="gpd", highest=60),
+    ):
+        assert "the threshold cannot be above" in shortfall(capped, 0.05 if capped.tail == "conformal" else 0.001)
     require_enough(19, 0.05, "gpd")
     require_enough(20, 0.001, "gpd")
     require_enough(3, 0.001, "conformal")

@@ -6,7 +6,7 @@ Exit status: 0 done, 1 failed (an error that says what to mend), 2 wrong usage.
 import sys
 import warnings
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -117,7 +117,7 @@ def check(data: Data, category: Category = None, pattern: Pattern = None) -> Non
     typer.echo(f"{data}: no problems found")
     for name in [category] if category else categories(data, pattern=pattern):
         sets = [open_dataset(data, name, split, pattern=pattern) for split in splits(data, name, pattern=pattern)]
-        counts = ", ".join(f"{captures.split} {len(captures)}" for captures in sets)
+        counts = ", ".join(f"{captures.split} {len(captures)}{_of_parts(captures)}" for captures in sets)
         names, pixels = sets[0].lights.names, sets[0].pixels
         values = "" if pixels is None or pixels.as_they_are else f"; {pixels}"
         typer.echo(f"  {name}: captures {counts}; {len(names)} lights: {', '.join(names)}{values}")
@@ -125,6 +125,11 @@ def check(data: Data, category: Category = None, pattern: Pattern = None) -> Non
             typer.echo(
                 f"    {describe_shifts(names, *seen_shifts(c.images for c in sets[0][:: -(-len(sets[0]) // 8)]))}"
             )
+
+
+def _of_parts(captures: Any) -> str:
+    parts = len(set(captures.groups))
+    return f" of {parts} parts" if parts < len(captures) else ""
 
 
 app.command(cls=train.TrainCommand)(train.train)

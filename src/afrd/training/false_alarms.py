@@ -81,18 +81,20 @@ def require_enough(parts: int, false_alarm_rate: float, tail: TailName) -> None:
         require_parts(parts)
 
 
-def shortfall(parts: int, false_alarm_rate: float, rate: float) -> str | None:
-    """What so many held-out parts do not promise, and how many more would; None where they do.
-
-    rate: what they do promise.
-    """
-    missing = parts_needed(false_alarm_rate) - parts
-    if rate <= false_alarm_rate * (1 + 1e-9) or missing <= 0:
+def shortfall(chosen: Threshold, false_alarm_rate: float) -> str | None:
+    """Why a threshold does not promise the rate, and how many more held-out parts would; None where it does."""
+    if chosen.rate <= false_alarm_rate * (1 + 1e-9):
         return None
+    said = f"promise a false-alarm rate of {percent(chosen.rate)}, not {percent(false_alarm_rate)}"
+    missing = parts_needed(false_alarm_rate) - chosen.parts
+    if chosen.tail == "gpd" or missing <= 0:
+        return (
+            f"{chosen.parts} held-out good parts {said}: the threshold cannot be above {chosen.value:.4g}, or no part "
+            f"would be called anomalous. They score too high for that; learn from more good parts."
+        )
     return (
-        f"{parts} held-out good parts can promise a false-alarm rate of {percent(rate)}, not "
-        f"{percent(false_alarm_rate)}: the threshold is their largest score. Hold out {missing} more, in val or by "
-        f"--holdout-share."
+        f"{chosen.parts} held-out good parts can {said}: the threshold is their largest score. Hold out {missing} "
+        f"more, in val or by --holdout-share."
     )
 
 

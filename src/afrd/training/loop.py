@@ -152,7 +152,7 @@ def _card(
         )
 
     chosen = choose(held_out.scores)
-    if few := shortfall(chosen.parts, config.false_alarm_rate, chosen.rate):
+    if few := shortfall(chosen, config.false_alarm_rate):
         warnings.warn(few, stacklevel=2)
     return ModelCard(
         afrd_version=__version__,
