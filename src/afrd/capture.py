@@ -5,11 +5,14 @@ A capture knows no files and no networks. Readers make it (`afrd.datasets`), the
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from afrd.errors import DatasetError
-from afrd.imaging import Imaging
+
+if TYPE_CHECKING:  # so that captures take numpy alone
+    from afrd.imaging import Imaging
 
 MIN_LIGHTS, MAX_LIGHTS = 1, 16
 CHANNELS = (1, 3)
@@ -68,7 +71,7 @@ class Capture:
     defects: tuple[str, ...] = ()
     mask: np.ndarray | None = None
     defect_masks: Mapping[str, np.ndarray] = field(default_factory=dict)
-    imaging: Imaging | None = None
+    imaging: "Imaging | None" = None
     moved: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:

@@ -21,7 +21,7 @@ def test_the_fusion_decides_whose_config_it_is():
     assert TrainConfig().fusion == "joint"
     for fusion in ("single:3", "mean", "paper-attention", "attention"):
         assert type(TrainConfig(fusion=fusion, epochs=3)) is DistillationConfig
-    with pytest.raises(ModelError, match="'median': unknown; choose one of auto, joint, single:K, mean"):
+    with pytest.raises(ModelError, match="'median': unknown; choose one of auto, joint, nearest, single:K, mean"):
         TrainConfig(fusion="median")
 
 

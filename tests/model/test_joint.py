@@ -106,7 +106,7 @@ def expected_map(model, levels, odd, lights) -> np.ndarray:
     slope = np.linalg.solve(covariance[np.ix_(present, present)], covariance[np.ix_(present, missing)])
     complete[:, missing] = x[:, present] @ slope
     usual = regression(model, offsets(levels), covariance, unit)(complete)
-    unusual = np.clip(surprise(x, present, covariance) - usual + 0.35, 0, 6.5)
+    unusual = np.clip(surprise(x, present, covariance) - usual + 0.35, 0, 6.0)
     grid = torch.from_numpy(unusual).float().view(-1, 1, GRID, GRID)
     return model.anomaly_map.smooth(interpolate(grid, (SIZE, SIZE), mode="bilinear", align_corners=False))[:, 0].numpy()
 
@@ -222,5 +222,5 @@ def test_bad_input_is_named(teacher, levels, model):
     for lights in ([], [3], [-1, 0]):
         with pytest.raises(ModelError, match="expected some of 0 to 2"):
             model.judge([level[:1] for level in levels], lights)
-    with pytest.raises(ModelError, match="unknown; choose one of auto, joint, single:K"):
+    with pytest.raises(ModelError, match="unknown; choose one of auto, joint, nearest, single:K"):
         TrainConfig(fusion="best")

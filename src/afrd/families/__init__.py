@@ -8,6 +8,7 @@ from afrd.families.config import TrainConfig
 from afrd.families.distillation import Distillation
 from afrd.families.family import Family, HeldOutScores, Job
 from afrd.families.joint import Joint
+from afrd.families.nearest import Nearest
 from afrd.families.registry import AUTO, FAMILIES, able_to, family_of, offered, register
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
 ]
 
 register(Joint())
+register(Nearest())
 register(Distillation())
 
 

@@ -4,7 +4,7 @@ No torch here: the command line makes its options from these fields.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -13,6 +13,9 @@ from afrd.card import Strict
 from afrd.fail_safe import OnLightFault
 from afrd.families.registry import AUTO, acting_on, family_of, resolve
 from afrd.imaging import ImagingOptions
+
+if TYPE_CHECKING:
+    from afrd.datasets import CaptureSet
 
 WITHOUT_EFFECT = "without_effect"  # the type of pydantic's error; its context has the settings as `names`
 
@@ -65,8 +68,13 @@ class TrainConfig(Strict):
         own = {k: v for k, v in values.items() if k in config.model_fields or not acting_on(k)}
         return config(fusion=fusion, **own)
 
-    def resolved(self, captures: int) -> Self:
-        """With every choice made that depends on the number of training captures."""
+    @classmethod
+    def for_auto(cls, data: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The settings where the model was not named but left to the captures."""
+        return data
+
+    def resolved(self, captures: "CaptureSet") -> "TrainConfig":
+        """With every choice made that depends on the training captures; perhaps of another family."""
         return self
 
     def fabric(self) -> dict[str, Any]:
@@ -84,6 +92,8 @@ class TrainConfig(Strict):
             return handler(data)
         if cls is TrainConfig:
             return family_of(data.get("fusion", AUTO)).config.model_validate(data)
+        if data.get("fusion", AUTO) == AUTO:
+            data = cls.for_auto(data)
         data = {**data, "fusion": resolve(data.get("fusion", cls.model_fields["fusion"].default))}
         idle = [name for name in data if name not in cls.model_fields and acting_on(name)]
         if idle:

@@ -58,10 +58,10 @@ class DistillationConfig(TrainConfig):
     )
     compile: bool = Field(False, description="Bottleneck and student with torch.compile; takes a C++ compiler.")
 
-    def resolved(self, captures: int) -> Self:
+    def resolved(self, captures: CaptureSet) -> Self:
         if self.learning_rate is not None:
             return self
-        steps = self.epochs * math.ceil(captures / self.batch_size)
+        steps = self.epochs * math.ceil(len(captures) / self.batch_size)
         return self.model_copy(update={"learning_rate": PAPER_RATE if steps >= MANY_STEPS else SHORT_RATE})
 
     def fabric(self) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -30,6 +30,15 @@ class HeldOutScores(NamedTuple):
     scores: list[float]
     without: list[list[float]] | None = None
     captures: CaptureSet | None = None
+
+    def with_copies(self, holdout: CaptureSet, copies: Sequence[HeldOutScores]) -> HeldOutScores:
+        """These of `holdout`, and those of disturbed copies of the same captures, in the same order."""
+        every = [self, *copies]
+        without = None
+        if self.without is not None:
+            without = [[x for one in every for x in one.without[k]] for k in range(len(self.without))]
+        again = holdout.subset(i for _ in every for i in range(len(holdout)))
+        return HeldOutScores([x for one in every for x in one.scores], without, again)
 
 
 @dataclass(frozen=True)

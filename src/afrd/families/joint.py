@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
 from afrd.card import Capabilities, Strict
 from afrd.families.config import TrainConfig
 from afrd.families.family import Family, HeldOutScores, Job
+from afrd.families.nearest import NearestConfig
 
 if TYPE_CHECKING:
     from afrd.datasets import CaptureSet
@@ -24,9 +26,12 @@ class Gaussian(Strict):
     shrinkage: float = Field(
         0.01, gt=0, lt=1, description="Share of the mean variance that is added to every variance."
     )
+    disturbance: float = Field(
+        0.03, ge=0, description="Share of the covariance of disturbances that is added; larger: steadier, less keen."
+    )
     directions: int = Field(256, ge=1, description="That the distance keeps, at most.")
     strength: float = Field(
-        0.01, gt=0, description="Of defects beside the scatter of good parts; larger: more directions count alike."
+        0.003, gt=0, description="Of defects beside the scatter of good parts; larger: more directions count alike."
     )
 
 
@@ -38,12 +43,40 @@ class Painting(Strict):
     defects: int = Field(10, ge=1, description="In each.")
 
 
+class Disturbing(Strict):
+    """Copies of good captures as a disturbed station sees them: what changes then is no defect."""
+
+    captures: int = Field(20, ge=0, description="That what disturbances change is learned from, at most.")
+    copies: int = Field(2, ge=0, description="Of each held-out capture, for the threshold.")
+
+
 class JointConfig(TrainConfig):
     """fusion: joint."""
 
     fusion: Literal["joint"] = Field("joint", description=TrainConfig.model_fields["fusion"].description)
     gaussian: Gaussian = Gaussian()
     painting: Painting = Painting()
+    disturbing: Disturbing = Disturbing()
+    alike_lights: Literal["stack", "average"] = Field(
+        "stack",
+        description="Where all lights show the same picture: stack them all the same, or average them (nearest).",
+    )
+
+    @classmethod
+    def for_auto(cls, data: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {"alike_lights": "average", **data}
+
+    def resolved(self, captures: CaptureSet) -> TrainConfig:
+        if self.alike_lights == "stack":
+            return self
+        from afrd.training.alike_lights import ALIKE, alikeness
+
+        options = captures.options
+        tiled = options is not None and (options.tile or options.smallest_defect)
+        if tiled or alikeness(captures) < ALIKE:
+            return self.model_copy(update={"alike_lights": "stack"})
+        given = {name: getattr(self, name) for name in self.model_fields_set & set(NearestConfig.model_fields)}
+        return NearestConfig(**{**given, "fusion": "nearest"})
 
 
 class Joint(Family):

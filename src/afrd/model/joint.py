@@ -7,6 +7,10 @@ common and how each follows from the others, so a defect shows as soon as one li
 directions those count in which defects change a vector (`afrd.model.defect_space`), and from the distance is taken what
 good parts have at such places (`afrd.model.expectation`). Two passes fit it, without gradients.
 
+What noise, blur, compression, drifting lights and small shifts change in a vector is no defect: a share of the
+covariance of such changes, from disturbed copies of good captures, is added to that of good parts. It is the mirror of
+the defects.
+
 PaDiM (Defard et al. 2021) has a Gaussian for every position of one image; this is one for all positions, since parts
 lie in any pose, which also leaves some 1000 times as many samples for the covariance between lights.
 
@@ -31,7 +35,7 @@ from afrd.model.multi_light import MultiLightModel, Prediction
 from afrd.model.teacher import Level, Teacher
 
 USUAL = 0.35  # of the map where a place is as good parts are there; so that less than usual is not cut off
-HIGHEST = 6.5  # of the map: a distance that no picture of a part has, and that a 16-bit map can hold
+HIGHEST = 6.0  # of the map: a distance that no picture of a part has, and that a 16-bit map can hold
 
 
 class _Prepared(NamedTuple):
@@ -83,15 +87,21 @@ class JointGaussian(MultiLightModel):
         self.register_load_state_dict_post_hook(lambda module, _: module._refresh())
         self._refresh()
 
-    def fit(self, read: Callable[[], Iterable[Sequence[Tensor]]], defects: Pairs = ()) -> None:
+    def fit(
+        self,
+        read: Callable[[], Iterable[Sequence[Tensor]]],
+        defects: Pairs = (),
+        disturbed: Iterable[tuple[Sequence[Tensor], Sequence[Tensor]]] = (),
+    ) -> None:
         """read: gives the levels of good captures, [B, N, C, h, w] each; called twice. Memory does not grow with them.
 
         defects: good captures with and without defects; without any, all directions count alike.
+        disturbed: good captures, as they are and as a disturbed station sees them; changes between them count less.
 
         Raises ModelError: a single capture; values that are not finite; captures that are all the same; fewer the
         second time.
         """
-        captures = self._fit_gaussian(read())
+        captures = self._fit_gaussian(read(), self._disturbance(disturbed))
         self.defects.learn(
             defects, self.describe, self._whitening(self.covariance.cpu().double()).float().to(self.mean)
         )
@@ -105,7 +115,16 @@ class JointGaussian(MultiLightModel):
             raise ModelError(f"{captures} captures, then {again}; expected the same ones twice: pass a function")
         self.expectation.solve()
 
-    def _fit_gaussian(self, captures: Iterable[Sequence[Tensor]]) -> int:
+    def _disturbance(self, pairs: Iterable[tuple[Sequence[Tensor], Sequence[Tensor]]]) -> Tensor:
+        """[N · D, N · D]: mean product of what disturbances change in a vector; zero without pairs."""
+        moment, seen = torch.zeros_like(self.covariance, dtype=torch.float64, device="cpu"), 0
+        for good, disturbed in pairs:
+            change = (self.describe(disturbed) - self.describe(good)).movedim(1, -1).flatten(0, -2)
+            moment += (change.T @ change).double().cpu()
+            seen += len(change)
+        return moment / max(seen, 1)
+
+    def _fit_gaussian(self, captures: Iterable[Sequence[Tensor]], disturbance: Tensor) -> int:
         """Mean and covariance, and from them the principal components. Returns the number of captures."""
         total, seen = len(self.mean), 0
         moment, first = torch.zeros(total, total, dtype=torch.float64), torch.zeros(total, dtype=torch.float64)
@@ -132,6 +151,7 @@ class JointGaussian(MultiLightModel):
                 "the good captures show all the same, nothing can be learned from them; check that the files are not "
                 "copies of one, nor black or white all over"
             )
+        covariance = covariance + self.settings.disturbance * disturbance
         # shrunk in units in which every level has the same energy, so that none drowns in what is added
         unit = self._level_energy(covariance.diagonal() + mean.square()).clamp(min=1e-12)
         shrunk = covariance + self.settings.shrinkage * (covariance.diagonal() / unit).mean() * unit.diag()

@@ -73,8 +73,14 @@ class MultiLightModel(nn.Module):
         """Names what makes one of all lights before anything is trained, so that this is cached; None: nothing."""
         return None
 
-    def extract(self, images: Tensor) -> list[Tensor]:
+    def see(self, prepared: Tensor) -> list[Tensor]:
+        """prepared: [B, N', C, S, S] in [0, 1], of the lights that are used. Returns [B, N', C, h, w] a level."""
+        return self.teacher(prepared.expand(-1, -1, 3, -1, -1))
+
+    def extract(self, images: Tensor, *which) -> list[Tensor]:
         """images: [B, N, C, H, W], uint8, uint16 or float in [0, 1], any size; C 3 (RGB) or 1 (grey).
+
+        which: passed on to `see`.
 
         Returns the teacher's levels of the lights that are used, [B, N', C, h, w] each.
         """
@@ -82,8 +88,7 @@ class MultiLightModel(nn.Module):
             raise ModelError(
                 f"images of shape {list(images.shape)}: expected [B, {self.lights}, 3, H, W], or 1 for 3 where grey"
             )
-        prepared = self.prepare(images[:, list(self.lights_used)])
-        return self.teacher(prepared.expand(-1, -1, 3, -1, -1))
+        return self.see(self.prepare(images[:, list(self.lights_used)]), *which)
 
     def forward(self, images: Tensor) -> Prediction:
         """images: as for `extract`."""

@@ -2,7 +2,7 @@
 
 Not to look real, but to change every light as a defect would: a stain scales colours alike under all lights, relief
 brightens what leans towards a light and darkens what leans away. Where a light comes from is seen from the captures
-themselves: parts are brighter on the side that faces it.
+themselves: parts are brighter on the side that faces it. Shapes are in `afrd.training.defect_shapes`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,38 +11,46 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 from scipy.optimize import nnls
 
+from afrd.training.defect_shapes import Shape, blob, line, rough_slopes
+
 GAMMA = 2.2  # pixels are taken for their linear light to the power of 1 / 2.2
 THUMBNAIL = 32
 ELEVATION = np.radians(40)  # of every light that has a direction; only its azimuth is estimated
 SIDE_LIGHT = 0.3  # share of the most sideways light's slope from which a light counts as coming from a side
 FAINT_SLOPE = 0.02  # logarithm of brightness over half a picture; below, no light comes from a side
 ANYWHERE = 0.2  # share of the defects that may lie off the part
-RADII = (6 / 256, 30 / 256)  # of the image's side
 STRENGTHS = (0.25, 1.6)
-KINDS = ("stain", "relief", "rough")
+KINDS = ("stain", "relief", "rough", "line", "patch")
 DARKEST, BRIGHTEST = 0.1, 4.0  # factors of relief; least cosine to a light
 
 
 class DefectPainter:
     """Paints defects into captures like those it has learned from.
 
-    The kinds are drawn alike: a stain (one colour, more or less covering), relief (a bump or a dent, round, with soft
-    edges), a rough patch (random relief of two scales). Radii and strengths are log-uniform.
+    The kinds are drawn alike: a stain (one colour, grey where captures are grey, more or less covering), relief (a bump
+    or a dent, round, with soft edges), a rough patch (random relief of two scales), a line (a scratch, a crack or a
+    fibre: stained, in relief, or both), a patch (another place of the same part under all lights, as a missing or a
+    foreign piece looks). Radii and strengths are log-uniform.
 
     places: [T, T], where parts are, as probabilities. directions: [N, 3] unit vectors towards the lights, x right, y
     up, z to the camera; NaN for a light from no side. mixture: [N, N], what of such a light the others make up.
+    grey: whether captures have no colour.
     """
 
-    def __init__(self, places: np.ndarray, directions: np.ndarray, mixture: np.ndarray) -> None:
-        self.places, self.directions, self.mixture = places, directions, mixture
+    def __init__(self, places: np.ndarray, directions: np.ndarray, mixture: np.ndarray, grey: bool = False) -> None:
+        self.places, self.directions, self.mixture, self.grey = places, directions, mixture, grey
 
     @classmethod
     def learn(cls, captures: Iterable[np.ndarray]) -> "DefectPainter":
         """captures: [N, C, S, S] in [0, 1] each, C 3 or 1, S a multiple of 32."""
-        small = np.stack([_thumbnails(images**GAMMA) for images in captures])  # [M, N, T, T]
+        small, grey = [], True
+        for images in captures:
+            small.append(_thumbnails(images**GAMMA))
+            grey = grey and bool((images == images[:, :1]).all())
+        small = np.stack(small)  # [M, N, T, T]
         places = _places(small)
         directions = _directions(small, places)
-        return cls(places, directions, _mixture(small, places, directions))
+        return cls(places, directions, _mixture(small, places, directions), grey)
 
     def paint(
         self, images: np.ndarray, rng: np.random.Generator, number: int = 10, kinds: Sequence[str] = KINDS
@@ -53,20 +61,41 @@ class DefectPainter:
         chance = (1 - ANYWHERE) * self.places + ANYWHERE / self.places.size
         for _ in range(number):
             cell = np.array(divmod(rng.choice(chance.size, p=chance.ravel()), THUMBNAIL))
-            window, inside, distance, radius = _shape((cell + rng.random(2)) / THUMBNAIL * side, side, rng)
+            centre = (cell + rng.random(2)) / THUMBNAIL * side
+            kind = kinds[rng.integers(len(kinds))]
+            shape = line(centre, side, rng) if kind == "line" else blob(centre, side, rng)
             strength = np.exp(rng.uniform(*np.log(STRENGTHS)))
-            part = linear[..., *window]
-            match kinds[rng.integers(len(kinds))]:
-                case "stain":
-                    linear[..., *window] = _stained(part, inside, strength, rng)
-                case "relief":
-                    height = np.exp(-2.5 * distance**2) * radius * 0.5 * rng.choice([-1, 1])
-                    linear[..., *window] = self._shaded(part, np.gradient(height), strength, rng)
-                case "rough":
-                    slopes = [slope * inside for slope in _rough(inside.shape, side, rng)]
-                    linear[..., *window] = self._shaded(part, slopes, strength, rng)
-            cover[window] = np.maximum(cover[window], inside)
+            linear[..., *shape.window] = self._changed(linear, shape, kind, strength, rng)
+            cover[shape.window] = np.maximum(cover[shape.window], shape.reach)
         return (linear.clip(0, 1) ** (1 / GAMMA)).astype(np.float32), cover
+
+    def _changed(self, linear: np.ndarray, shape: Shape, kind: str, strength: float, rng) -> np.ndarray:
+        """What the shape's window looks like with the defect, [N, 3, h, w]."""
+        part = linear[..., *shape.window]
+        match kind:
+            case "stain":
+                return self._stained(part, shape.inside, strength, rng)
+            case "relief":
+                return self._shaded(part, np.gradient(shape.height * rng.choice([-1, 1])), strength, rng)
+            case "rough":
+                slopes = rough_slopes(shape.inside.shape, linear.shape[-1], rng)
+                return self._shaded(part, [slope * shape.inside for slope in slopes], strength, rng)
+            case "line":
+                look = rng.integers(3)
+                if look != 0:
+                    part = self._shaded(part, np.gradient(shape.height * rng.choice([-1, 1])), strength, rng)
+                return part if look == 1 else self._stained(part, shape.inside, strength, rng)
+            case "patch":
+                return _pasted(linear, shape, rng)
+        raise ValueError(f"no kind {kind!r}; there are {', '.join(KINDS)}")
+
+    def _stained(self, part: np.ndarray, inside: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
+        colour = rng.dirichlet([1, 1, 1]) * rng.uniform(0.1, 1.5)
+        if self.grey or part.shape[1] == 1:
+            colour = np.full(part.shape[1], colour.mean())
+        covering = min(1.0, 0.6 * strength) * inside
+        base = (part * inside).sum((0, 2, 3)) / (inside.sum() * len(part) + 1e-6)
+        return part * (1 - covering + covering * (2 * base.mean() * colour / (base + 0.02))[:, None, None])
 
     def _shaded(self, part: np.ndarray, slopes, strength: float, rng: np.random.Generator) -> np.ndarray:
         """part: [N, 3, h, w], linear; slopes: of the relief along rows and columns, [h, w] each."""
@@ -137,40 +166,10 @@ def _mixture(small: np.ndarray, places: np.ndarray, directions: np.ndarray) -> n
     return mixture
 
 
-def _shape(centre: np.ndarray, side: int, rng: np.random.Generator):
-    """A blob: its window, how far pixels are inside [h, w], their distance in radii, and its radius in pixels."""
-    radius = side * np.exp(rng.uniform(*np.log(RADII)))
-    stretch, angle, lobes, phase = (
-        np.exp(rng.normal(0, 0.3)),
-        rng.uniform(0, np.pi),
-        rng.integers(2, 5),
-        rng.uniform(0, 6.3),
-    )
-    reach = int(2.2 * radius * max(stretch, 1 / stretch)) + 2
-    low = np.clip(centre.astype(int) - reach, 0, side - 1)
-    high = np.clip(centre.astype(int) + reach, low + 2, side)
-    low = np.minimum(low, high - 2)
-    y, x = np.mgrid[low[0] : high[0], low[1] : high[1]] - centre[:, None, None]
-    along, across = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
-    distance = np.hypot(along / stretch, across * stretch) / radius
-    distance *= 1 + 0.2 * np.sin(lobes * np.arctan2(across, along) + phase)
-    inside = ((1 - distance) * radius / 3 + 0.5).clip(0, 1)
-    return (slice(low[0], high[0]), slice(low[1], high[1])), inside, distance, radius
-
-
-def _stained(part: np.ndarray, inside: np.ndarray, strength: float, rng: np.random.Generator) -> np.ndarray:
-    colour = rng.dirichlet([1, 1, 1]) * rng.uniform(0.1, 1.5)
-    if part.shape[1] == 1:  # of a grey camera, which sees them all as one
-        colour = colour.mean(keepdims=True)
-    covering = min(1.0, 0.6 * strength) * inside
-    base = (part * inside).sum((0, 2, 3)) / (inside.sum() * len(part) + 1e-6)
-    return part * (1 - covering + covering * (2 * base.mean() * colour / (base + 0.02))[:, None, None])
-
-
-def _rough(shape: tuple[int, int], side: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """Slopes of a random relief of two scales, 0.5 on average."""
-    height = np.zeros(shape)
-    for scale in rng.choice([0.6, 1.0, 1.6, 2.5, 4.0], 2, replace=False) * side / 256:
-        height += gaussian_filter(rng.standard_normal(shape), scale) * scale**1.2
-    slopes = np.gradient(height)
-    return [0.5 * slope / np.sqrt(np.square(slopes).sum(0).mean() + 1e-12) for slope in slopes]
+def _pasted(linear: np.ndarray, shape: Shape, rng: np.random.Generator) -> np.ndarray:
+    """Another place of the same capture, under all lights, laid over the shape's."""
+    rows, columns = shape.window
+    height, width, side = rows.stop - rows.start, columns.stop - columns.start, linear.shape[-1]
+    top, left = rng.integers(side - height + 1), rng.integers(side - width + 1)
+    other = linear[..., top : top + height, left : left + width]
+    return linear[..., rows, columns] * (1 - shape.inside) + other * shape.inside

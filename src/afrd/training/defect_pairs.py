@@ -50,7 +50,7 @@ def with_defects(
         return resize(images, (model.image_size,) * 2)
 
     def levels(images: np.ndarray) -> list[Tensor]:
-        return model.extract(torch.from_numpy(images)[None].to(device))
+        return model.see(torch.from_numpy(images)[None].to(device))
 
     rng = np.random.default_rng(seed)
     painter = DefectPainter.learn(at_size(capture.images) for capture in read_ahead(captures))

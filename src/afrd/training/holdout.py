@@ -17,7 +17,7 @@ from afrd.model import MultiLightModel
 from afrd.training.features import FeatureCache, Recompute, on_device
 
 MIN_CAPTURES = 2
-OUTLIER = 2  # times the score of all others, from which a held-out capture is questioned
+OUTLIER = 1.75  # times the score of all others, from which a held-out capture is questioned
 
 
 def split_holdout(
@@ -96,9 +96,12 @@ def question_outlier(holdout: CaptureSet, scores: Sequence[float]) -> None:
 
     If it is not, the threshold is too high.
     """
-    first = int(np.argmax(scores))
+    clean: dict[int, int] = {}  # a record's first score is of the capture as it is, others are of disturbed copies
+    for i, record in enumerate(holdout.records):
+        clean.setdefault(id(record), i)
+    first = max(clean.values(), key=lambda i: scores[i])
     groups, largest = holdout.groups, scores[first]
-    others = max((score for score, group in zip(scores, groups, strict=True) if group != groups[first]), default=None)
+    others = max((scores[i] for i in clean.values() if groups[i] != groups[first]), default=None)
     if others is not None and largest > OUTLIER * others:
         record = holdout.records[first]
         warnings.warn(

@@ -8,7 +8,8 @@ from afrd.datasets import CaptureSet
 from afrd.families import HeldOutScores, Job
 from afrd.model import JointGaussian
 from afrd.training.defect_pairs import painting_count, with_defects
-from afrd.training.features import read_features
+from afrd.training.disturbed import disturbed_copies, disturbing_count, with_disturbances
+from afrd.training.features import Recompute, read_features
 from afrd.training.holdout import score_held_out
 
 
@@ -18,7 +19,10 @@ def fit(model: JointGaussian, captures: CaptureSet, holdout: CaptureSet, job: Jo
     device, painting = job.fabric.device, job.config.painting
     model.to(device).eval()
     features = read_features(model, captures, job.store, job.data_digest, device)
-    done, total = itertools.count(1), 2 * len(features) + painting_count(len(captures), painting)
+    disturbing, seed = job.config.disturbing, job.config.seed
+    total = 2 * len(features) + painting_count(len(captures), painting)
+    total += disturbing_count(captures, disturbing.captures)
+    done = itertools.count(1)
 
     def counted(items):
         for item in items:
@@ -26,7 +30,12 @@ def fit(model: JointGaussian, captures: CaptureSet, holdout: CaptureSet, job: Jo
             if job.on_features:
                 job.on_features(next(done), total)
 
-    painted = with_defects(model, captures, device, job.config.seed, painting)
-    model.fit(lambda: counted(features.each()), counted(painted))
+    painted = with_defects(model, captures, device, seed, painting)
+    disturbed = with_disturbances(model, captures, device, seed, disturbing.captures)
+    model.fit(lambda: counted(features.each()), counted(painted), counted(disturbed))
     held_out = read_features(model, holdout, job.store, job.holdout_digest, device)
-    return score_held_out(model, held_out, device, holdout.imaging, without_each=True)
+    scored = [score_held_out(model, held_out, device, holdout.imaging, without_each=True)]
+    for copy in disturbed_copies(holdout, seed, disturbing.copies):
+        features = Recompute(model, copy, device)
+        scored.append(score_held_out(model, features, device, holdout.imaging, without_each=True))
+    return scored[0].with_copies(holdout, scored[1:])

@@ -1,0 +1,76 @@
+"""Good captures as a station sees them on its worse days, for what is fitted and for the threshold.
+
+Milder than what methods are compared under (`afrd.disturb.STANDARD`): what happens from capture to capture.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from afrd.capture import Capture
+from afrd.datasets import CaptureSet, read_ahead
+from afrd.disturb import apply, full_scale_of
+from afrd.model import MultiLightModel
+from afrd.training.features import Recompute, tiles_in
+
+RIG, LIGHT = 0.05, 0.02  # standard deviation of the logarithm of all lights' gain, and of one light's
+SHIFT, BLUR, NOISE, JPEG = (0.1, 1.0), (0.2, 0.7), (0.0, 2.0), (85, 96)  # pixels, pixels, 1/255, quality
+
+
+class DisturbedCaptures(Sequence[Capture]):
+    """The same captures, each disturbed; what is drawn goes by the seed and the capture's place."""
+
+    def __init__(self, captures: CaptureSet, seed: tuple[int, ...]) -> None:
+        self.captures, self.seed, self.imaging = captures, seed, captures.imaging
+        self.scale = full_scale_of(capture.images for capture in read_ahead(captures))
+
+    def __len__(self) -> int:
+        return len(self.captures)
+
+    def __getitem__(self, index: int) -> Capture:
+        capture = self.captures[index]
+        rng = np.random.default_rng((*self.seed, index))
+        return replace(capture, images=disturbed_copy(capture.images, rng, self.scale))
+
+
+def disturbed_copies(captures: CaptureSet, seed: int, times: int) -> list[DisturbedCaptures]:
+    """So many disturbed copies of all captures."""
+    return [DisturbedCaptures(captures, (seed, 2, copy)) for copy in range(times)]
+
+
+def disturbed_copy(images: np.ndarray, rng: np.random.Generator, full_scale: int) -> np.ndarray:
+    """images: [N, C, H, W]; full_scale: of the camera. Gain and noise always; shift, blur and JPEG each in half."""
+    steps = [f"gain:{np.exp(rng.normal(0, RIG)):.4f}", f"gain-one:{np.exp(rng.normal(0, LIGHT)):.4f}"]
+    if rng.random() < 0.5 and len(images) > 1:
+        steps.append(f"shift:{rng.uniform(*SHIFT):.3f}")
+    if rng.random() < 0.5:
+        steps.append(f"blur:{rng.uniform(*BLUR):.3f}")
+    steps.append(f"noise:{rng.uniform(*NOISE):.3f}")
+    if rng.random() < 0.5:
+        steps.append(f"jpeg:{rng.integers(*JPEG)}")
+    for step in steps:
+        images = apply(images, step, rng, full_scale=full_scale)
+    return images
+
+
+def _chosen(captures: CaptureSet, wanted: int) -> CaptureSet:
+    return captures[:: math.ceil(len(captures) / wanted)] if wanted else captures[:0]
+
+
+def disturbing_count(captures: CaptureSet, wanted: int) -> int:
+    """How many pairs `with_disturbances` gives."""
+    return len(_chosen(captures, wanted)) * tiles_in(captures)
+
+
+def with_disturbances(
+    model: MultiLightModel, captures: CaptureSet, device: torch.device, seed: int, wanted: int
+) -> Iterator[tuple[list[Tensor], list[Tensor]]]:
+    """The levels of at most `wanted` captures, spread evenly, and of a disturbed copy of each."""
+    chosen = _chosen(captures, wanted)
+    if len(chosen):
+        copies = DisturbedCaptures(chosen, (seed, 1))
+        yield from zip(*(Recompute(model, part, device).each() for part in (chosen, copies)), strict=True)
