@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from afrd.capture import Capture, LightRig
-from afrd.disturb import KINDS, STANDARD, Disturbance, apply, disturb_capture, full_scale_of
+from afrd.disturb import KINDS, STANDARD, Disturbance, apply, disturb_capture
 from afrd.errors import DisturbanceError
 
 EVERY = [Disturbance.parse(name) for name in KINDS]
@@ -53,17 +53,6 @@ def test_strengths_are_relative_to_the_full_scale():
     assert sixteen.std() == pytest.approx(2 / 255 * 65535, rel=0.02)
     with pytest.raises(DisturbanceError, match="a pixel of 5000 above the full scale of 4095"):
         apply(np.full((2, 3, 8, 8), 5000, np.uint16), "gain", np.random.default_rng(0), full_scale=4095)
-
-
-@pytest.mark.parametrize(
-    ("largest", "dtype", "scale"),
-    [(90, np.uint8, 255), (1000, np.uint16, 1023), (4095, np.uint16, 4095), (4096, np.uint16, 16383)],
-)
-def test_full_scale_is_seen_from_captures(largest, dtype, scale):
-    low = np.zeros((2, 3, 4, 4), dtype)
-    high = low.copy()
-    high[0, 0, 0, 0] = largest
-    assert full_scale_of([low, high, low]) == scale
 
 
 def test_names_and_strengths():

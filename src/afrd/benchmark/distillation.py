@@ -36,7 +36,8 @@ def distil(data: ClassData, job: Job, settings: Settings) -> Scored:
         card = train(data.train, run, config, holdout=data.holdout, resumable=False, cache_dir=data.store)
         model, _ = load_model(run)
     holdout_maps, holdout_scores, _ = judge(model, data.features("holdout"))
-    maps, scores, weights = judge(model, data.features("test"))
+    each = [judge(model, data.features("test", by)) for by in data.copies]
+    maps, scores, weights = (np.concatenate(parts) for parts in zip(*each, strict=True))
     weights = None if model.fixed_fusion else weights
     return Scored(holdout_scores, scores, holdout_maps, maps, weights, card.config)
 

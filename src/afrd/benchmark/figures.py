@@ -65,7 +65,7 @@ class _Class:
     @cached_property
     def captures(self):
         split = self.attention["settings"]["split"]
-        captures = open_dataset(self._data, self.name, split)
+        captures = open_dataset(self._data, self.name, split, pattern=self.attention["settings"].get("pattern"))
         if captures.digest() != self.attention["data"]["digests"]["test"]:
             raise DatasetError(
                 f"{self._data}: {self.name}/{split} does not hold the captures that were compared; give the data set "

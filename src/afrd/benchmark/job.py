@@ -3,7 +3,7 @@
 Knows neither the methods nor where results lie.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -21,12 +21,20 @@ class Job:
 
     light: the light policy. "all": the method reads every light; "0", "1", …: that light alone; "mean-image": the
         pixelwise mean of the lights, as one image.
+    disturb: what the test captures are judged under as well, such as "noise:2" (`afrd.disturb`); no part of what the
+        job is, as nothing is fitted for it.
     """
 
     category: str
     method: str
     light: str
     seed: int
+    disturb: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """What tells jobs apart, as plain values."""
+        return {"category": self.category, "method": self.method, "light": self.light, "seed": self.seed}
 
     @property
     def id(self) -> str:
@@ -38,7 +46,8 @@ class Settings(Strict):
     """The same for every job of a comparison.
 
     epochs: passes over the training captures, for every method that is trained by gradient.
-    split: what is tested. false_alarm_rate: sets each method's threshold, from held-out good parts.
+    split: what is tested. pattern: of file names, as for `open_dataset`.
+    false_alarm_rate: sets each method's threshold, from held-out good parts.
     loss: of ours (`afrd.model.loss`). accelerator: ours train on it; baselines and inspection stay on the CPU.
     threads: of each job.
     teacher, teacher_weights: of every method that takes a backbone from outside.
@@ -53,13 +62,16 @@ class Settings(Strict):
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     loss: Literal["position", "flat"] = "position"
     accelerator: Literal["cpu", "cuda", "mps"] = "cpu"
-    split: Literal["test_public", "test"] = "test_public"
+    split: str = "test_public"
+    pattern: str | None = None
     false_alarm_rate: float = Field(0.1, gt=0, lt=1)
     threads: int = Field(1, ge=1)
 
 
 class Scored(NamedTuple):
     """What a method says of V held-out good captures and of K test captures.
+
+    Those are all test captures as they are, then all under the first disturbance, and so on.
 
     holdout_scores: [V], scores: [K]; higher is more anomalous, any unit.
     holdout_maps: [V, S, S], maps: [K, S, S] float32 at the model's size, or None where the method has no map.

@@ -86,7 +86,14 @@ METHODS: dict[str, Method] = {
 def needs(job: Job, lights: int) -> list[Job]:
     """The jobs whose maps a job combines, for a rig of so many lights."""
     first = get_method(job.method).after
-    return [Job(job.category, first, str(light), job.seed) for light in range(lights)] if first else []
+    if first is None:
+        return []
+    return [Job(job.category, first, str(light), job.seed, job.disturb) for light in range(lights)]
+
+
+def is_needed(method: str) -> bool:
+    """Whether others combine the maps of a method."""
+    return any(other.after == method for other in METHODS.values())
 
 
 def get_method(name: str) -> Method:

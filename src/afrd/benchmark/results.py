@@ -2,9 +2,10 @@
 
     suite.yaml               settings, the same for every job
     results/<job>.json       metrics, scores per capture, versions, times: whole or absent
-    maps/<job>.npz           "test" [K, S, S] and "holdout" [V, S, S] float16, anomaly maps at the model's size
+    maps/<job>.npz           "test" [K, S, S] and "holdout" [V, S, S] float16, anomaly maps at the model's size, and
+                             "test noise:2" and so on where another method combines those of disturbed captures
     features/                the teacher's features, shared by all jobs; may be deleted
-    results.csv              one row a job, rebuilt from the files
+    results.csv              one row a job, and one for each disturbance it was judged under, rebuilt from the files
 
 Everything is derived from the result files; nothing else has to be kept. Knows neither methods nor how they are run.
 """
@@ -12,14 +13,16 @@ Everything is derived from the result files; nothing else has to be kept. Knows 
 import csv
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
 
 from afrd.benchmark.job import Job, Settings
+from afrd.disturb import Disturbance
 from afrd.errors import RunError
 from afrd.files import atomic_path, is_temporary, write_text
 from afrd.yaml_model import parse, read_yaml, to_yaml
@@ -29,6 +32,11 @@ _NUMBERS = (
     "image_auroc",
     "pixel_auroc",
     "au_pro",
+    "false_alarm_rate",
+    "stated_rate",
+    "false_alarm_bound",
+    "miss_rate",
+    "light_fault_rate",
     "n_good",
     "n_bad",
     "n_train",
@@ -37,7 +45,7 @@ _NUMBERS = (
     "seconds_total",
     "peak_memory_mb",
 )
-COLUMNS = ("category", "method", "light", "seed", "status", *_NUMBERS, "commit", "error")
+COLUMNS = ("category", "method", "light", "seed", "disturbance", "status", *_NUMBERS, "commit", "error")
 
 
 class Store:
@@ -81,20 +89,28 @@ class Store:
 
     def write(self, job: Job, result: dict[str, Any]) -> None:
         """One result file, whole or not at all."""
-        head = {"format": FORMAT, "job": vars(job)}
+        head = {"format": FORMAT, "job": job.key}
         text = json.dumps(head | result, ensure_ascii=False, allow_nan=False)
         write_text(self.result_path(job), text + "\n")
 
-    def write_maps(self, job: Job, holdout: np.ndarray, test: np.ndarray) -> None:
+    def write_maps(
+        self,
+        job: Job,
+        holdout: np.ndarray,
+        test: np.ndarray,
+        disturbed: Mapping[Disturbance, np.ndarray] = MappingProxyType({}),
+    ) -> None:
+        """disturbed: of disturbed copies of the test captures."""
+        maps = {"holdout": holdout, "test": test} | {_maps_name(by): copy for by, copy in disturbed.items()}
         with atomic_path(self.folder / "maps" / f"{job.id}.npz") as temporary:
-            np.savez(temporary, holdout=holdout.astype(np.float16), test=test.astype(np.float16))
+            np.savez(temporary, **{name: each.astype(np.float16) for name, each in maps.items()})
 
-    def read_maps(self, job: Job) -> tuple[np.ndarray, np.ndarray]:
-        """Maps of held-out and of test captures, float16."""
+    def read_maps(self, job: Job, copies: Sequence[Disturbance | None] = (None,)) -> tuple[np.ndarray, np.ndarray]:
+        """Maps of held-out and of test captures, one copy of these after the other, float16."""
         path = self.folder / "maps" / f"{job.id}.npz"
         try:
             with np.load(path, allow_pickle=False) as maps:
-                return maps["holdout"], maps["test"]
+                return maps["holdout"], np.concatenate([maps[_maps_name(by)] for by in copies])
         except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
             raise RunError(
                 f"{path}: missing or damaged ({error}); delete {self.result_path(job)} and run the comparison again"
@@ -113,7 +129,9 @@ class Store:
         table = csv.writer(text, lineterminator="\n")
         table.writerow(COLUMNS)
         for job, result in sorted(self.read().items()):
-            table.writerow([*vars(job).values(), *(result.get(name) for name in COLUMNS[4:])])
+            for by, figures in {"": result, **result.get("disturbed", {})}.items():
+                row = {**figures, **job.key, "disturbance": by, "status": result["status"]}
+                table.writerow([row.get(name) for name in COLUMNS])
         write_text(self.folder / "results.csv", text.getvalue())
 
     def require_same_origin(
@@ -139,6 +157,10 @@ class Store:
 def read_results(folder: Path) -> dict[Job, dict[str, Any]]:
     """Every result of a comparison. Raises RunError: no comparison, or a damaged result file."""
     return Store(folder).read()
+
+
+def _maps_name(by: Disturbance | None) -> str:
+    return "test" if by is None else f"test {by}"
 
 
 def read_result(path: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ methods nor machines: a `Pool` runs `run_job`.
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from afrd.benchmark.class_data import ClassData
@@ -59,13 +59,24 @@ def run_comparison(
         results = store.read() if (store.folder / "suite.yaml").is_file() else {}
         lights = _check(store, root, jobs, settings, results)
         store.open(settings)
-        finished = {job for job, result in results.items() if result["status"] == "done"}
-        missing = [job for job in jobs if job not in finished]
+        missing = [with_all(job, results.get(job)) for job in jobs if not is_finished(job, results.get(job))]
+        finished = {job for job, result in results.items() if result["status"] == "done"}.difference(missing)
         try:
             comparison = _Comparison(root, missing, finished, settings, store, lights, on_progress)
             return comparison.run(pool) if missing else []
         finally:
             store.write_table()
+
+
+def is_finished(job: Job, result: dict | None) -> bool:
+    """Whether a result, if there is one, says all that is asked of the job."""
+    return result is not None and result["status"] == "done" and set(job.disturb) <= set(result.get("disturbed", ()))
+
+
+def with_all(job: Job, result: dict | None) -> Job:
+    """The job, also under the disturbances of an earlier result, which it replaces."""
+    before = (result or {}).get("disturbed", ())
+    return replace(job, disturb=tuple(dict.fromkeys((*before, *job.disturb))))
 
 
 def _check(store: Store, root: Path, jobs: Sequence[Job], settings: Settings, results: dict) -> int:

@@ -7,8 +7,8 @@ must be chosen. Knows no tables.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +23,7 @@ from afrd.evaluation.metrics import image_auroc
 
 MEAN_SCORE = "mean-score"
 ORACLE_LIGHT = "oracle-light"
+AS_IT_IS = ""
 PIXEL_METRICS = ("pixel_auroc", "au_pro")
 
 _POLICIES = {
@@ -61,6 +62,18 @@ class ClassCaptures:
         return ~self.labels | np.array([defect in types for types in self.defects])
 
 
+class Disturbed(NamedTuple):
+    """The runs of a column on a class that were judged under one disturbance, or as it is.
+
+    runs: their scores.  alarms: their verdicts, 1 for anomalous; None where the policy has no threshold of its own.
+    light_faults: share of good captures whose lights the light check reports; None where it was not asked.
+    """
+
+    runs: Runs
+    alarms: Runs | None = None
+    light_faults: float | None = None
+
+
 @dataclass(frozen=True)
 class Series:
     """The finished runs of a column on a class.
@@ -68,6 +81,8 @@ class Series:
     pixel: metric → (value or None, interval or None) of each run.  undefined: metric → why a value is None.
     seconds, memory: mean and largest of the runs; None where the policy has no run of its own.
     light: index of the light that the oracle took.
+    disturbed: disturbance → those runs that were judged under it; AS_IT_IS → all.  refused: disturbance → why it could
+        not be applied to the class.  stated: mean false-alarm rate that held-out parts promise; None where unknown.
     """
 
     runs: Runs
@@ -76,6 +91,9 @@ class Series:
     seconds: float | None = None
     memory: float | None = None
     light: int | None = None
+    disturbed: Mapping[str, Disturbed] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)
+    stated: float | None = None
 
 
 @dataclass(frozen=True)
@@ -195,6 +213,33 @@ def _series(done: dict[Job, dict]) -> dict[tuple[str, Column], Series]:
             {m: reason for row in rows for m, reason in row["undefined"].items()},
             seconds=float(np.mean([row["seconds_fit"] for row in rows])),
             memory=max((row["peak_memory_mb"] for row in rows if row["peak_memory_mb"]), default=None),
+            disturbed=_disturbed(by_seed),
+            refused={by: found["refused"] for row in rows for by, found in _of(row).items() if "refused" in found},
+            stated=float(np.mean([row["stated_rate"] for row in rows])) if "stated_rate" in rows[0] else None,
+        )
+    return series
+
+
+def _of(result: dict) -> dict[str, dict]:
+    """What a result says of each disturbance; results of before there were any say nothing."""
+    return result.get("disturbed", {})
+
+
+def _disturbed(by_seed: Mapping[int, dict]) -> dict[str, Disturbed]:
+    names = dict.fromkeys(by for result in by_seed.values() for by, found in _of(result).items() if "scores" in found)
+    series = {}
+    for by in (AS_IT_IS, *names):
+        found: dict[int, tuple[np.ndarray, float | None]] = {}
+        for seed, result in by_seed.items():
+            if by == AS_IT_IS:
+                scores = [capture["score"] for capture in result["captures"]]
+                found[seed] = np.array(scores), result.get("light_fault_rate")
+            elif "scores" in _of(result).get(by, {}):
+                found[seed] = np.array(_of(result)[by]["scores"]), _of(result)[by]["light_fault_rate"]
+        seeds, scores = tuple(found), np.stack([scores for scores, _ in found.values()])
+        limits = np.array([by_seed[seed]["threshold"] for seed in seeds])
+        series[by] = Disturbed(
+            Runs(seeds, scores), Runs(seeds, scores > limits[:, None]), next(iter(found.values()))[1]
         )
     return series
 
@@ -216,7 +261,10 @@ def _derived(
         seconds = sum(light.seconds for light in lights)
         memory = max((light.memory for light in lights if light.memory), default=None)
         runs = Runs(tuple(shared), np.mean(rows, axis=0))
-        derived[name, Column(method, MEAN_SCORE)] = Series(runs, {}, seconds=seconds, memory=memory)
+        disturbed = _mean_disturbed([light.disturbed for light in lights])
+        derived[name, Column(method, MEAN_SCORE)] = Series(
+            runs, {}, seconds=seconds, memory=memory, disturbed=disturbed, refused=lights[0].refused
+        )
     if 0 < captures.labels.sum() < len(captures.labels):
         values = [
             np.mean([image_auroc(captures.labels, run, resamples=1).value for run in light.runs.scores])
@@ -224,5 +272,15 @@ def _derived(
         ]
         best = int(np.argmax(values))
         chosen = lights[best]
-        derived[name, Column(method, ORACLE_LIGHT)] = Series(chosen.runs, chosen.pixel, chosen.undefined, light=best)
+        derived[name, Column(method, ORACLE_LIGHT)] = replace(chosen, seconds=None, memory=None, light=best)
     return derived
+
+
+def _mean_disturbed(lights: Sequence[Mapping[str, Disturbed]]) -> dict[str, Disturbed]:
+    """Mean scores over the lights, under what all of them were judged under with the same seeds."""
+    mean = {}
+    for by, first in lights[0].items():
+        if all(by in light and light[by].runs.seeds == first.runs.seeds for light in lights):
+            runs = Runs(first.runs.seeds, np.mean([light[by].runs.scores for light in lights], axis=0))
+            mean[by] = Disturbed(runs, None, first.light_faults)
+    return mean

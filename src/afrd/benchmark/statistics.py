@@ -34,7 +34,10 @@ class Runs(NamedTuple):
 
 @dataclass(frozen=True)
 class Area:
-    """I-AUROC, mean over seeds. resampled: [R], the same in every resample; None where a kind has one capture."""
+    """I-AUROC or a rate, mean over seeds.
+
+    resampled: [R], the same captures in every resample; None where a kind has one capture.
+    """
 
     value: float
     resampled: np.ndarray | None
@@ -47,7 +50,7 @@ class Area:
 
 @dataclass(frozen=True)
 class Difference:
-    """One I-AUROC minus another; p is two-sided against no difference. Without interval where Area has none."""
+    """One figure minus another; p is two-sided against no difference. Without interval where Area has none."""
 
     value: float
     interval: tuple[float, float] | None
@@ -68,14 +71,7 @@ def areas(
         raise ValueError(f"{name}: {n_good} good and {n_bad} defective captures; I-AUROC needs both")
     if not runs:
         return {}
-    rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
-    bad = rng.multinomial(n_bad, np.full(n_bad, 1 / n_bad), size=resamples).astype(np.float32)
-    good = rng.multinomial(n_good, np.full(n_good, 1 / n_good), size=resamples).astype(np.float32)
-    # In the order of the seeds, so that a method more does not change the draws of the others' seeds more than it must.
-    shares = {
-        seeds: rng.multinomial(len(seeds), np.full(len(seeds), 1 / len(seeds)), size=resamples) / len(seeds)
-        for seeds in sorted({run.seeds for run in runs.values()})
-    }
+    bad, good, shares = _draws(name, labels, runs, resamples, seed)
     wins = _wins(labels, np.concatenate([run.scores for run in runs.values()]))  # [all runs, bad, good]
     whole = wins.mean(axis=(1, 2), dtype=np.float64)
     enough = min(n_bad, n_good) > 1
@@ -88,8 +84,31 @@ def areas(
     return found
 
 
+def false_alarm_rates(
+    name: str, labels: np.ndarray, runs: Mapping[_K, Runs], *, resamples: int = RESAMPLES, seed: int = 0
+) -> dict[_K, Area]:
+    """Share of good captures called anomalous, of several methods on one class, resampled as `areas` resamples.
+
+    runs: with verdicts in place of scores, 1 for anomalous. labels: as of `areas`; there must be a good capture.
+    """
+    labels = np.asarray(labels, dtype=bool)
+    _, good, shares = _draws(name, labels, runs, resamples, seed)
+    found = {}
+    for key, run in runs.items():
+        alarms = np.asarray(run.scores, dtype=np.float64)[:, ~labels]
+        resampled = ((good @ alarms.T) * shares[run.seeds]).sum(axis=1) / alarms.shape[1]
+        found[key] = Area(float(alarms.mean()), resampled if alarms.shape[1] > 1 else None)
+    return found
+
+
+def change(after: Area, before: Area) -> Area:
+    """after minus before, of figures that were resampled together."""
+    known = after.resampled is not None and before.resampled is not None
+    return Area(after.value - before.value, after.resampled - before.resampled if known else None)
+
+
 def average(classes: Sequence[Area]) -> Area:
-    """Mean over classes, each weighing the same."""
+    """Mean over classes, or other figures, each weighing the same."""
     resampled = [area.resampled for area in classes]
     together = None if any(r is None for r in resampled) else np.mean(resampled, axis=0)
     return Area(float(np.mean([area.value for area in classes])), together)
@@ -146,6 +165,21 @@ def over_classes(means: Sequence[Mean]) -> Mean:
     sides = np.abs([np.array(mean.interval) - mean.value for mean in means])
     below, above = (np.sqrt((sides**2).sum(axis=0)) / len(means)).tolist()
     return Mean(value, (max(0.0, value - below), min(1.0, value + above)))
+
+
+def _draws(name: str, labels: np.ndarray, runs: Mapping, resamples: int, seed: int) -> tuple:
+    """How often each defective and each good capture is drawn, [R, n] each; the shares of the seeds in each set."""
+    rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
+    bad, good = (
+        rng.multinomial(n, np.full(n, 1 / n), size=resamples).astype(np.float32) if n else np.empty((resamples, 0))
+        for n in (int(labels.sum()), int((~labels).sum()))
+    )
+    # In the order of the seeds, so that a method more does not change the draws of the others' seeds more than it must.
+    shares = {
+        seeds: rng.multinomial(len(seeds), np.full(len(seeds), 1 / len(seeds)), size=resamples) / len(seeds)
+        for seeds in sorted({run.seeds for run in runs.values()})
+    }
+    return bad, good, shares
 
 
 def _wins(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:

@@ -4,11 +4,13 @@
     runs:
       - {methods: [rd], lights: [0, 5], seeds: [0]}             # lights: numbers, or mean-image; default: all there are
       - {methods: [mean, attention], seeds: [0, 1, 2]}
+    disturb: [noise:2, jpeg]                                    # judged under these as well; standard: the usual ones
 
 Knows what can be run, not how. Every mistake is found before the first job starts.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import Field
@@ -16,6 +18,7 @@ from pydantic import Field
 from afrd.benchmark.job import ALL_LIGHTS, Job
 from afrd.benchmark.methods import METHODS, get_method, needs
 from afrd.card import Strict
+from afrd.disturb import STANDARD, Disturbance
 from afrd.errors import ModelError, RunError
 from afrd.yaml_model import parse, read_yaml
 
@@ -29,17 +32,22 @@ SUITES: dict[str, tuple[str, ...]] = {
 
 
 class Run(Strict):
-    """Methods that are run under the same lights and seeds. lights: None for every policy a method can take."""
+    """Methods that are run under the same lights and seeds.
+
+    lights: None for every policy a method can take. disturb: None for those of the suite.
+    """
 
     methods: tuple[str, ...] = Field(min_length=1)
     lights: tuple[int | str, ...] | None = None
     seeds: tuple[int, ...] = Field((0,), min_length=1)
+    disturb: tuple[str, ...] | None = None
 
 
 class Suite(Strict):
-    """What to compare. classes: empty for all of the data set."""
+    """What to compare. classes: empty for all of the data set. disturb: see `afrd.disturb`, or "standard"."""
 
     classes: tuple[str, ...] = ()
+    disturb: tuple[str, ...] = ()
     runs: tuple[Run, ...] = Field(min_length=1)
 
 
@@ -54,34 +62,49 @@ def load_suite(name: str) -> Suite:
 
 
 def narrowed(
-    suite: Suite, classes: Sequence[str], methods: Sequence[str], lights: Sequence[str], seeds: Sequence[int]
+    suite: Suite,
+    classes: Sequence[str] = (),
+    methods: Sequence[str] = (),
+    lights: Sequence[str] = (),
+    seeds: Sequence[int] = (),
+    disturb: Sequence[str] = (),
 ) -> Suite:
-    """The same suite with these classes, methods, lights and seeds in every run; empty ones stay as they are."""
-    changed = {"methods": tuple(methods), "lights": tuple(lights), "seeds": tuple(seeds)}
+    """The same suite with these classes, methods, lights, seeds and disturbances in every run; empty ones stay."""
+    changed = {"methods": tuple(methods), "lights": tuple(lights), "seeds": tuple(seeds), "disturb": tuple(disturb)}
     runs = tuple(run.model_copy(update={k: v for k, v in changed.items() if v}) for run in suite.runs)
-    return Suite(classes=tuple(classes) or suite.classes, runs=runs)
+    return suite.model_copy(update={"classes": tuple(classes) or suite.classes, "runs": runs})
 
 
 def jobs_of(suite: Suite, classes: Sequence[str], lights: int) -> list[Job]:
     """Every job, and those whose maps it needs, in the order in which they are run: by seed, then by class.
 
     classes: of the data set. lights: of its rig.
-    Raises RunError, ModelError: an unknown class, method or light.
+    Raises RunError, ModelError, DisturbanceError: an unknown class, method, light or disturbance.
     """
     unknown = [name for name in suite.classes if name not in classes]
     if unknown:
         raise RunError(f"class {unknown[0]!r}: not in the data set, which has {', '.join(classes)}")
     wanted = [
-        Job(category, method, light, seed)
+        Job(category, method, light, seed, _disturb(suite.disturb if run.disturb is None else run.disturb))
         for run in suite.runs
         for category in suite.classes or classes
         for method in run.methods
         for seed in (run.seeds if get_method(method).seeded else run.seeds[:1])
         for light in _lights(method, run.lights, lights)
     ]
-    needed = [job for each in wanted for job in (*needs(each, lights), each)]
+    needed: dict[Job, dict[str, None]] = {}  # job → its disturbances, of all runs that name it
+    for each in wanted:
+        for job in (*needs(each, lights), each):
+            needed.setdefault(job, {}).update(dict.fromkeys(job.disturb))
+    jobs = [replace(job, disturb=tuple(disturb)) for job, disturb in needed.items()]
     order = list(suite.classes or classes)
-    return sorted(dict.fromkeys(needed), key=lambda job: (job.seed, order.index(job.category)))
+    return sorted(jobs, key=lambda job: (job.seed, order.index(job.category)))
+
+
+def _disturb(names: Sequence[str]) -> tuple[str, ...]:
+    """In full, each once. Raises DisturbanceError."""
+    each = [name for given in names for name in (STANDARD if given == "standard" else (given,))]
+    return tuple(dict.fromkeys(str(Disturbance.parse(name)) for name in each))
 
 
 def _lights(method: str, asked: Sequence[int | str] | None, lights: int) -> Sequence[str]:

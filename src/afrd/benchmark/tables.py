@@ -19,6 +19,7 @@ from afrd.benchmark.job import ALL_LIGHTS
 from afrd.benchmark.methods import METHODS
 from afrd.benchmark.overview import defect_types, every_policy
 from afrd.benchmark.paired import ATTENTION, JOINT, paired_tables, verdicts
+from afrd.benchmark.robustness import robustness
 from afrd.benchmark.scoreboard import METRICS, OURS, Scoreboard
 from afrd.benchmark.series import ORACLE_LIGHT, Column, Comparison, load_comparison
 from afrd.files import write_text
@@ -57,6 +58,7 @@ def build_tables(folder: Path) -> Tables:
         grid(*_table_3(fixed)),
         grid(*_au_pro(fixed)),
         *compared,
+        *robustness(comparison),
         every_policy(board),
         defect_types(board),
     ]

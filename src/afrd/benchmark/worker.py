@@ -12,7 +12,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from afrd import __version__
@@ -20,12 +19,10 @@ from afrd.benchmark import paper
 from afrd.benchmark.baselines.shared_features import share
 from afrd.benchmark.class_data import PARTS, ClassData
 from afrd.benchmark.job import Job, Scored, Settings
-from afrd.benchmark.methods import get_method, needs
+from afrd.benchmark.methods import get_method, is_needed, needs
 from afrd.benchmark.results import Store
+from afrd.benchmark.scoring import by_copy, disturbed_results, figures_of
 from afrd.datasets import EYECANDIES_LIGHTS, CaptureSet
-from afrd.evaluation.evaluate import compare, truth
-from afrd.evaluation.result import CaptureResult, Evaluation
-from afrd.training.threshold import threshold
 
 _PACKAGES = ("torch", "timm", "numpy", "anomalib", "ray")
 
@@ -58,7 +55,7 @@ def run_job(root: Path, job: Job, settings: Settings, folder: Path) -> str:
 
 def _result(root: Path, job: Job, settings: Settings, store: Store) -> dict[str, Any]:
     method = get_method(job.method)
-    data = ClassData(root, job.category, settings, store.features)
+    data = ClassData(root, job.category, settings, store.features, job.disturb)
     if method.reads == "image":
         images = [data.images(part, job.light) for part in PARTS]
         arguments = (*images, settings, job.seed)
@@ -66,48 +63,30 @@ def _result(root: Path, job: Job, settings: Settings, store: Store) -> dict[str,
             share(settings, data.store, images)  # as below: no method's time counts the teacher's
             arguments = (*arguments, data.store)
     elif method.after:
-        each = [store.read_maps(need) for need in needs(job, len(data.lights))]
+        each = [store.read_maps(need, data.copies) for need in needs(job, len(data.lights))]
         arguments = tuple(np.stack(maps).astype(np.float32) for maps in zip(*each, strict=True))
     else:
         arguments = (data, job, settings)
-        for part in PARTS:
-            data.features(part)  # the first job of a class waits for the teacher; its training time does not count it
+        for part in PARTS:  # the first job of a class waits for the teacher; its training time does not count it
+            for by in data.copies if part == "test" else (None,):
+                data.features(part, by)
     function, started = method.load(), time.perf_counter()
     scored: Scored = function(*arguments)
     seconds = time.perf_counter() - started
+    copies = by_copy(data, scored)
     if scored.maps is not None and method.reads != "image":
-        store.write_maps(job, scored.holdout_maps, scored.maps)
-    figures = evaluate_scores(data, scored, settings).to_json()
-    del figures["config"], figures["seconds_per_capture"]  # the settings stand once; inspection was not timed
-    return figures | {
+        kept = data.copies[1:] if is_needed(job.method) else []
+        store.write_maps(job, scored.holdout_maps, copies[None].maps, {by: copies[by].maps for by in kept})
+    return figures_of(data, copies[None], settings) | {
         "status": "done",
         "holdout_scores": scored.holdout_scores.tolist(),
+        "disturbed": disturbed_results(data, copies, settings),
         "seconds_fit": seconds,
         "teacher_digest": data.teacher_digest,
         "config": scored.config,
         "n_train": len(data.train),
         "data": {"kind": _kind(root, data.test), "digests": data.digests},
     }
-
-
-def evaluate_scores(data: ClassData, scored: Scored, settings: Settings) -> Evaluation:
-    """The metrics of the whole project, from what a method said of the test captures."""
-    if not np.isfinite(scored.holdout_scores).all():
-        raise ValueError(f"scores of held-out captures are not finite: {scored.holdout_scores}")
-    limit = threshold(scored.holdout_scores.tolist(), settings.false_alarm_rate)
-    results, truths, maps = [], [], None if scored.maps is None else []
-    for i in range(len(data.test)):
-        capture, score = data.test[i], float(scored.scores[i])
-        if not np.isfinite(score):
-            raise ValueError(f"capture {capture.id}: its score is {score}")
-        weights = None if scored.light_weights is None else scored.light_weights[i].astype(np.float64).round(4)
-        results.append(
-            CaptureResult(capture.id, bool(capture.anomalous), tuple(capture.defects), score, score > limit, weights)
-        )
-        truths.append(truth(capture))
-        if maps is not None:
-            maps.append(cv2.resize(scored.maps[i].astype(np.float32), capture.size[::-1]))
-    return compare(data.test, results, truths, maps, threshold=limit, seconds_per_capture=None, config={})
 
 
 def _kind(root: Path, captures: CaptureSet) -> str:

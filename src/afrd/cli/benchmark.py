@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 from typer.core import TyperGroup
 
-from afrd.cli.options import checked
+from afrd.cli.options import Pattern, checked
 
 Folder = Annotated[Path, typer.Argument(help="The --out folder of afrd benchmark.")]
 
@@ -37,6 +37,12 @@ def run(
         str | None, typer.Option(help="For methods that read one image: numbers, mean-image. [default: the suite's]")
     ] = None,
     seeds: Annotated[str | None, typer.Option(help="Separated by commas. [default: the suite's, else 0]")] = None,
+    disturb: Annotated[
+        str | None,
+        typer.Option(
+            help="Judge under these as well: standard, or noise:2,jpeg:90,… [default: the suite's, else none]"
+        ),
+    ] = None,
     epochs: Annotated[int, typer.Option(min=1, help="Of every method that is trained by gradient.")] = 100,
     batch_size: Annotated[int, typer.Option(min=1)] = 8,
     image_size: Annotated[int, typer.Option(help="Captures are resized to this square; a multiple of 32.")] = 256,
@@ -46,7 +52,8 @@ def run(
     ] = None,
     precision: Annotated[Literal["32-true", "bf16-mixed"], typer.Option(help="While training.")] = "32-true",
     loss: Annotated[Literal["position", "flat"], typer.Option(help="Of ours: see afrd train.")] = "position",
-    split: Annotated[Literal["test_public", "test"], typer.Option(help="What is tested.")] = "test_public",
+    split: Annotated[str, typer.Option(help="What is tested; test and test_public are the same.")] = "test_public",
+    pattern: Pattern = None,
     accelerator: Annotated[
         Literal["cpu", "cuda", "mps"], typer.Option(help="Where ours train; the rest computes on the CPU.")
     ] = "cpu",
@@ -73,14 +80,15 @@ def run(
         precision=precision,
         loss=loss,
         split=split,
+        pattern=pattern,
         accelerator=accelerator,
         threads=threads,
     )
     if teacher_weights == "random":
         raise typer.BadParameter("a comparison of random teachers says nothing", param_hint="--teacher-weights")
-    chosen = narrowed(load_suite(suite), _list(classes), _list(methods), _list(lights), _numbers(seeds))
-    names = categories(data)
-    jobs = jobs_of(chosen, names, len(open_dataset(data, names[0], "train").lights))
+    chosen = narrowed(load_suite(suite), _list(classes), _list(methods), _list(lights), _numbers(seeds), _list(disturb))
+    names = categories(data, pattern=pattern)
+    jobs = jobs_of(chosen, names, len(open_dataset(data, names[0], "train", pattern=pattern).lights))
     slots = workers or max(1, (os.cpu_count() or 1) // threads)
 
     def pool():

@@ -3,6 +3,6 @@
 NumPy and OpenCV only, so that a station can use it where torch is not installed.
 """
 
-from afrd.disturb.disturbance import KINDS, STANDARD, Disturbance, Kind, apply, disturb_capture, full_scale_of
+from afrd.disturb.disturbance import KINDS, STANDARD, Disturbance, Kind, apply, disturb_capture, follow
 
-__all__ = ["KINDS", "STANDARD", "Disturbance", "Kind", "apply", "disturb_capture", "full_scale_of"]
+__all__ = ["KINDS", "STANDARD", "Disturbance", "Kind", "apply", "disturb_capture", "follow"]

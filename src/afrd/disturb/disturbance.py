@@ -6,7 +6,7 @@ A name alone takes its usual strength. Knows no data set and no method.
 """
 
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -138,34 +138,25 @@ def apply(
     return np.repeat(coded, channels, axis=1) if grey else np.ascontiguousarray(coded)
 
 
-def disturb_capture(
-    capture: Capture, disturbance: Disturbance, seed: int = 0, *, full_scale: int | None = None
-) -> Capture:
+def disturb_capture(capture: Capture, disturbance: Disturbance, seed: int = 0) -> Capture:
     """The same part as a disturbed station sees it, masks moved along; what is drawn goes by seed and the capture's id.
 
+    capture: in the common form, in which white is the largest value of the type (`afrd.imaging.pixels`).
     Raises DisturbanceError as `apply`.
     """
     try:
-        images = apply(capture.images, disturbance, disturbance.rng(seed, capture.id), full_scale=full_scale)
+        images = apply(capture.images, disturbance, disturbance.rng(seed, capture.id))
     except DisturbanceError as error:
         raise DisturbanceError(f"capture {capture.id}: {error}") from None
-    masks_follow = KINDS[disturbance.kind].mask_effect
-    if masks_follow is None:
-        return replace(capture, images=images)
-
-    def follow(mask: np.ndarray | None) -> np.ndarray | None:
-        return None if mask is None else masks_follow(mask, disturbance.strength, disturbance.rng(seed, capture.id))
-
-    masks = {defect: follow(mask) for defect, mask in capture.defect_masks.items()}
-    return replace(capture, images=images, mask=follow(capture.mask), defect_masks=masks)
+    masks = {name: follow(mask, disturbance, seed, capture.id) for name, mask in capture.defect_masks.items()}
+    mask = None if capture.mask is None else follow(capture.mask, disturbance, seed, capture.id)
+    return replace(capture, images=images, mask=mask, defect_masks=masks)
 
 
-def full_scale_of(captures: Iterable[np.ndarray]) -> int:
-    """The largest value that a camera writes, from captures [N, 3, H, W] of it: 255, or 1023, 4095, 16383 or 65535."""
-    largest, bits = 0, 8
-    for images in captures:
-        largest, bits = max(largest, int(images.max())), 8 * images.dtype.itemsize
-    return 255 if bits == 8 else next(2**b - 1 for b in (10, 12, 14, 16) if largest < 2**b)
+def follow(mask: np.ndarray, disturbance: Disturbance, seed: int, capture: str) -> np.ndarray:
+    """A mask [H, W] bool of the capture of that id, where `disturb_capture` puts it."""
+    effect = KINDS[disturbance.kind].mask_effect
+    return mask if effect is None else effect(mask, disturbance.strength, disturbance.rng(seed, capture))
 
 
 def _known() -> str:

@@ -58,7 +58,7 @@ def shift(images: np.ndarray, pixels: float, rng: np.random.Generator) -> np.nda
 
     The first light stays, and masks with it. Cubic interpolation; the border is mirrored.
     """
-    step = _direction(rng) * pixels / (len(images) - 1)
+    step = _direction(rng) * pixels / max(1, len(images) - 1)
     return np.stack([_moved(light, *(step * k)) for k, light in enumerate(images)])
 
 

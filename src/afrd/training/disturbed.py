@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from afrd.capture import Capture
-from afrd.datasets import CaptureSet, read_ahead
-from afrd.disturb import apply, full_scale_of
+from afrd.datasets import CaptureSet
+from afrd.disturb import apply
 from afrd.model import MultiLightModel
 from afrd.training.features import Recompute, tiles_in
 
@@ -26,7 +26,6 @@ class DisturbedCaptures(Sequence[Capture]):
 
     def __init__(self, captures: CaptureSet, seed: tuple[int, ...]) -> None:
         self.captures, self.seed, self.imaging = captures, seed, captures.imaging
-        self.scale = full_scale_of(capture.images for capture in read_ahead(captures))
 
     def __len__(self) -> int:
         return len(self.captures)
@@ -34,7 +33,7 @@ class DisturbedCaptures(Sequence[Capture]):
     def __getitem__(self, index: int) -> Capture:
         capture = self.captures[index]
         rng = np.random.default_rng((*self.seed, index))
-        return replace(capture, images=disturbed_copy(capture.images, rng, self.scale))
+        return replace(capture, images=disturbed_copy(capture.images, rng))
 
 
 def disturbed_copies(captures: CaptureSet, seed: int, times: int) -> list[DisturbedCaptures]:
@@ -42,8 +41,8 @@ def disturbed_copies(captures: CaptureSet, seed: int, times: int) -> list[Distur
     return [DisturbedCaptures(captures, (seed, 2, copy)) for copy in range(times)]
 
 
-def disturbed_copy(images: np.ndarray, rng: np.random.Generator, full_scale: int) -> np.ndarray:
-    """images: [N, C, H, W]; full_scale: of the camera. Gain and noise always; shift, blur and JPEG each in half."""
+def disturbed_copy(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """images: [N, C, H, W], in the common form. Gain and noise always; shift, blur and JPEG each in half."""
     steps = [f"gain:{np.exp(rng.normal(0, RIG)):.4f}", f"gain-one:{np.exp(rng.normal(0, LIGHT)):.4f}"]
     if rng.random() < 0.5 and len(images) > 1:
         steps.append(f"shift:{rng.uniform(*SHIFT):.3f}")
@@ -53,7 +52,7 @@ def disturbed_copy(images: np.ndarray, rng: np.random.Generator, full_scale: int
     if rng.random() < 0.5:
         steps.append(f"jpeg:{rng.integers(*JPEG)}")
     for step in steps:
-        images = apply(images, step, rng, full_scale=full_scale)
+        images = apply(images, step, rng)
     return images
 
 
