@@ -1,13 +1,16 @@
 """Writing files whole or not at all."""
 
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from afrd.errors import RunError
+
+_WINDOWS = os.name == "nt"
 
 
 @contextmanager
@@ -73,12 +76,15 @@ def locked_file(path: Path, busy: str | None = None) -> Iterator[None]:
     busy: message of the RunError raised where another process has it; None waits until it is free.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | (fcntl.LOCK_NB if busy else 0))
-        except BlockingIOError as error:
-            raise RunError(busy) from error
+    lock = FileLock(path)
+    try:
+        lock.acquire(blocking=busy is None)
+    except Timeout as error:
+        raise RunError(busy) from error
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def is_temporary(path: Path) -> bool:
@@ -103,8 +109,10 @@ _UMASK = _umask()
 
 
 def flush(path: Path) -> None:
-    """A file or a folder to the disk."""
-    handle = os.open(path, os.O_RDONLY)
+    """A file or a folder to the disk. Windows flushes files only, and only those that are open for writing."""
+    if _WINDOWS and path.is_dir():
+        return
+    handle = os.open(path, os.O_RDWR if _WINDOWS else os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

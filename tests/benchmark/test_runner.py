@@ -15,7 +15,9 @@ import pytest
 import torch
 
 from afrd.benchmark.job import Job, Settings
+from afrd.benchmark.pools import Ended
 from afrd.benchmark.results import Store, read_results
+from afrd.benchmark.runner import run_comparison
 from afrd.benchmark.worker import run_job
 from afrd.datasets import open_dataset
 from afrd.errors import RunError
@@ -240,6 +242,28 @@ def test_ray_runs_a_lost_workers_job_again(whole, tiny, suite, tmp_path):
     assert log.count("lost ") == 1
     assert log.count("done   Confetto") == 3
     assert scores(folder) == scores(whole)
+
+
+class LateError:
+    """One job at a time, in this process; then its machine fails, as Ray tells of it."""
+
+    slots = 1
+
+    def submit(self, function, *arguments):
+        function(*arguments)
+        return object()
+
+    def wait(self, handles):
+        return Ended(handles[0], "failed", "the node of the task was drained")
+
+    def close(self):
+        pass
+
+
+def test_a_result_outlives_the_machine_that_made_it(tiny, tmp_path, one_thread):
+    job, settings = Job("Confetto", "mean", "all", 0), Settings(epochs=1, image_size=64)
+    assert run_comparison(tiny, [job], settings, tmp_path / "comparison", LateError) == []
+    assert read_results(tmp_path / "comparison")[job]["status"] == "done"
 
 
 def test_a_cluster_that_is_not_there_is_an_error(tiny, suite, tmp_path):

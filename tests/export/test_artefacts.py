@@ -32,12 +32,13 @@ def artefacts(made, tmp_path):
     return shutil.copytree(made, tmp_path / "copies")
 
 
+# and without fcntl, which Windows has not
 WITHOUT_TORCH = """
 import sys
 
 class NoTorch:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ("torch", "torchvision", "timm", "safetensors", "lightning_fabric"):
+        if name.partition(".")[0] in ("torch", "torchvision", "timm", "safetensors", "lightning_fabric", "fcntl"):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 sys.meta_path.insert(0, NoTorch())

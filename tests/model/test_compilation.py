@@ -7,16 +7,20 @@ with torch's backend `aot_eager` in place of its code generator.
 import json
 import shutil
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+import torch._dynamo.testing
 
 from afrd import Inspector, TrainConfig, train
+from afrd.card import Capabilities
 from afrd.datasets import open_dataset
 from afrd.errors import ModelError
 from afrd.model.blocks import ResidualBlock, initialise
 from afrd.model.compilation import compiled, compiled_while_training
+from afrd.runtimes.torch_runtime import TorchRuntime
 
 needs_compiler = pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile takes a C++ compiler, g++")
 
@@ -87,6 +91,32 @@ def test_a_run_and_its_inspection_can_be_compiled(monkeypatch, tiny, tmp_path):
     one, other = (Inspector.load(run, compile=compile).inspect_capture(capture) for compile in (False, True))
     assert np.allclose(one.anomaly_map, other.anomaly_map, rtol=1e-4, atol=1e-5)
     assert one.score == pytest.approx(other.score, rel=1e-4)
+
+
+class Judge(torch.nn.Module):
+    lights, image_size = 3, 8
+
+    def forward(self, images, lights=None):
+        kept = images[:, sorted(lights or range(3))].float().mean((1, 2))
+        return kept, kept.amax((1, 2)), kept[:, :1]
+
+
+@needs_compiler
+def test_leaving_out_a_light_compiles_nothing_on_the_line(monkeypatch):
+    counter = torch._dynamo.testing.CompileCounter()
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=counter))
+    card = SimpleNamespace(capabilities=Capabilities(leave_out=True))
+    runtime = TorchRuntime(Judge(), card, None, "cpu")
+    images = np.random.default_rng(0).integers(0, 256, (1, 3, 3, 8, 8), np.uint8)
+    expected = [runtime.run(images, left_out) for left_out in ((), (0,), (1,), (2,))]
+    runtime.compile()
+    first = runtime.run(images)
+    compiled_frames = counter.frame_count
+    assert compiled_frames
+    answers = [first, *(runtime.run(images, (k,)) for k in range(3))]
+    assert counter.frame_count == compiled_frames
+    for answer, other in zip(answers, expected, strict=True):
+        assert np.allclose(answer.anomaly_map, other.anomaly_map)
 
 
 def test_an_artefact_is_not_compiled(tmp_path):

@@ -143,8 +143,8 @@ class _Comparison:
         job = self.running.pop(handle)
         self.attempts[job] += 1
         path = self.store.result_path(job)
-        if status is None and path.is_file() and read_result(path)["status"] == "done":
-            status = "done"  # it died after its work
+        if status != "done" and path.is_file() and read_result(path)["status"] == "done":
+            status = "done"  # it, or its machine, died after its work
         if status is None and self.attempts[job] < ATTEMPTS:
             self.waiting.insert(0, job)
             return job, "lost"

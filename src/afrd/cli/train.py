@@ -57,7 +57,7 @@ class Setting:
         return str | None if self.path[-1] == "roi" else self.field.annotation
 
 
-def settings() -> dict[str, Setting]:
+def every_setting() -> dict[str, Setting]:
     """Every setting by its option's name: those of all families first, then each family's own."""
     from afrd.families import FAMILIES, TrainConfig
 
@@ -90,7 +90,7 @@ class TrainCommand(TyperCommand):
     def get_params(self, ctx: Any) -> list[Any]:
         def options() -> None: ...
 
-        parameters = [setting.parameter() for setting in settings().values()]
+        parameters = [setting.parameter() for setting in every_setting().values()]
         options.__signature__ = inspect.Signature(parameters)
         options.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
         app = typer.Typer(add_completion=False)
@@ -99,7 +99,7 @@ class TrainCommand(TyperCommand):
 
     def invoke(self, ctx: Any) -> Any:
         given: dict[str, Any] = {}
-        for name, setting in settings().items():
+        for name, setting in every_setting().items():
             value = ctx.params.pop(name)
             if ctx.get_parameter_source(name).name != "DEFAULT":
                 *outer, last = setting.path
@@ -117,6 +117,9 @@ def train(
     out: Annotated[Path, typer.Option(help="Run folder to write.")],
     category: Category = None,
     pattern: Pattern = None,
+    config: Annotated[
+        Path | None, typer.Option(help="YAML file of settings by their names, nested as in run.yaml; options win.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     cache_dir: Annotated[
         Path | None,
@@ -130,15 +133,19 @@ def train(
     from afrd.rates import stated_rate
     from afrd.training import train as run_training
     from afrd.training.false_alarms import advice
+    from afrd.yaml_model import parse, read_yaml
 
-    config = checked(TrainConfig, **context.meta[_GIVEN])
+    given = context.meta[_GIVEN]
+    settings = (
+        parse(TrainConfig, _merged(read_yaml(config), given), config) if config else checked(TrainConfig, **given)
+    )
     captures = open_dataset(data, category, "train", pattern=pattern)
     holdout = open_dataset(data, category, "val", pattern=pattern) if "val" in splits(data, category) else None
     with training_bars() as (on_features, on_epoch):
         card = run_training(
             captures,
             out,
-            config,
+            settings,
             holdout=holdout,
             resume=resume,
             cache_dir=cache_dir,
@@ -154,3 +161,9 @@ def train(
         typer.echo(f"false alarms: {stated_rate(card.model_dump())}")
         for line in advice(card):
             typer.echo(f"  {line}")
+
+
+def _merged(file: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """What the file says, and over it what was given."""
+    both = {k: _merged(file[k], v) for k, v in given.items() if isinstance(v, dict) and isinstance(file.get(k), dict)}
+    return {**file, **given, **both}

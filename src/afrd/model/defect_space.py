@@ -45,7 +45,7 @@ class DefectSpace(nn.Module):
             covered = avg_pool2d(cover[:, None].to(change), cover.shape[-1] // change.shape[2])[:, 0] > COVERED
             change = change[covered]
             weight = 1 / (1 + (change @ whitening.T).square().mean(1, keepdim=True))
-            moment += ((change * weight).T @ change).double().cpu()
+            moment += ((change * weight).T @ change).cpu().double()  # in this order: MPS has no double
             seen += len(change)
         if given and not seen:
             raise ModelError(

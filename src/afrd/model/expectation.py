@@ -47,8 +47,8 @@ class Expectation(nn.Module):
     def add(self, offsets: Tensor, surprise: Tensor) -> None:
         """offsets: [B, total, h, w], from the mean of good parts; surprise: [B, 1, h, w]."""
         features = self._features(conv2d(offsets, self.components[:, :, None, None])).movedim(1, -1).flatten(0, -2)
-        self._moment += (features.T @ features).double().cpu()
-        self._product += (features.T @ surprise.flatten()).double().cpu()
+        self._moment += (features.T @ features).cpu().double()
+        self._product += (features.T @ surprise.flatten()).cpu().double()
         self._seen += len(features)
 
     def solve(self) -> None:

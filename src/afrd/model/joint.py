@@ -120,7 +120,7 @@ class JointGaussian(MultiLightModel):
         moment, seen = torch.zeros_like(self.covariance, dtype=torch.float64, device="cpu"), 0
         for good, disturbed in pairs:
             change = (self.describe(disturbed) - self.describe(good)).movedim(1, -1).flatten(0, -2)
-            moment += (change.T @ change).double().cpu()
+            moment += (change.T @ change).cpu().double()
             seen += len(change)
         return moment / max(seen, 1)
 

@@ -27,11 +27,11 @@ class Moments:
     def add(self, vectors: Tensor) -> Self:
         """vectors: [M, D], on any device. Multiplied in their own precision, about their own mean. Returns itself."""
         if len(vectors):
-            mean = vectors.mean(0, dtype=torch.float64)
-            centred = vectors - mean.to(vectors)
-            rest = centred.mean(0, dtype=torch.float64)  # what rounding the mean to their precision has left
-            scatter = (centred.T @ centred).double() - len(vectors) * rest[:, None] * rest
-            self._join(len(vectors), mean.cpu(), scatter.cpu())
+            origin = vectors.mean(0)
+            centred = vectors - origin
+            rest = centred.mean(0).cpu().double()  # what rounding the mean to their precision has left
+            scatter = (centred.T @ centred).cpu().double() - len(vectors) * rest[:, None] * rest
+            self._join(len(vectors), origin.cpu().double() + rest, scatter)
         return self
 
     def __add__(self, other: "Moments") -> "Moments":

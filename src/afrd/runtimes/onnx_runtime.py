@@ -46,7 +46,8 @@ def open_runtime(path: Path, device: str) -> OnnxRuntime:
         raise ModelError(f"device {device!r}: not usable by ONNX Runtime here; use one of {', '.join(usable)}{gpu}")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # its remarks on graph optimisation would go to stderr
-    provider = (_PROVIDERS[kind], {"device_id": int(index)} if index else {})
+    settings = {"use_tf32": 0} if kind == "cuda" else {}  # its scores are others: see `afrd.model.precision`
+    provider = (_PROVIDERS[kind], settings | ({"device_id": int(index)} if index else {}))
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=[provider], enable_fallback=0)
     except _UNREADABLE as error:

@@ -14,6 +14,7 @@ from afrd.errors import ModelError, RunError
 from afrd.imaging.resizing import resize
 from afrd.model.compilation import compiled
 from afrd.model.folding import fold_batch_norms
+from afrd.model.precision import pin_float32
 from afrd.runtimes.artefact import CARD_KEY, ON_GPU, Answer, Input, damaged, parse_card
 
 CARD_FILE = f"{CARD_KEY}.json"
@@ -27,11 +28,15 @@ class TorchRuntime:
     def __init__(self, module: torch.nn.Module, card: ModelCard, input: Input | None, device: str) -> None:
         self.module, self.card, self.input, self.device = module, card, input, device
         self.at_once = 1 if device == "cpu" else ON_GPU
+        self._compiled = module  # until `compile`
         self.can_leave_out = input is None and card.capabilities.leave_out  # an exported graph is fixed
 
     def compile(self) -> None:
-        """Faster after the first answer, which takes a minute. Raises ModelError: no C++ compiler."""
-        self.module = compiled(self.module)
+        """Faster after the first answer, which takes a minute. Raises ModelError: no C++ compiler.
+
+        Where a light is left out nothing is compiled: that would take another minute, on the line, for each light.
+        """
+        self._compiled = compiled(self.module)
 
     @torch.inference_mode()
     def run(self, images: np.ndarray, left_out: Sequence[int] = ()) -> Answer:
@@ -41,12 +46,14 @@ class TorchRuntime:
         kept = {"lights": set(range(self.module.lights)) - set(left_out)} if left_out else {}
         # a capture is N images already; on a processor, more at once leave its cache and take twice as long
         parts = images.split(1) if images.device.type == "cpu" else [images]
-        answers = [self.module(part, **kept) for part in parts]
+        module = self.module if left_out else self._compiled
+        answers = [module(part, **kept) for part in parts]
         return Answer(*(torch.cat(part).float().cpu().numpy() for part in zip(*answers, strict=True)))
 
 
 def open_runtime(path: Path, device: str) -> TorchRuntime:
     """See `afrd.runtimes.open_runtime`. device: cpu, cuda, cuda:1, mps."""
+    pin_float32()
     try:
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:

@@ -19,7 +19,7 @@ from torch import Tensor
 from afrd.capture import Capture
 from afrd.datasets import read_ahead
 from afrd.errors import RunError
-from afrd.files import atomic_folder, write_text
+from afrd.files import atomic_folder, locked_file, write_text
 from afrd.imaging.resizing import resize
 from afrd.model import MultiLightModel
 
@@ -103,7 +103,8 @@ def cache_features(
 
     where: "memory", "disk", or "auto" (memory while it fits `budget_gb`, 1e9 bytes each).
     folder: features on disk go to a folder of their own in here and are found again by teacher, image size, lights
-        and data digest. Where those of all lights are here already, they are read instead, and nothing is written.
+        and data digest; processes that want the same ones wait for the one that writes them. Where those of all
+        lights are here already, they are read instead, and nothing is written.
     Raises RunError: more than the budget asked for in memory, or more than the disk has free.
     """
     count = len(captures) * tiles_in(captures)
@@ -125,7 +126,10 @@ def cache_features(
         return stored
     target = folder / _key(model, data_digest)
     if not (target / "features.json").is_file():
-        _write(target, model, source, captures, needed, progress)
+        _require_room(folder, needed)
+    with locked_file(folder / f".{target.name}.lock"):  # another training may write them now: then they are read
+        if not (target / "features.json").is_file():
+            _write(target, model, source, captures, needed, progress)
     return FeatureCache(_open_levels(target, model), bool(model.fixed_fusion))
 
 
@@ -181,18 +185,22 @@ def _key_of_lights(model: MultiLightModel, lights: Iterable[int], data_digest: s
 
 
 def _named(model: MultiLightModel, what: str, lights: Sequence[int], data_digest: str) -> str:
-    parts = [timm.__version__, RESIZING, model.teacher.digest(), model.image_size, what, lights, data_digest]
+    teacher = [timm.__version__, model.teacher.name, model.teacher.digest(), RESIZING, model.image_size]
+    parts = [*teacher, what, lights, data_digest]
     return "features-" + hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
-def _write(target: Path, model: MultiLightModel, source, captures: Sequence[Capture], needed: int, progress) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(target.parent).free
+def _require_room(folder: Path, needed: int) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(folder).free
     if needed > 0.95 * free:
         raise RunError(
-            f"{target.parent}: features take {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free: make room, pass "
+            f"{folder}: features take {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free: make room, pass "
             f"--cache-dir on a larger disk, or use --cache off"
         )
+
+
+def _write(target: Path, model: MultiLightModel, source, captures: Sequence[Capture], needed: int, progress) -> None:
     with atomic_folder(target) as temporary:
         levels = [
             np.lib.format.open_memmap(

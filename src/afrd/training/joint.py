@@ -9,7 +9,7 @@ from afrd.families import HeldOutScores, Job
 from afrd.model import JointGaussian
 from afrd.training.defect_pairs import painting_count, with_defects
 from afrd.training.disturbed import disturbed_copies, disturbing_count, with_disturbances
-from afrd.training.features import Recompute, read_features
+from afrd.training.features import Recompute, on_device, read_features
 from afrd.training.holdout import score_held_out
 
 
@@ -30,9 +30,12 @@ def fit(model: JointGaussian, captures: CaptureSet, holdout: CaptureSet, job: Jo
             if job.on_features:
                 job.on_features(next(done), total)
 
+    def read():
+        return counted(on_device(levels, device) for levels in features.each())
+
     painted = with_defects(model, captures, device, seed, painting)
     disturbed = with_disturbances(model, captures, device, seed, disturbing.captures)
-    model.fit(lambda: counted(features.each()), counted(painted), counted(disturbed))
+    model.fit(read, counted(painted), counted(disturbed))
     held_out = read_features(model, holdout, job.store, job.holdout_digest, device)
     scored = [score_held_out(model, held_out, device, holdout.imaging, without_each=True)]
     for copy in disturbed_copies(holdout, seed, disturbing.copies):

@@ -17,6 +17,7 @@ from afrd.errors import RunError
 from afrd.families import HeldOutScores, Job, TrainConfig, build_model, family_of
 from afrd.light_check import MIN_CAPTURES, LightReference
 from afrd.model import MultiLightModel
+from afrd.model.precision import pin_float32
 from afrd.training.false_alarms import Threshold, choose_threshold, require_enough, shortfall
 from afrd.training.features import Progress
 from afrd.training.holdout import question_outlier, split_holdout
@@ -118,6 +119,7 @@ def train(
 def launch(config: TrainConfig) -> Fabric:
     """Lightning's Fabric as the config asks. Raises RunError: what the machine has not."""
     settings = config.fabric()
+    pin_float32()
     try:
         fabric = Fabric(**settings)
         fabric.launch()

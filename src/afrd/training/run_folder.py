@@ -3,9 +3,7 @@
 A run can be killed at any moment: whatever is here is whole, or is recognised as left over and removed.
 """
 
-import fcntl
 import json
-import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -20,11 +18,12 @@ from torch.optim import Optimizer
 
 from afrd.checkpoint import contiguous, load_trained_state, read_tensors, trained_state
 from afrd.errors import RunError
-from afrd.files import atomic_folder, is_temporary, write_text
+from afrd.files import atomic_folder, is_temporary, locked_file, write_text
 from afrd.model import MultiLightModel
 from afrd.training.record import RunRecord
 from afrd.yaml_model import parse, read_yaml, to_yaml
 
+_LOCK = ".lock"
 _EPOCH = re.compile(r"epoch-\d{4,}")
 
 
@@ -43,22 +42,17 @@ def locked(out: Path) -> Iterator[None]:
     """The run folder, made if need be, for this process alone. Raises RunError: another one trains in it."""
     if out.exists() and not out.is_dir():
         raise RunError(f"{out}: is a file; --out names a folder")
-    out.mkdir(parents=True, exist_ok=True)
-    handle = os.open(out, os.O_RDONLY)
+    busy = f"{out}: another process trains in this folder; wait for it, or choose another --out"
+    mine = False
     try:
-        _lock(handle, out)
-        yield
+        with locked_file(out / _LOCK, busy):
+            mine = True
+            yield
     finally:
-        os.close(handle)
-        if not any(out.iterdir()):
-            out.rmdir()
-
-
-def _lock(handle: int, out: Path) -> None:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise RunError(f"{out}: another process trains in this folder; wait for it, or choose another --out") from error
+        if mine and not ((out / "run.yaml").is_file() and not (out / "model.yaml").is_file()):
+            (out / _LOCK).unlink(missing_ok=True)  # nothing to go on with
+            if not any(out.iterdir()):
+                out.rmdir()
 
 
 def prepare(out: Path, record: RunRecord, resume: bool) -> None:
@@ -67,7 +61,7 @@ def prepare(out: Path, record: RunRecord, resume: bool) -> None:
         shutil.rmtree(left_over) if left_over.is_dir() else left_over.unlink()
     path = out / "run.yaml"
     if not path.is_file():
-        if any(out.iterdir()):
+        if any(p.name != _LOCK for p in out.iterdir()):
             raise RunError(f"{out}: not empty and no run; choose another --out")
         write_text(path, to_yaml(record))
         return
