@@ -1,9 +1,13 @@
 import json
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 COMMANDS = ("demo", "render", "check", "train", "evaluate", "predict", "report", "export", "benchmark")
 
@@ -66,14 +70,31 @@ def test_predict_answers_for_captures_without_labels(run, tiny, tmp_path):
     assert len((tmp_path / "a.jsonl").read_text().splitlines()) == 16  # refused, so nothing is lost
 
 
+def test_predict_watches_the_rig(run, tiny, tmp_path):
+    state = tmp_path / "rig.json"
+    dimmed = shutil.copytree(tiny / "Confetto" / "test_public" / "data", tmp_path / "dimmed" / "data")
+    for path in dimmed.glob("*_image_*.png"):
+        Image.fromarray((np.asarray(Image.open(path)) * 0.5).round().astype(np.uint8)).save(path)
+    answers = ("--out", tmp_path / "out", "--jsonl", tmp_path / "a.jsonl", "--rig-state", state, "--overwrite")
+    as_ever = afrd("predict", run, tiny / "Confetto" / "test_public", *answers)
+    assert "drifted" not in as_ever.stderr
+    assert json.loads(state.read_text())["captures"] == 16
+    done = afrd("predict", run, dimmed.parent, *answers)
+    lines = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
+    assert all(re.match(r"rig: all lights: (4|5)\d.\d% darker", " ".join(line["rig_notes"])) for line in lines)
+    assert "the rig drifted: all lights: " in done.stderr
+    assert json.loads(state.read_text())["captures"] == 32
+    state.write_text("{}")
+    refused = afrd("predict", run, dimmed.parent, *answers, check=1)
+    assert "state of the rig's monitor" in refused.stderr
+
+
 def test_report_is_written(run, tiny, tmp_path):
     afrd("report", run, tiny, "--category", "Confetto", "--out", tmp_path / "r.html")
     assert "</html>" in (tmp_path / "r.html").read_text()
 
 
 def test_check_lists_every_problem_and_fails(tiny, tmp_path):
-    import shutil
-
     understood = afrd("check", tiny).stdout
     assert "no problems" in understood
     assert "Confetto: captures train 12, val 6, test_public 16; 6 lights: all_spots, " in understood

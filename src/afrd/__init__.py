@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from afrd.model import AFRD
     from afrd.prediction import predict
     from afrd.render import render_dataset
+    from afrd.rig import RigMonitor
     from afrd.training import train
 
 __version__ = "0.1.0"
@@ -27,6 +28,7 @@ __all__ = [
     "Inspection",
     "Inspector",
     "LightRig",
+    "RigMonitor",
     "TrainConfig",
     "check_dataset",
     "evaluate",
@@ -46,6 +48,7 @@ _HOMES = {
     "model": ("AFRD",),
     "prediction": ("predict",),
     "render": ("render_dataset",),
+    "rig": ("RigMonitor",),
     "families": ("TrainConfig",),
     "training": ("train",),
 }

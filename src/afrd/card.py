@@ -12,6 +12,7 @@ from afrd.capture import LightRig
 from afrd.fail_safe import OnLightFault
 from afrd.imaging import Imaging
 from afrd.light_check import LightReference
+from afrd.rig import RigReference
 
 FORMAT = 2
 
@@ -68,6 +69,7 @@ class ModelCard(Strict):
         confidence, between which scores the one lies that this share of good parts exceeds.
     thresholds_without: the threshold where light k is left out, for each k; None if the model needs every light.
     light_reference: what each light looks like on good parts; None if too few captures were there to learn it.
+    rig_reference: what captures are like while the whole rig is in order; None likewise.
     on_light_fault: see `afrd.inspector.Inspector.load`; what holds where nothing else is asked for.
     imaging: what its captures were; None where that was not written down, and captures are taken as they are.
     """
@@ -93,6 +95,7 @@ class ModelCard(Strict):
     threshold_interval: tuple[float, float] | None = None
     thresholds_without: tuple[float, ...] | None = None
     light_reference: LightReference | None = None
+    rig_reference: RigReference | None = None
     on_light_fault: OnLightFault = "reject"
     imaging: Imaging | None = None
     config: dict[str, Any]

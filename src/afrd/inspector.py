@@ -21,6 +21,7 @@ from afrd.families import able_to
 from afrd.imaging import Imaging
 from afrd.imaging.tiles import score
 from afrd.light_check import LightFault
+from afrd.rig import measure_rig
 from afrd.runtimes import Answer, Runtime, open_runtime
 
 Verdict = Literal["good", "anomalous", "light fault"]
@@ -40,7 +41,10 @@ class Inspection:
         models whose weights say which lights were listened to and not which of them shows a defect.
     light_faults: what is wrong with the lights, found in the capture itself. light_notes: the same in words.
     left_out: lights that were not looked at, because they are faulty or were said to be missing.
+    rig_notes: what is grossly wrong with the whole rig, in words, each with its mend; it changes no verdict.
+    rig_deviations: [Q, 1 + N], for `afrd.rig.RigMonitor`; None where the rig was not checked.
     judged: False where the lights are too faulty for the verdict that the score would give.
+    may_be_good: False where they are too faulty for the part to pass, by whatever threshold.
     """
 
     id: str
@@ -52,7 +56,10 @@ class Inspection:
     light_faults: tuple[LightFault, ...] = ()
     light_notes: tuple[str, ...] = ()
     left_out: tuple[int, ...] = ()
+    rig_notes: tuple[str, ...] = ()
+    rig_deviations: np.ndarray | None = None
     judged: bool = True
+    may_be_good: bool = True
 
     @property
     def anomalous(self) -> bool:
@@ -109,7 +116,7 @@ class Inspector:
 
         A .pt2 may run code of whoever made it: load only your own. The others cannot.
         device: cpu, cuda, cuda:1, mps; with OpenVINO cpu, gpu, npu. runtime: "auto", or the one that is expected.
-        check_lights: look for faults of the lights in every capture.
+        check_lights: look for faults of the lights, and of the whole rig, in every capture.
         compile: a run folder with torch.compile: the first inspection takes a minute, the others less than without.
         on_light_fault: "reject": a capture with any fault of the lights has the verdict "light fault". "leave-out": one
             light that failed is left out, by models that can do without, and the others judge. None: as the card says,
@@ -130,7 +137,7 @@ class Inspector:
 
         Lights are checked first, where the model knows them (`card.light_reference`); what a fault means for the
         verdict is `on_light_fault` (`afrd.fail_safe`). No image is ever read as another light's: an inverted part looks
-        like opposite lights exchanged.
+        like opposite lights exchanged. While no light is missing, the whole rig is compared with training (`afrd.rig`).
 
         Raises ModelError: another number of lights, another shape or type, an answer that is not finite; a missing
         light that there is not, more than one, or a model that needs every light.
@@ -166,6 +173,9 @@ class Inspector:
                 f"{name}: score {score}, and a score, map or light weights that are not finite; the model is broken, "
                 f"retrain it"
             )
+        rig = self.card.rig_reference if self._checks_lights and not absent else None
+        measured = measure_rig(images) if rig else None
+        deviations = rig.deviations(measured) if rig else None
         enlarged = resize_map(anomaly_map, images.shape[-2:])
         if self.card.imaging and self.card.imaging.region:
             enlarged[~self.card.imaging.region.inside] = 0
@@ -180,7 +190,10 @@ class Inspector:
             light_faults=faults,
             light_notes=describe_light_faults(faults, self.lights.names, looks.opposite() if looks and faults else ()),
             left_out=trusted.left_out,
+            rig_notes=rig.notes(measured, deviations) if rig else (),
+            rig_deviations=deviations,
             judged=trusted.may_be_anomalous if score > threshold else trusted.may_be_good,
+            may_be_good=trusted.may_be_good,
         )
 
     def _judge(self, tiles: list[np.ndarray], left_out: Sequence[int]) -> tuple[np.ndarray, float, np.ndarray]:

@@ -43,13 +43,13 @@ class Looks:
         under all of them is not outvoted by the backdrop.
         """
         residuals = _residuals(logs, self.looks)
-        gain = _weighted_median(residuals, self._lit())
+        gain = weighted_median(residuals, self._lit())
         telling = np.clip(self.looks.std(0) / self.spreads, 0.25, 4)
         return _usual(np.abs(residuals - gain[..., None]) / self.spreads, telling), np.abs(gain)
 
     def levels(self, logs: np.ndarray) -> np.ndarray:
         """Overall log brightness of each light, relative to training's mean; [n, N]."""
-        return _weighted_median(logs - self.looks - self.common, self._lit())
+        return weighted_median(logs - self.looks - self.common, self._lit())
 
     def nearness(self, logs: np.ndarray) -> np.ndarray:
         """[n, N, N]: 1 where light i of a capture looks like light i of training, -1 where it looks like light j.
@@ -98,7 +98,7 @@ def _residuals(logs: np.ndarray, looks: np.ndarray) -> np.ndarray:
     return rest - np.median(rest, 1, keepdims=True)
 
 
-def _weighted_median(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def weighted_median(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Over the cells of [n, N, 64], weights [N, 64]."""
     order = values.argsort(-1)
     weights = np.take_along_axis(np.broadcast_to(weights, values.shape), order, -1).cumsum(-1)

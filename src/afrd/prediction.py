@@ -30,8 +30,8 @@ def predict(
     Yields, as they come, the inspection and its JSON line: `id, verdict ("good", "anomalous" or "light fault"),
     would_be (under a light fault what the score says, else null), score, threshold, light_weights {light: mean over
     levels}, shown_by (light with the most evidence; null for a good part and where the fusion cannot tell),
-    light_evidence {light: share} or null, light_faults [words], left_out [lights], peak [x, y] in pixels of the
-    capture, map, overlay, sheet` (file names).
+    light_evidence {light: share} or null, light_faults [words], rig_notes [words], left_out [lights], peak [x, y] in
+    pixels of the capture, map, overlay, sheet` (file names).
     missing: names of lights that are out of order.
     Raises, before the first answer, DatasetError for a damaged file, ModelError for a light that cannot be missing, and
     RunError where `out` has answers for one of the captures already, unless `overwrite`.
@@ -80,6 +80,7 @@ def describe(inspection: Inspection, lights: tuple[str, ...]) -> dict[str, Any]:
         "shown_by": lights[int(evidence.argmax())] if shown else None,
         "light_evidence": None if evidence is None else _by_light(lights, evidence),
         "light_faults": list(inspection.light_notes),
+        "rig_notes": list(inspection.rig_notes),
         "left_out": [lights[k] for k in inspection.left_out],
         "peak": [int(x), int(y)],
     }

@@ -46,6 +46,10 @@ def predict(
         list[str] | None, typer.Option(help="Name of a light that is out of order; its images are not looked at.")
     ] = None,
     on_light_fault: OnLightFault = None,
+    rig_state: Annotated[
+        Path | None,
+        typer.Option(help="Go on watching the rig's drift from this file, if it is there, and write it at the end."),
+    ] = None,
     pattern: Pattern = None,
     device: Device = "cpu",
     runtime: Runtime = "auto",
@@ -58,16 +62,19 @@ def predict(
     from typing import get_args
 
     from afrd.datasets import read_captures
-    from afrd.files import require_file_target
+    from afrd.files import require_file_target, write_text
     from afrd.inspector import Inspector, Verdict
     from afrd.prediction import predict as run_prediction
 
+    if rig_state:
+        require_file_target(rig_state)
     if jsonl:
         require_file_target(jsonl)
         jsonl.parent.mkdir(parents=True, exist_ok=True)
     inspector = Inspector.load(run, device, runtime, compile=compile, on_light_fault=on_light_fault)
     found = read_captures(captures, inspector.lights, pattern=pattern).read_as(inspector.imaging)
     answers = run_prediction(inspector, found, out, map_format=maps, overwrite=overwrite, missing=missing or ())
+    monitor = _monitor(inspector, rig_state)
     counts: Counter[str] = Counter()
     # line by line, so that what was answered is kept whatever happens later
     with jsonl.open("w", encoding="utf-8") if jsonl else nullcontext() as lines:
@@ -76,13 +83,29 @@ def predict(
             would_be = f" (would be {inspection.would_be})" if inspection.would_be else ""
             typer.echo(f"{inspection.verdict + would_be:11}  {inspection.score:.4f}  {inspection.id}{shown}")
             counts[inspection.verdict] += 1
-            for note in inspection.light_notes:
+            if monitor and inspection.rig_deviations is not None:
+                monitor.add(inspection.rig_deviations, inspection.id)
+            for note in (*inspection.light_notes, *inspection.rig_notes):
                 typer.echo(f"  {inspection.id}: {note}", err=True)
             if lines:
                 lines.write(json.dumps(line, ensure_ascii=False) + "\n")
                 lines.flush()
     verdicts = ", ".join(f"{counts[verdict]} {verdict}" for verdict in get_args(Verdict))
     typer.echo(f"{counts.total()} captures: {verdicts}", err=True)
+    for drift in monitor.drifts if monitor else ():
+        typer.echo(f"the rig drifted: {drift.words(inspector.lights.names)}", err=True)
+    if monitor and rig_state:
+        write_text(rig_state, monitor.state() + "\n")
+
+
+def _monitor(inspector, state: Path | None):
+    """Of the rig's drift; None where the model does not know the rig. Raises ModelError: the state does not fit."""
+    from afrd.rig import RigMonitor
+
+    rig = inspector.card.rig_reference
+    if rig is None:
+        return None
+    return RigMonitor(rig, state=state.read_text(encoding="utf-8") if state and state.exists() else None)
 
 
 def report(

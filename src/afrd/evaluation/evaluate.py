@@ -79,6 +79,7 @@ def evaluate(
                 verdict=bool(inspection.anomalous),
                 light_weights=np.asarray(inspection.light_weights),
                 light_faults=tuple(inspection.light_notes),
+                rig_notes=inspection.rig_notes,
                 judged=inspection.judged,
                 threshold=inspection.threshold if inspection.left_out else None,
                 would_be=inspection.would_be,

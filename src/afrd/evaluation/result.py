@@ -22,6 +22,7 @@ class CaptureResult:
     light_weights: [L, N], weight of each light on each level; see `afrd.inspector.Inspection`.
     light_faults: what was wrong with the lights, in words. judged: False where they were too faulty for a verdict;
     would_be: the verdict that the score would give then.
+    rig_notes: what was grossly wrong with the whole rig, in words.
     threshold: that of the verdict, where a light was left out; None for the evaluation's.
     """
 
@@ -32,6 +33,7 @@ class CaptureResult:
     verdict: bool
     light_weights: np.ndarray = field(repr=False)
     light_faults: tuple[str, ...] = ()
+    rig_notes: tuple[str, ...] = ()
     judged: bool = True
     threshold: float | None = None
     would_be: Literal["good", "anomalous"] | None = None
@@ -175,6 +177,7 @@ class Evaluation:
                     "outcome": result.outcome,
                     "light_weights": np.asarray(result.light_weights).tolist(),
                     "light_faults": list(result.light_faults),
+                    "rig_notes": list(result.rig_notes),
                 }
                 for result in self.captures
             ],

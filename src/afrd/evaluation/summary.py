@@ -57,6 +57,14 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
             highlight=False,
             markup=False,
         )
+    unlike = [result for result in evaluation.captures if result.rig_notes]
+    if unlike:
+        console.print(
+            f"{len(unlike)} of {len(evaluation.captures)} captures were taken by a rig unlike training's, first "
+            f"{unlike[0].id}: {unlike[0].rig_notes[0]}.",
+            highlight=False,
+            markup=False,
+        )
 
 
 def _add_row(table: Table, name: str, metrics: Metrics) -> None:

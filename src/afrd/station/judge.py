@@ -111,6 +111,8 @@ def station_verdict(inspection: Inspection, threshold: float, review: float | No
         return "light fault"
     if not inspection.score <= threshold:
         return "anomalous"
+    if not inspection.may_be_good:
+        return "light fault"
     if review is not None and inspection.score > review * threshold:
         return "review"
     return "good"

@@ -1,6 +1,5 @@
 """From good captures to a run folder: the family's fit, then the threshold and the card."""
 
-import math
 import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -12,10 +11,9 @@ from lightning_fabric.utilities.seed import seed_everything
 from afrd import __version__
 from afrd.card import Lights, ModelCard
 from afrd.checkpoint import load_card, save_model, save_teacher, trained_digest
-from afrd.datasets import CaptureSet, read_ahead, verify
+from afrd.datasets import CaptureSet, verify
 from afrd.errors import RunError
 from afrd.families import HeldOutScores, Job, TrainConfig, build_model, family_of
-from afrd.light_check import MIN_CAPTURES, LightReference
 from afrd.model import MultiLightModel
 from afrd.model.precision import pin_float32
 from afrd.training.false_alarms import Threshold, choose_threshold, require_enough, shortfall
@@ -23,10 +21,10 @@ from afrd.training.features import Progress
 from afrd.training.holdout import question_outlier, split_holdout
 from afrd.training.imaging import learn_imaging
 from afrd.training.record import RunRecord
+from afrd.training.rig_look import learn_rig
 from afrd.training.run_folder import Epoch, locked, prepare, tidy
 
 BELOW_HIGHEST = 0.99  # of the highest score there is: a part that reaches it is anomalous, whatever was held out
-LOOKS = 200  # captures that the looks of the lights are learned from, at most
 
 
 def train(
@@ -128,18 +126,6 @@ def launch(config: TrainConfig) -> Fabric:
     return fabric
 
 
-def _look_of_lights(captures: CaptureSet) -> LightReference | None:
-    """From captures spread evenly over the set; None where they are too few."""
-    if len(captures) < MIN_CAPTURES:
-        warnings.warn(
-            f"{len(captures)} training captures; the lights are not checked at inspection, which takes {MIN_CAPTURES}",
-            stacklevel=2,
-        )
-        return None
-    step = math.ceil(len(captures) / LOOKS)
-    return LightReference.learn(capture.images for capture in read_ahead(captures[::step]))
-
-
 def _card(
     model: MultiLightModel,
     record: RunRecord,
@@ -177,8 +163,8 @@ def _card(
         tail=chosen.tail,
         threshold_interval=chosen.interval,
         thresholds_without=tuple(choose(scores).value for scores in held_out.without) if held_out.without else None,
-        light_reference=_look_of_lights(captures),
         imaging=captures.imaging,
         on_light_fault=config.on_light_fault,
+        **learn_rig(captures),
         config=config.model_dump(mode="json"),
     )

@@ -1,0 +1,7 @@
+"""Is the rig as it was in training: in one capture, and over many. Knows no network and no verdict."""
+
+from afrd.rig.drift import RigReference
+from afrd.rig.measure import RigMeasurement, measure_rig
+from afrd.rig.monitor import RUN_LENGTH, Drift, RigMonitor
+
+__all__ = ["RUN_LENGTH", "Drift", "RigMeasurement", "RigMonitor", "RigReference", "measure_rig"]

@@ -1,0 +1,41 @@
+"""What the rig looks like while it is in order, from the captures that a model is trained on."""
+
+import math
+import warnings
+from collections.abc import Iterator
+from typing import TypedDict
+
+import numpy as np
+
+from afrd.datasets import CaptureSet, read_ahead
+from afrd.light_check import MIN_CAPTURES, LightReference
+from afrd.rig import RigReference, measure_rig
+
+LOOKS = 200  # captures that it is learned from, at most
+
+
+class RigLook(TypedDict):
+    """As a card has them; None where captures were too few."""
+
+    light_reference: LightReference | None
+    rig_reference: RigReference | None
+
+
+def learn_rig(captures: CaptureSet) -> RigLook:
+    """From captures spread evenly over the set, each read once."""
+    if len(captures) < MIN_CAPTURES:
+        warnings.warn(
+            f"{len(captures)} training captures; lights and rig are not checked at inspection, which takes "
+            f"{MIN_CAPTURES}",
+            stacklevel=2,
+        )
+        return RigLook(light_reference=None, rig_reference=None)
+    measured = []
+
+    def images() -> Iterator[np.ndarray]:
+        for capture in read_ahead(captures[:: math.ceil(len(captures) / LOOKS)]):
+            measured.append(measure_rig(capture.images))
+            yield capture.images
+
+    looks = LightReference.learn(images())  # checks the images' shape, and reads them all
+    return RigLook(light_reference=looks, rig_reference=RigReference.learn(measured))
