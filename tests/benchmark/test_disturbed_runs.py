@@ -26,7 +26,7 @@ DISTURB = ["noise:3", "moved:4", "dust:5"]
 SUITE = f"""
 disturb: [{", ".join(DISTURB)}]
 runs:
-  - {{methods: [mean, late-mean]}}
+  - {{methods: [auto, late-mean]}}
   - {{methods: [l2-ae], lights: [1], disturb: [noise]}}
 """
 
@@ -78,14 +78,20 @@ def scores(folder) -> dict:
     return found
 
 
-def test_scores_are_those_of_the_trained_model_on_disturbed_captures(whole, data, tmp_path, one_thread):
+@pytest.mark.parametrize(("method", "light", "settings"), [("rd", "0", ("single:0", 2)), ("auto", "all", ("auto",))])
+def test_scores_are_those_of_the_trained_model_on_disturbed_captures(
+    whole, data, tmp_path, one_thread, method, light, settings
+):
     good, tested = (open_dataset(data, split=split, pattern=PATTERN) for split in ("train", "test"))
-    train(good, tmp_path / "run", TrainConfig(fusion="single:0", epochs=2, image_size=64, false_alarm_rate=0.1))
+    options = dict(zip(("fusion", "epochs"), settings, strict=False))
+    card = train(good, tmp_path / "run", TrainConfig(**options, image_size=64, false_alarm_rate=0.1))
     inspector = Inspector.load(tmp_path / "run", check_lights=False)
-    result = read_results(whole)[Job(data.name, "rd", "0", 0)]
+    result = read_results(whole)[Job(data.name, method, light, 0)]
+    assert result["threshold"] == pytest.approx(card.threshold, rel=0.01)
+    assert (result["stated_rate"], result["false_alarm_bound"]) == (card.false_alarm_rate, card.false_alarm_bound)
     for by in DISTURB:
         copies = [disturb_capture(capture, Disturbance.parse(by)) for capture in tested]
-        expected = [inspector.inspect(copy.images).score for copy in copies]
+        expected = [inspector.inspect_capture(copy).score for copy in copies]
         np.testing.assert_allclose(result["disturbed"][by]["scores"], expected, rtol=0.01)
         alarms = np.mean([score > result["threshold"] for score in result["disturbed"][by]["scores"][:5]])
         assert result["disturbed"][by]["false_alarm_rate"] == pytest.approx(alarms)
@@ -100,9 +106,9 @@ def test_results_carry_every_figure(whole, data):
                 assert 0 <= figures[name] <= 1
     with (whole / "results.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 4 * (1 + 3) + 1 + 1  # mean, late-mean and two of rd; the autoencoder
-    noisy = [row for row in rows if (row["method"], row["disturbance"]) == ("mean", "noise:3")]
-    (expected,) = [r for job, r in read_results(whole).items() if job.method == "mean"]
+    assert len(rows) == 4 * (1 + 3) + 1 + 1  # auto, late-mean and two of rd; the autoencoder
+    noisy = [row for row in rows if (row["method"], row["disturbance"]) == ("auto", "noise:3")]
+    (expected,) = [r for job, r in read_results(whole).items() if job.method == "auto"]
     assert float(noisy[0]["image_auroc"]) == expected["disturbed"]["noise:3"]["image_auroc"]
 
 
@@ -132,7 +138,7 @@ def test_late_fusion_combines_maps_of_disturbed_captures(whole, data):
 def test_tables_show_them(whole):
     table = build_tables(whole).table("disturbed")
     assert [heading.title for heading in table.headings][1:3] == ["as it is", "noise σ 2/255"]
-    assert table.cell("mean", "noise σ 3/255").value is not None
+    assert table.cell("default", "noise σ 3/255").value is not None
 
 
 def test_a_killed_comparison_goes_on_and_a_further_disturbance_is_added(whole, suite, data, tmp_path):
@@ -148,10 +154,10 @@ def test_a_killed_comparison_goes_on_and_a_further_disturbance_is_added(whole, s
     assert second.returncode == 0, second.stderr
     assert all(path.stat().st_mtime_ns == when for path, when in before.items())
     assert scores(folder) == scores(whole)
-    more = ("--methods=mean", "--disturb=gain:0.7,noise:3")
+    more = ("--methods=auto", "--disturb=gain:0.7,noise:3")
     third = subprocess.run(command(suite, data, folder, *more), capture_output=True, text=True)
     assert third.returncode == 0, third.stderr
-    result = read_results(folder)[Job(data.name, "mean", "all", 0)]
+    result = read_results(folder)[Job(data.name, "auto", "all", 0)]
     assert list(result["disturbed"]) == [*DISTURB, "gain:0.7"]
     both = scores(folder)
     assert {key: both[key] for key in scores(whole)} == scores(whole)

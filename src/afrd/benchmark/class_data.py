@@ -65,7 +65,7 @@ class ClassData:
         captures = (capture.images for capture in read_ahead(self.train))
         reference = LightReference.learn(captures) if len(self.train) >= MIN_CAPTURES else None
         return {
-            by: light_faults(self._copy(by), copy_digest(self.digests["test"], by), reference, self.store)
+            by: light_faults(self.copy(by), copy_digest(self.digests["test"], by), reference, self.store)
             for by in (None, *self.disturb)
         }
 
@@ -80,7 +80,8 @@ class ClassData:
         """What is tested: the captures as they are (None), then under every disturbance that they can be put to."""
         return [None, *(by for by in self.disturb if not isinstance(self.light_faults[by], str))]
 
-    def _copy(self, by: Disturbance | None) -> Sequence[Capture]:
+    def copy(self, by: Disturbance | None) -> Sequence[Capture]:
+        """The test captures under a disturbance; None is they as they are."""
         return self.test if by is None else DisturbedCaptures(self.test, by)
 
     @property
@@ -95,7 +96,7 @@ class ClassData:
 
     def features(self, part: str, by: Disturbance | None = None) -> FeatureCache:
         """The teacher's features of all lights of "train", "holdout" or "test", memory-mapped. by: for "test"."""
-        captures = getattr(self, part) if by is None else self._copy(by)
+        captures = getattr(self, part) if by is None else self.copy(by)
         with locked_file(self.store / "features.lock"):  # one process writes at a time, whatever the class
             for left_over in filter(is_temporary, list(self.store.iterdir())):
                 shutil.rmtree(left_over, ignore_errors=True)  # of a killed process
@@ -119,7 +120,7 @@ class ClassData:
 
         Of "test", one copy after the other.
         """
-        sets = [self._copy(by) for by in self.copies] if part == "test" else [getattr(self, part)]
+        sets = [self.copy(by) for by in self.copies] if part == "test" else [getattr(self, part)]
         return np.stack([self._image(capture.images, light) for each in sets for capture in read_ahead(each)])
 
     def _image(self, images: np.ndarray, light: str) -> np.ndarray:

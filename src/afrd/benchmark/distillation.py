@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from afrd.benchmark.class_data import ClassData
-from afrd.benchmark.job import ALL_LIGHTS, Job, Scored, Settings
+from afrd.benchmark.inspected import judge_as_inspected
+from afrd.benchmark.job import ALL_LIGHTS, Job, Limit, Scored, Settings
 from afrd.checkpoint import load_model
 from afrd.model import MultiLightModel
 from afrd.training import TrainConfig, train
@@ -34,12 +35,14 @@ def distil(data: ClassData, job: Job, settings: Settings) -> Scored:
     with TemporaryDirectory() as folder:
         run = Path(folder) / "run"
         card = train(data.train, run, config, holdout=data.holdout, resumable=False, cache_dir=data.store)
+        if card.imaging and not card.imaging.only_values:  # tiles, a region or motion: shared features have none of it
+            return judge_as_inspected(run, card, data)
         model, _ = load_model(run)
     holdout_maps, holdout_scores, _ = judge(model, data.features("holdout"))
     each = [judge(model, data.features("test", by)) for by in data.copies]
     maps, scores, weights = (np.concatenate(parts) for parts in zip(*each, strict=True))
     weights = None if model.fixed_fusion else weights
-    return Scored(holdout_scores, scores, holdout_maps, maps, weights, card.config)
+    return Scored(holdout_scores, scores, holdout_maps, maps, weights, card.config, Limit.of(card))
 
 
 @torch.inference_mode()

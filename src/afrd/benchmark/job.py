@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from pydantic import Field
 
-from afrd.card import Strict
+from afrd.card import ModelCard, Strict
 
 ALL_LIGHTS = "all"
 MEAN_IMAGE = "mean-image"
@@ -68,6 +68,19 @@ class Settings(Strict):
     threads: int = Field(1, ge=1)
 
 
+class Limit(NamedTuple):
+    """A threshold with the false-alarm rate it promises, and the rate that holds with 90 % confidence."""
+
+    threshold: float
+    rate: float
+    bound: float
+
+    @classmethod
+    def of(cls, card: ModelCard) -> "Limit":
+        """What `afrd train` chose."""
+        return cls(card.threshold, card.false_alarm_rate, card.false_alarm_bound)
+
+
 class Scored(NamedTuple):
     """What a method says of V held-out good captures and of K test captures.
 
@@ -77,6 +90,7 @@ class Scored(NamedTuple):
     holdout_maps: [V, S, S], maps: [K, S, S] float32 at the model's size, or None where the method has no map.
     light_weights: [K, L, N], or None where the method does not weigh lights.
     config: what was chosen beyond the settings, such as the learning rate.
+    limit: where the method sets its threshold itself; None takes it from `holdout_scores`.
     """
 
     holdout_scores: np.ndarray
@@ -85,3 +99,4 @@ class Scored(NamedTuple):
     maps: np.ndarray | None = None
     light_weights: np.ndarray | None = None
     config: dict[str, Any] | None = None
+    limit: Limit | None = None

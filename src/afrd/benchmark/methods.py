@@ -24,6 +24,7 @@ class Method:
     after: the method whose maps under each light it combines.
     seeded: False where nothing is random, so that a second seed would say nothing new.
     shares: whether it reads images through the frozen teacher only, so that one pass serves all such methods.
+    features: whether it reads all lights through the shared features.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Method:
     after: str | None = None
     seeded: bool = True
     shares: bool = False
+    features: bool = True
 
     def policies(self, lights: int) -> tuple[str, ...]:
         """The light policies it can be run under, for a rig of so many lights."""
@@ -57,6 +59,8 @@ METHODS: dict[str, Method] = {
         Method("attention", "attention", "lights", "distillation:distil"),
         Method("paper-attention", "attention, eq. 6", "lights", "distillation:distil"),
         Method("joint", "joint Gaussian", "lights", "distillation:distil"),
+        Method("nearest", "nearest patches", "lights", "inspected:inspect", features=False),
+        Method("auto", "default", "lights", "inspected:inspect", features=False),
         Method("late-mean", "late fusion, mean", "lights", "late_fusion:mean", after="rd"),
         Method("late-max", "late fusion, normalised maximum", "lights", "late_fusion:normalised_maximum", after="rd"),
         Method("ganomaly", "GANomaly", "image", "baselines.anomalib_trained:ganomaly", False, "baselines"),

@@ -6,14 +6,16 @@ from dataclasses import replace
 import numpy as np
 
 from afrd.benchmark.grid import Cell, Heading, PairedTest, Row, Table, n_classes, number, p_value
-from afrd.benchmark.job import ALL_LIGHTS
-from afrd.benchmark.series import ORACLE_LIGHT, Column, Comparison
+from afrd.benchmark.job import ALL_LIGHTS, MEAN_IMAGE
+from afrd.benchmark.series import MEAN_SCORE, ORACLE_LIGHT, Column, Comparison
 from afrd.benchmark.statistics import TEST_RESAMPLES, Area, Difference, areas, average, difference, holm
 
 ATTENTION = Column("attention", ALL_LIGHTS)
 JOINT = Column("joint", ALL_LIGHTS)
+AUTO = Column("auto", ALL_LIGHTS)
 BEST_LIGHT = "best-light"
 _LEVEL = 0.05
+_BESIDE = "beside-"
 
 
 def paired_tables(
@@ -23,6 +25,8 @@ def paired_tables(
     others = {key: column for key, column in _others(comparison).items() if column != subject}
     if subject != ATTENTION:
         others |= {"attention": ATTENTION}
+    if subject == AUTO:
+        others |= _beside_the_default(comparison)
     drawn = _areas(comparison, [subject, *others.values()])
     tests, per_class = [], {}
     for key, column in others.items():
@@ -57,6 +61,7 @@ def verdicts(tests: Sequence[PairedTest], kind: str | None, subject: Column = AT
         "oracle": None,
         "late-mean": "late fusion by mean",
         "late-max": "late fusion by normalised maximum",
+        **{test.key: None for test in tests if test.key.startswith(_BESIDE)},
     }
     sentences = []
     for key, name in claims.items():
@@ -98,6 +103,15 @@ def _others(comparison: Comparison) -> dict[str, Column]:
     }
 
 
+def _beside_the_default(comparison: Comparison) -> dict[str, Column]:
+    """What else of ours was run, and the methods that read one image."""
+    return {
+        f"{_BESIDE}{'-'.join(column)}": column
+        for column in comparison.columns
+        if column in (JOINT, Column("nearest", ALL_LIGHTS)) or column.policy in (MEAN_IMAGE, MEAN_SCORE)
+    }
+
+
 def _best_light(comparison: Comparison, lights: list[Column]) -> Column | None:
     """The light with the best average over the classes that all lights have; None where there is no such class."""
     found = _areas(comparison, lights, resamples=1)
@@ -131,6 +145,8 @@ def _title(key: str, column: Column) -> str:
         return f"the best fixed light (RD {column.policy_title}, chosen on the test labels)"
     if key == "oracle":
         return "the oracle light (RD, best light of each class by test label)"
+    if column.policy in (MEAN_IMAGE, MEAN_SCORE):
+        return f"{column.method_title}, {column.policy_title}"
     return f"RD {column.policy_title}" if column.method == "rd" else column.method_title
 
 

@@ -7,7 +7,7 @@ from afrd.benchmark.methods import METHODS
 from afrd.benchmark.series import MEAN_SCORE, Column, Comparison
 from afrd.benchmark.statistics import Area, Mean, areas, average, over_classes, over_seeds
 
-OURS = ("mean", "attention", "paper-attention", "late-mean", "late-max", "joint")
+OURS = ("mean", "attention", "paper-attention", "late-mean", "late-max", "joint", "nearest", "auto")
 METRICS = {"image_auroc": "I-AUROC", "pixel_auroc": "P-AUROC", "au_pro": "AU-PRO"}
 
 

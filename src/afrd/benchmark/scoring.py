@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from afrd.benchmark.class_data import ClassData
-from afrd.benchmark.job import Scored, Settings
+from afrd.benchmark.job import Limit, Scored, Settings
 from afrd.disturb import Disturbance, follow
 from afrd.evaluation.evaluate import Truth, compare
 from afrd.evaluation.result import CaptureResult, Evaluation
@@ -33,14 +33,14 @@ def by_copy(data: ClassData, scored: Scored) -> dict[Disturbance | None, Scored]
 def figures_of(data: ClassData, scored: Scored, settings: Settings) -> dict[str, Any]:
     """Metrics, with the score of every capture, of the test captures as they are."""
     figures = _evaluate(data, scored, settings, None).to_json()
-    parts, rate = len(set(data.holdout.groups)), settings.false_alarm_rate
+    limit = _limit(data, scored, settings)
     for name in ("config", "seconds_per_capture"):  # the settings stand once; inspection was not timed
         del figures[name]
     for name in ("light_fault_rate_good", "light_fault_rate_bad", "light_faults"):  # scores are judged, not lights
         del figures[name]
     return figures | {
-        "stated_rate": reachable_rate(parts, rate),
-        "false_alarm_bound": false_alarm_bound(parts, rate, several=parts < len(data.holdout)),
+        "stated_rate": limit.rate,
+        "false_alarm_bound": limit.bound,
         "light_fault_rate": _light_fault_rate(data, None),
     }
 
@@ -70,7 +70,7 @@ def _evaluate(data: ClassData, scored: Scored, settings: Settings, by: Disturban
     """The metrics of the whole project; those of single defect types only of captures as they are."""
     if not np.isfinite(scored.holdout_scores).all():
         raise ValueError(f"scores of held-out captures are not finite: {scored.holdout_scores}")
-    limit = threshold(scored.holdout_scores.tolist(), settings.false_alarm_rate, data.holdout.groups)
+    limit = _limit(data, scored, settings).threshold
     results, truths, maps = [], [], None if scored.maps is None else []
     for i, (record, known, size) in enumerate(data.truths):
         score = float(scored.scores[i])
@@ -83,6 +83,19 @@ def _evaluate(data: ClassData, scored: Scored, settings: Settings, by: Disturban
         if maps is not None:
             maps.append(cv2.resize(scored.maps[i].astype(np.float32), size[::-1]))
     return compare(data.test, results, truths, maps, threshold=limit, seconds_per_capture=None, config={})
+
+
+def _limit(data: ClassData, scored: Scored, settings: Settings) -> Limit:
+    """The method's own, else from the scores of held-out parts."""
+    if scored.limit is not None:
+        return scored.limit
+    groups, rate = data.holdout.groups, settings.false_alarm_rate
+    parts = len(set(groups))
+    return Limit(
+        threshold(scored.holdout_scores.tolist(), rate, groups),
+        reachable_rate(parts, rate),
+        false_alarm_bound(parts, rate, several=parts < len(groups)),
+    )
 
 
 def _light_fault_rate(data: ClassData, by: Disturbance | None) -> float | None:

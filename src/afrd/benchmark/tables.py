@@ -18,7 +18,7 @@ from afrd.benchmark.grid import Cell, Heading, Row, Table, Tables, mark_best, n_
 from afrd.benchmark.job import ALL_LIGHTS
 from afrd.benchmark.methods import METHODS
 from afrd.benchmark.overview import defect_types, every_policy
-from afrd.benchmark.paired import ATTENTION, JOINT, paired_tables, verdicts
+from afrd.benchmark.paired import ATTENTION, AUTO, JOINT, paired_tables, verdicts
 from afrd.benchmark.robustness import robustness
 from afrd.benchmark.scoreboard import METRICS, OURS, Scoreboard
 from afrd.benchmark.series import ORACLE_LIGHT, Column, Comparison, load_comparison
@@ -46,7 +46,7 @@ def build_tables(folder: Path) -> Tables:
     n_lights = len(comparison.lights) or paper.LIGHTS
     fixed = str(min(paper.FIXED_LIGHT, n_lights - 1))
     tests, compared = [], []
-    for subject in (ATTENTION, JOINT):
+    for subject in (ATTENTION, JOINT, AUTO):
         if subject == ATTENTION or comparison.having(subject):
             found, overall, by_class = paired_tables(comparison, classes, subject)
             said = replace(overall, notes=(*verdicts(found, comparison.kind, subject), *overall.notes))
@@ -54,9 +54,9 @@ def build_tables(folder: Path) -> Tables:
             compared += [said, by_class]
     tables = [
         grid(*_table_1(fixed)),
-        grid(*_table_2(n_lights)),
+        grid(*_table_2(n_lights, _shown(comparison))),
         grid(*_table_3(fixed)),
-        grid(*_au_pro(fixed)),
+        grid(*_au_pro(fixed, _shown(comparison))),
         *compared,
         *robustness(comparison),
         every_policy(board),
@@ -99,10 +99,16 @@ def _table_1(fixed: str) -> tuple:
     return "I", "Table I: I-AUROC of single-image methods under one light, and of AFRD", wanted, (note,)
 
 
-def _table_2(n_lights: int) -> tuple:
+def _shown(comparison: Comparison) -> list[str]:
+    """Ours; of those that came later, the ones that were run."""
+    later = {"nearest", "auto"} - {column.method for column in comparison.columns}
+    return [name for name in OURS if name not in later]
+
+
+def _table_2(n_lights: int, ours: Sequence[str]) -> tuple:
     wanted = [_Wanted(f"L{i + 1}", Column("rd", str(i)), printed=("II", "rd", f"L{i + 1}")) for i in range(n_lights)]
     wanted += [_Wanted("ORACLE light", Column("rd", ORACLE_LIGHT))]
-    wanted += [_Wanted(METHODS[name].title, Column(name, ALL_LIGHTS)) for name in OURS]
+    wanted += [_Wanted(METHODS[name].title, Column(name, ALL_LIGHTS)) for name in ours]
     notes = (
         "L1, L2, …: Reverse Distillation (RD) on that light alone. Late fusion combines the maps of all these.",
         "ORACLE light: of each class the light that is best on the test labels (in brackets), which nobody has when a "
@@ -121,8 +127,8 @@ def _table_3(fixed: str) -> tuple:
     return "III", "Table III: I-AUROC and P-AUROC of RD, mean fusion and AFRD", wanted, (note, _PIXEL_NOTE)
 
 
-def _au_pro(fixed: str) -> tuple:
-    names = ("rd", *OURS)
+def _au_pro(fixed: str, ours: Sequence[str]) -> tuple:
+    names = ("rd", *ours)
     wanted = [_Wanted(METHODS[name].title, _policy_of(name, fixed), "au_pro") for name in names]
     note = f"Not in the paper. RD reads light L{int(fixed) + 1} alone. False-positive rate up to 0.3."
     return "III-AU-PRO", "Table III, continued: AU-PRO", wanted, (note, _PIXEL_NOTE)

@@ -67,9 +67,9 @@ def _result(root: Path, job: Job, settings: Settings, store: Store) -> dict[str,
         arguments = tuple(np.stack(maps).astype(np.float32) for maps in zip(*each, strict=True))
     else:
         arguments = (data, job, settings)
-        for part in PARTS:  # the first job of a class waits for the teacher; its training time does not count it
+        for part in PARTS if method.features else ():
             for by in data.copies if part == "test" else (None,):
-                data.features(part, by)
+                data.features(part, by)  # the first job of a class waits for the teacher; its time does not count it
     function, started = method.load(), time.perf_counter()
     scored: Scored = function(*arguments)
     seconds = time.perf_counter() - started
