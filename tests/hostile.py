@@ -64,6 +64,12 @@ def archive() -> bytes:
     return buffer.getvalue()
 
 
+def turned(good: bytes, orientation: bytes) -> bytes:
+    """With an EXIF block of one orientation tag, or of whatever else."""
+    exif = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0" + orientation + b"\0\0\0\0"
+    return good[:33] + chunk(b"eXIf", exif) + good[33:]
+
+
 CONTENTS: dict[str, Callable[[bytes], bytes]] = {
     "empty": lambda good: b"",
     "one byte": lambda good: b"\x89",
@@ -101,6 +107,10 @@ CONTENTS: dict[str, Callable[[bytes], bytes]] = {
     "another size": lambda good: encoded("PNG", (64, 32)),
     "another depth": lambda good: tiff(np.zeros((64, 64, 3), np.uint16), photometric="rgb"),
     "too small": lambda good: encoded("PNG", (1, 1)),
+    "turned": lambda good: turned(good, b"\x06\0\0\0"),
+    "exif cut off": lambda good: good[:33] + chunk(b"eXIf", b"II*\0\xff") + good[33 : len(good) // 2],
+    "exif of nonsense": lambda good: good[:33] + chunk(b"eXIf", bytes(range(256))) + good[40:],
+    "mosaic of two bytes": lambda good: tiff(np.zeros((64, 64), np.int16)),
     "transparent": lambda good: encoded("PNG", mode="RGBA"),
 }
 """What stands in place of one light's image; all of them are refused with 422 or 413."""

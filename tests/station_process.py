@@ -2,8 +2,8 @@
 
 import io
 import os
-import select
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -27,6 +27,12 @@ def uploads(images: np.ndarray, lights: Sequence[str]) -> dict[str, bytes]:
     return {light: png(image) for light, image in zip(lights, images, strict=True)}
 
 
+def free_port() -> int:
+    """Of this machine."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return taken.getsockname()[1]
+
+
 class StationProcess:
     """`afrd serve` on a free port. url: where it listens. start_seconds: until it answered /healthz."""
 
@@ -38,7 +44,7 @@ class StationProcess:
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=self.log.open("a"), env={**os.environ, **(env or {})}, text=True
         )
-        line = self.process.stdout.readline() if self._speaks() else ""
+        line = self.process.stdout.readline()  # empty where it ended
         if "http://" not in line:
             self.kill()
             raise AssertionError(f"the station did not start: {line}{self.log.read_text()}")
@@ -46,9 +52,6 @@ class StationProcess:
         self.client = httpx.Client(base_url=self.url, timeout=120)
         self.health()
         self.start_seconds = time.monotonic() - began
-
-    def _speaks(self) -> bool:
-        return bool(select.select([self.process.stdout], [], [], 120)[0])
 
     def health(self) -> dict:
         """The answer of /healthz."""

@@ -41,6 +41,9 @@ class MissingExtraError(AfrdError):
         return cls(error.name, _EXTRA_OF[error.name]) if error.name in _EXTRA_OF else None
 
 
-_EXTRA_OF = dict.fromkeys(("torch", "torchvision", "timm", "lightning_fabric", "safetensors"), "train") | dict.fromkeys(
-    ("fastapi", "uvicorn", "sqlalchemy", "alembic", "python_multipart"), "station"
-)
+_PACKAGES = {
+    "train": "torch torchvision timm lightning_fabric safetensors",
+    "station": "fastapi uvicorn sqlalchemy alembic python_multipart argon2 itsdangerous pyarrow watchfiles",
+    "postgresql": "psycopg",
+}
+_EXTRA_OF = {package: extra for extra, packages in _PACKAGES.items() for package in packages.split()}

@@ -141,11 +141,11 @@ FOLDER_FAULTS = {
         "line 4: lights.1.angle: Extra inputs are not permitted",
         'write "lights: [{name: top',
     ),
-    "lights.yaml with one light": (
-        text("lights.yaml", "lights:\n- name: left\n"),
+    "lights.yaml with no light": (
+        text("lights.yaml", "lights: []\n"),
         "train",
         "lights.yaml",
-        "line 2: lights: List should have at least 2 items",
+        "line 1: lights: List should have at least 1 item",
         'write "lights: [{name: top',
     ),
     "lights.yaml with a name twice": (

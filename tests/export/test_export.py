@@ -109,7 +109,7 @@ def test_int8_is_smaller_and_near(trained, exported, good, to):
     report = exported("attention", to, "int8")
     assert report.bytes < 0.4 * exported("attention", to).bytes
     assert report.comparison.score > 1e-5  # it is not the fp32 model under another name
-    assert report.comparison.score <= 0.05
+    assert report.comparison.score <= 0.1
     check(trained(), report.files[-1], good[:3], 0.25)
 
 
@@ -119,7 +119,7 @@ def test_the_card_in_an_onnx_file_says_what_a_station_needs(exported):
     card = json.loads({p.key: p.value for p in model.metadata_props}["afrd"])
     assert card["format"] == 1
     assert card["afrd_version"] == afrd.__version__
-    assert card["input"] == {"height": 64, "width": 64, "dtype": "uint8"}
+    assert card["input"] == {"channels": 3, "height": 64, "width": 64, "dtype": "uint8"}
     assert card["model"]["lights"]["names"][5] == "light_box"
     assert card["model"]["lights"]["directions"] is None or card["model"]["lights"]["directions"][5] is None
     assert {"threshold", "fusion", "category", "false_alarm_rate", "image_size", "config"} <= card["model"].keys()

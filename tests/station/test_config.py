@@ -18,15 +18,15 @@ from afrd.station.tables import Base
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("model: run\nquue: 3\n", r"line 2: quue: no such setting"),
+        ("model: run\nquue: 3\n", r"line 2: quue: .*not permitted"),
         ("queue: 3\n", r"line 1: model: missing"),
-        ("model: run\nqueue: 0\n", r"line 2: queue: .*greater than or equal to 1; found 0"),
-        ("model: run\nreview: 1.5\n", r"line 2: review: .*less than 1; found 1.5"),
+        ("model: run\nqueue: 0\n", r"line 2: queue: .*greater than or equal to 1 .found 0."),
+        ("model: run\nreview: 1.5\n", r"line 2: review: .*less than 1 .found 1.5."),
         ("model: run\nlimits:\n  megabytes: none\n", r"line 3: limits.megabytes: .*number.*found 'none'"),
         ("model: run\nstation: ../x\n", r"line 2: station: .*found '../x'"),
         ("model: [run\n", r"line \d: "),
-        ("just words\n", r"the file: .*found 'just words'"),
-        ("", r"the file: "),
+        ("just words\n", r"line 1: expected settings"),
+        ("", r"line 1: expected settings"),
     ],
 )
 def test_a_wrong_station_file_is_named_with_its_line(tmp_path, text, message):

@@ -1,10 +1,36 @@
-"""A station's own threshold changes the verdict, never what lights that failed forbid."""
+"""Verdicts of a station from inspections, by hand."""
 
 import numpy as np
 import pytest
 
 from afrd.inspector import Inspection
 from afrd.station.judge import station_verdict
+from afrd.station.statistics import Scored, false_alarms, histogram, what_if
+
+
+def inspection(score: float, threshold: float = 1.0, judged: bool = True, may_be_good: bool = True) -> Inspection:
+    """With a map and weights that no verdict looks at."""
+    seen = np.zeros((2, 2)), np.ones((1, 2))
+    return Inspection("a", score, threshold, *seen, judged=judged, may_be_good=may_be_good)
+
+
+@pytest.mark.parametrize(
+    ("score", "threshold", "review", "verdict"),
+    [
+        (0.5, 1.0, None, "good"),
+        (1.0, 1.0, None, "good"),
+        (1.01, 1.0, None, "anomalous"),
+        (0.91, 1.0, 0.9, "review"),
+        (0.9, 1.0, 0.9, "good"),
+        (1.5, 1.0, 0.9, "anomalous"),
+        (1.5, 2.0, None, "good"),
+        (1.9, 2.0, 0.9, "review"),
+        (0.6, 0.5, 0.9, "anomalous"),
+        (float("nan"), 1.0, 0.9, "anomalous"),
+    ],
+)
+def test_verdicts(score, threshold, review, verdict):
+    assert station_verdict(inspection(score), threshold, review) == verdict
 
 
 @pytest.mark.parametrize(
@@ -20,8 +46,25 @@ from afrd.station.judge import station_verdict
     ],
 )
 def test_no_threshold_lets_a_part_pass_that_may_not(score, judged, may_be_good, verdict):
-    weights = np.full((1, 2), 0.5, np.float32)
-    inspection = Inspection(
-        "p", score, 1.0, np.zeros((4, 4), np.float32), weights, judged=judged, may_be_good=may_be_good
-    )
-    assert station_verdict(inspection, 2.0, None) == verdict
+    assert station_verdict(inspection(score, judged=judged, may_be_good=may_be_good), 2.0, None) == verdict
+
+
+def test_another_threshold_over_parts_that_were_judged():
+    parts = [
+        Scored("a", 0.5, 1.0, "good", None, 0),
+        Scored("b", 0.9, 1.0, "good", "good", 0),
+        Scored("c", 1.1, 1.0, "anomalous", "good", 0),
+        Scored("d", 1.3, 1.0, "anomalous", "defect", 0),
+        Scored("e", 2.6, 2.0, "anomalous", "defect", 0),  # without one light its threshold is another
+    ]
+    change = what_if(parts, 0.8)
+    assert (change.newly_stopped, change.newly_passed, change.good_stopped, change.defect_passed) == (1, 0, 2, 0)
+    change = what_if(parts, 1.35)
+    assert (change.newly_stopped, change.newly_passed, change.good_stopped, change.defect_passed) == (0, 3, 0, 2)
+    alarms, good, low, high = false_alarms(parts)
+    assert (alarms, good) == (1, 2)
+    assert low == pytest.approx(1 - 0.95**0.5)  # Clopper and Pearson, by hand: P(X ≥ 1 | low) = 0.05
+    assert high == pytest.approx(0.95**0.5)
+    assert false_alarms(parts[:1])[2:] == (0.0, 1.0)
+    bins = histogram(parts, bins=4)
+    assert bins == [(0.0, 0, 0, 0), (0.5, 1, 1, 0), (1.0, 0, 1, 2), (1.5, 0, 0, 0)]

@@ -13,7 +13,6 @@ import cv2
 import numpy as np
 from matplotlib.path import Path as MplPath
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from scipy import ndimage
 
 from afrd.errors import DatasetError
 
@@ -128,6 +127,8 @@ def find_part(captures: Iterable[np.ndarray]) -> np.ndarray:
 
     captures: good ones, [N, C, H, W]. Raises DatasetError: nothing differs.
     """
+    from scipy import ndimage  # a third of a second to import, which inspection must not wait for
+
     logs, size = [], (0, 0)
     for images in captures:
         size = images.shape[-2:]

@@ -12,8 +12,8 @@ from fastapi.responses import FileResponse
 from afrd.errors import DatasetError
 from afrd.station.files import MAP_FILE
 from afrd.station.history import Filter
+from afrd.station.pictures import as_png
 from afrd.station.records import detail, review, summary
-from afrd.station.refusals import Refused
 from afrd.station.schemas import FAILURE, Answer, Detail, Health, Limit, Review, ReviewRequest, Summary, Verdict
 from afrd.station.service import Service
 from afrd.station.tables import CaptureRow
@@ -109,9 +109,7 @@ def get_light(request: Request, id: str, name: str) -> Response:
 @router.post("/api/captures/{id}/review", response_model=Review, responses=_NOT_FOUND, tags=["captures"])
 def post_review(request: Request, id: str, body: ReviewRequest) -> dict[str, Any]:
     """Say what a part is. The newest review counts, all are kept."""
-    if body.label == "good" and body.defect_type is not None:
-        raise Refused(422, "a good part has no defect type", (("defect_type", "a good part has none; leave it out"),))
-    row = _service(request).store.review(id, body.label, body.defect_type, "anyone")
+    row = _service(request).review(id, body.label, body.defect_type, request.state.person.name)
     if row is None:
         raise _no_capture(id)
     return review(row)
@@ -129,16 +127,6 @@ def healthz(request: Request) -> dict[str, Any]:
         "queue_size": service.line.size,
         "problems": problems,
     }
-
-
-def as_png(path: Path) -> bytes:
-    """An image that was taken, in whichever format, as PNG of the same depth."""
-    import cv2
-
-    from afrd.datasets.images import read_image
-
-    pixels = read_image(path).transpose(1, 2, 0)[..., ::-1]
-    return cv2.imencode(".png", pixels)[1].tobytes()
 
 
 def _service(request: Request) -> Service:

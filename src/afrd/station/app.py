@@ -3,14 +3,19 @@
 import contextlib
 import logging
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
+from fastapi.staticfiles import StaticFiles
 
 import afrd
-from afrd.station import api
+from afrd.errors import AfrdError, DatasetError
+from afrd.station import api, downloads, engineer_pages, login, pages
+from afrd.station.guard import Guard
+from afrd.station.page import message
 from afrd.station.refusals import Refused
 from afrd.station.service import Service
 
@@ -35,13 +40,26 @@ def create_app(service: Service) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.service = service
+    app.add_middleware(Guard, access=service.access, sessions=service.sessions)
     app.include_router(api.router)
+    app.include_router(pages.router)
+    app.include_router(engineer_pages.router)
+    app.include_router(downloads.router)
+    app.include_router(login.router)
+    app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
 
     @app.exception_handler(Refused)
     async def refused(request: Request, error: Refused) -> JSONResponse:
         service.refusals.add(request.client.host if request.client else "?", error)
         headers = {"Retry-After": str(error.retry_after)} if error.retry_after else None
         return JSONResponse({"detail": error.detail()}, error.status, headers)
+
+    @app.exception_handler(AfrdError)
+    async def failed(request: Request, error: AfrdError) -> Response:
+        status = 404 if isinstance(error, DatasetError) else 422
+        if request.url.path.startswith("/api/"):
+            return JSONResponse({"detail": str(error)}, status)
+        return message(request, "Not done", str(error), status)
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:

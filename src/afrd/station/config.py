@@ -1,12 +1,18 @@
 """The station file: what one station is made of. Strict YAML; an unknown key or a bad value is named with its line."""
 
 import re
+from datetime import datetime, time, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from afrd.datasets.yaml_file import YamlFile
+from afrd.fail_safe import OnLightFault
+from afrd.station.access import AccessRules
+from afrd.station.sinks.config import SinkConfig
+from afrd.station.sources.config import SourceConfig
+from afrd.yaml_model import complaint
 
 DATA_FOLDER = "station-data"
 _MEND = "see docs/station.md for what a station file holds"
@@ -31,6 +37,17 @@ class Limits(_Strict):
     upload_seconds: float = Field(10, gt=0)
 
 
+class Retention(_Strict):
+    """How long images are kept; None for ever. Parts that were reviewed are always kept.
+
+    good_days, other_days: by verdict. gigabytes: of all images; the oldest good parts go first.
+    """
+
+    good_days: float | None = Field(None, gt=0)
+    other_days: float | None = Field(None, gt=0)
+    gigabytes: float | None = Field(None, gt=0)
+
+
 class StationConfig(_Strict):
     """One station.
 
@@ -38,8 +55,11 @@ class StationConfig(_Strict):
     pages. data: folder of database, images and maps. database: URL of a PostgreSQL server instead of SQLite in `data`.
     lights: their order as the rig triggers them, to be compared with the model's; None takes the model's.
     review: share of the threshold above which a part that is not anomalous is to be seen by a person; None for never.
+    on_light_fault: "reject" or "leave-out", see `afrd.Inspector.load`; None for what the model was trained for.
     queue: captures that may wait or be judged at once; more are answered 503. cycle_seconds: from the arrival of a
     capture to its answer; what takes longer is marked. threads: of the inspection; None for every usable processor.
+    access: who may use it; without, only this machine.
+    shifts: local times at which they begin, as "06:00".
     """
 
     station: Name = "station"
@@ -48,10 +68,30 @@ class StationConfig(_Strict):
     database: str | None = None
     lights: tuple[Name, ...] | None = None
     review: float | None = Field(None, gt=0, lt=1)
+    on_light_fault: OnLightFault | None = None
     queue: int = Field(8, ge=1, le=1000)
     cycle_seconds: float | None = Field(None, gt=0)
     threads: int | None = Field(None, ge=1)
     limits: Limits = Limits()
+    sources: tuple[SourceConfig, ...] = ()
+    sinks: tuple[SinkConfig, ...] = ()
+    retention: Retention = Retention()
+    access: AccessRules | None = None
+    shifts: tuple[time, ...] = (time(6), time(14), time(22))
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        for what, named in (("sinks", self.sinks), ("sources", self.sources)):
+            names = [each.name for each in named]
+            if len(set(names)) != len(names):
+                raise ValueError(f"{what}: a name is used twice")
+        return self
+
+    def shift_start(self, now: float) -> float:
+        """When the running shift began. now: seconds since 1970."""
+        at = datetime.fromtimestamp(now)
+        starts = [datetime.combine(at.date() - timedelta(days=day), start) for day in (0, 1) for start in self.shifts]
+        return max((start for start in starts if start <= at), default=at.replace(hour=0, minute=0)).timestamp()
 
     def beside(self, folder: Path) -> Self:
         """With relative paths taken from `folder`."""
@@ -66,17 +106,12 @@ def load_station(path: Path) -> StationConfig:
     if path.suffix not in (".yaml", ".yml"):
         return StationConfig(model=path, data=Path(DATA_FOLDER))
     file = YamlFile(path, _MEND)
+    if not isinstance(file.value, dict):
+        raise file.error("expected settings, one a line, at least model: RUN")
     try:
         return StationConfig.model_validate(file.value).beside(path.parent)
     except ValidationError as error:
         first = error.errors()[0]
-        raise file.error(_words(first), *first["loc"]) from None
-
-
-def _words(problem: Any) -> str:
-    where = ".".join(str(part) for part in problem["loc"]) or "the file"
-    if problem["type"] == "extra_forbidden":
-        return f"{where}: no such setting"
-    if problem["type"] == "missing":
-        return f"{where}: missing"
-    return f"{where}: {problem['msg']}; found {problem['input']!r}"
+        secret = first["loc"][:1] == ("access",)  # what stands there never reaches a log
+        words = f"{'.'.join(map(str, first['loc']))}: {first['msg']}" if secret else complaint(error)
+        raise file.error(words, *first["loc"]) from None

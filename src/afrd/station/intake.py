@@ -1,6 +1,7 @@
 """From the files of a capture to its pixels: lights, sizes, and only then decoding. Knows no HTTP and no disk."""
 
 import hashlib
+import logging
 import re
 import secrets
 import time
@@ -16,6 +17,7 @@ from afrd.datasets.problems import ProblemError
 from afrd.station.config import Limits
 from afrd.station.refusals import Refused, refuse_all, wrong
 
+_log = logging.getLogger("afrd.station")
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SUFFIXES = {"PNG": "png", "JPEG": "jpg", "WEBP": "webp", "BMP": "bmp", "TIFF": "tif"}
 _DECODERS = 2
@@ -73,8 +75,8 @@ class Intake:
         for light in self.lights:
             try:
                 headers[light] = header_of(files[light], Path(light))
-            except ProblemError as error:
-                problems.append((light, f"{error.problem.what}; {error.problem.mend}"))
+            except Exception as error:
+                problems.append((light, _unreadable(light, error)))
         if problems:
             raise refuse_all(problems)
         most = self.limits.megapixels
@@ -86,7 +88,15 @@ class Intake:
                 )
         first = headers[self.lights[0]]
         for light, header in headers.items():
-            if (header.height, header.width, header.depth) != (first.height, first.width, first.depth):
+            if header.orientation != first.orientation:
+                first_light = self.lights[0]
+                problems.append(
+                    (
+                        light,
+                        f"orientation tag {header.orientation}, light {first_light} has {first.orientation}; remove it",
+                    )
+                )
+            elif (header.height, header.width, header.depth) != (first.height, first.width, first.depth):
                 problems.append(
                     (
                         light,
@@ -112,11 +122,19 @@ class Intake:
         for light, done in [(light, self._decoders.submit(decoded, light)) for light in self.lights]:
             try:
                 images.append(done.result())
-            except ProblemError as error:
-                problems.append((light, f"{error.problem.what}; {error.problem.mend}"))
+            except Exception as error:
+                problems.append((light, _unreadable(light, error)))
         if problems:
             raise refuse_all(problems)
         return together(images)
+
+
+def _unreadable(light: str, error: Exception) -> str:
+    """What a client is told. A decoder that fails in its own way on hostile bytes is for the log alone."""
+    if isinstance(error, ProblemError):
+        return f"{error.problem.what}; {error.problem.mend}"
+    _log.error("image of light %s: a decoder failed", light, exc_info=error)
+    return "is not an image that can be read, or is damaged; replace it with a whole copy"
 
 
 def new_id() -> str:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from afrd.errors import StationError
+from afrd.fail_safe import OnLightFault
 from afrd.inspector import Inspection, Inspector
 
 StationVerdict = Literal["good", "review", "anomalous", "light fault"]
@@ -43,10 +44,10 @@ class Judgement:
     seconds: float
 
 
-def load_version(path: Path, threshold: float | None = None, name: str | None = None) -> Version:
+def load_version(path: Path, threshold: float | None, on_light_fault: OnLightFault | None) -> Version:
     """A run folder or artefact, named after it and its weights. Raises what `Inspector.load` raises."""
-    inspector = Inspector.load(path)
-    return Version(name or version_name(path, inspector.card.trained_digest), path, inspector, threshold)
+    inspector = Inspector.load(path, on_light_fault=on_light_fault)
+    return Version(version_name(path, inspector.card.trained_digest), path, inspector, threshold)
 
 
 def version_name(path: Path, digest: str) -> str:
@@ -106,7 +107,11 @@ class Judge:
 
 
 def station_verdict(inspection: Inspection, threshold: float, review: float | None) -> StationVerdict:
-    """What cannot be judged is a light fault whatever its score; review lies below the threshold, never above it."""
+    """What cannot be judged is a light fault whatever its score; review lies below the threshold, never above it.
+
+    With a light out of order a part may be good only where the model itself says so: a threshold that a person raised
+    makes no verdict that the lights do not allow.
+    """
     if inspection.verdict not in ("good", "anomalous"):
         return "light fault"
     if not inspection.score <= threshold:

@@ -17,7 +17,7 @@ from typing import Any
 from afrd.errors import AfrdError
 from afrd.station.intake import Intake, Taken
 from afrd.station.judge import Judge, Judgement
-from afrd.station.records import answer
+from afrd.station.records import NOT_JUDGED, answer
 from afrd.station.refusals import Refused
 from afrd.station.store import IdUsedError, Store
 from afrd.station.tables import CaptureRow
@@ -49,9 +49,19 @@ class Slot:
 
 
 class Line:
-    """size: captures that wait or are judged, at most. cycle_seconds: what an answer may take; more is marked late."""
+    """size: captures that wait or are judged, at most. cycle_seconds: what an answer may take; more is marked late.
 
-    def __init__(self, judge: Judge, store: Store, size: int, cycle_seconds: float | None = None) -> None:
+    tell: called with every answer, also "not judged"; must return at once and not raise.
+    """
+
+    def __init__(
+        self,
+        judge: Judge,
+        store: Store,
+        size: int,
+        cycle_seconds: float | None = None,
+        tell: Callable[[Answer], None] = lambda _: None,
+    ) -> None:
         self.judge, self.store, self.size, self.cycle_seconds = judge, store, size, cycle_seconds
         self._slots = threading.BoundedSemaphore(size)
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
@@ -61,7 +71,7 @@ class Line:
         self._finishing = ThreadPoolExecutor(1, "finish")
         self._judging = threading.Thread(target=self._work, name="judge", daemon=True)
         self._pace = 0.1  # seconds a capture, running mean
-        self.on_answer: Callable[[Answer], None] | None = None
+        self._tell = tell
 
     def start(self) -> None:
         """Begin to judge."""
@@ -89,6 +99,11 @@ class Line:
         if not self._slots.acquire(blocking=False):
             seconds = max(1, math.ceil(self._pace * self.size / 2))
             raise Refused(503, f"the queue of {self.size} captures is full; retry in {seconds} s", retry_after=seconds)
+        return Slot(self._slots)
+
+    def wait_for_place(self) -> Slot:
+        """A place in the queue, as soon as there is one: for sources that can wait."""
+        self._slots.acquire()
         return Slot(self._slots)
 
     def earlier(self, id: str, digest: str) -> Answer | None:
@@ -162,11 +177,11 @@ class Line:
                 raised = Refused(500, f"capture {taken.id}: {type(raised).__name__}; see the station's log")
             self._done(taken.id)
             job.answered.set_exception(raised)
+            self._tell(_not_judged(taken.id))
         else:
             self._done(taken.id)
             job.answered.set_result(result)
-            if self.on_answer:
-                self.on_answer(result)
+            self._tell(result)
 
     def _settled(self, job: _Job, judgement: Judgement | None, error: Exception | None) -> Answer:
         taken = job.taken
@@ -188,16 +203,7 @@ class Line:
         note = "judged after a restart; nobody was answered" if job.recovered else None
         if recorded:
             self.store.finish(taken, judgement, seconds, late, note)
-        return {
-            "id": taken.id,
-            "verdict": judgement.verdict,
-            "score": judgement.inspection.score,
-            "threshold": judgement.threshold,
-            "shown_by": judgement.shown_by,
-            "light_notes": list(judgement.inspection.light_notes),
-            "seconds": round(seconds, 6),
-            "model": judgement.model,
-        }
+        return _answer(taken.id, judgement, seconds)
 
     def _done(self, id: str) -> None:
         with self._lock:
@@ -206,3 +212,22 @@ class Line:
 
 def _id_used(id: str) -> Refused:
     return Refused(409, f"id {id}: belongs to a capture with other images; send each capture with its own id")
+
+
+def _answer(id: str, judgement: Judgement, seconds: float) -> Answer:
+    """As `records.answer` makes it of the record."""
+    return {
+        "id": id,
+        "verdict": judgement.verdict,
+        "score": judgement.inspection.score,
+        "threshold": judgement.threshold,
+        "shown_by": judgement.shown_by,
+        "light_notes": list(judgement.inspection.light_notes),
+        "seconds": round(seconds, 6),
+        "model": judgement.model,
+    }
+
+
+def _not_judged(id: str) -> Answer:
+    empty = dict.fromkeys(("score", "threshold", "shown_by", "seconds", "model"))
+    return {"id": id, "verdict": NOT_JUDGED, "light_notes": [], **empty}

@@ -5,7 +5,6 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 Verdict = Literal["good", "review", "anomalous", "light fault", "not judged"]
-DefectType = Annotated[str, StringConstraints(pattern=r"^[^\W_][\w .-]{0,63}$")]
 
 
 class Answer(BaseModel):
@@ -59,7 +58,7 @@ class ReviewRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     label: Literal["good", "defect"]
-    defect_type: DefectType | None = None
+    defect_type: Annotated[str, StringConstraints(pattern=r"^[^\W_][\w .-]{0,63}$")] | None = None
 
 
 class Health(BaseModel):

@@ -12,8 +12,7 @@ import uvicorn
 from afrd.errors import StationError
 from afrd.files import locked_file
 from afrd.station.config import StationConfig, load_station
-
-_LOCAL = ("127.0.0.1", "localhost", "::1")
+from afrd.station.guard import LOCAL_HOSTS
 
 
 def serve(station: Path, data: Path | None, host: str, port: int) -> None:
@@ -25,10 +24,14 @@ def serve(station: Path, data: Path | None, host: str, port: int) -> None:
     config = load_station(station)
     if data is not None:
         config = config.model_copy(update={"data": data})
-    if host not in _LOCAL:
-        raise StationError(f"--host {host}: only this machine may be served without access rules; use 127.0.0.1")
+    if host not in LOCAL_HOSTS and config.access is None:
+        raise StationError(
+            f"--host {host}: others could reach this station, and its station file names nobody who may; add users or "
+            f"tokens under access (docs/station.md), or leave --host out"
+        )
     config.data.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     bind_threads(config)
     with locked_file(config.data / "station.lock", f"{config.data}: another station serves it; choose another --data"):
         listening = _listen(host, port)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Engine, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
@@ -17,6 +17,7 @@ from afrd.station.files import CaptureFiles
 from afrd.station.intake import Taken
 from afrd.station.judge import Judgement
 from afrd.station.light_figures import measure
+from afrd.station.pictures import THUMBNAIL_FILE, thumbnail
 from afrd.station.records import answer, iso
 from afrd.station.tables import CaptureRow, OutboxRow, ReviewRow
 
@@ -48,7 +49,8 @@ class Store:
         """
         folder: str | None = self.files.folder_for(taken.id, taken.at)
         try:
-            self.files.write_incoming(taken.id, taken.files.values())
+            small = (THUMBNAIL_FILE, thumbnail(taken.images))
+            self.files.write_incoming(taken.id, [*taken.files.values(), small])
         except OSError as error:
             folder = None
             self._troubled(error)
@@ -61,6 +63,7 @@ class Store:
             digest=taken.digest,
             folder=folder,
             files={light: name for light, (name, _) in taken.files.items()},
+            bytes=sum(len(content) for _, content in taken.files.values()),
             light_notes=[],
             light_figures=measure(taken.images),
             late=False,
@@ -95,10 +98,7 @@ class Store:
                 for name, value in _verdict(judgement).items():
                     setattr(row, name, value)
                 row.state, row.judged_at, row.seconds, row.late = "judged", time.time(), round(seconds, 6), late
-                message = answer(row) | {"station": self.station, "taken_at": iso(row.taken_at)}
-                session.add_all(
-                    OutboxRow(station=self.station, sink=sink, at=row.judged_at, message=message) for sink in self.sinks
-                )
+                session.add_all(self._messages(row))
                 session.commit()
         except DBAPIError as error:
             self._troubled(error)
@@ -107,11 +107,11 @@ class Store:
         """The capture could not be judged, and why. Shown as such; never good."""
         try:
             with Session(self._writing) as session:
-                session.execute(
-                    update(CaptureRow)
-                    .where(CaptureRow.station == self.station, CaptureRow.id == id, CaptureRow.state != "judged")
-                    .values(state="failed", judged_at=time.time(), note=note)
-                )
+                row = self._row(session, id)
+                if row is None or row.state == "judged":
+                    return
+                row.state, row.judged_at, row.note = "failed", time.time(), note
+                session.add_all(self._messages(row))
                 session.commit()
         except DBAPIError as error:
             self._troubled(error)
@@ -152,6 +152,12 @@ class Store:
             session.add(review)
             session.commit()
             return review
+
+    def _messages(self, row: CaptureRow) -> list[OutboxRow]:
+        """One for each sink, to be committed with the record."""
+        message = answer(row) | {"station": self.station, "taken_at": iso(row.taken_at)}
+        at = row.judged_at or time.time()
+        return [OutboxRow(station=self.station, sink=sink, at=at, message=message) for sink in self.sinks]
 
     def _write_map(self, folder: str, judgement: Judgement) -> None:
         try:

@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, Double, ForeignKey, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Double, ForeignKey, Index, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 
@@ -15,7 +15,7 @@ class CaptureRow(Base):
 
     number: in the order in which they were taken. state: taken (not yet judged), judged, or failed (`note` says why).
     digest: SHA-256 of the images. folder: of images and map, relative to the data folder; None where they could not be
-    stored or were removed by retention. files: light → file name.
+    stored or were removed by retention. files: light → file name; bytes: of all of them.
     seconds: from arrival to answer; inspection_seconds: of the inspection alone. late: longer than the cycle allows.
     label: of the newest review, good or defect.
     """
@@ -27,6 +27,7 @@ class CaptureRow(Base):
         Index("captures_by_state", "station", "state", "number"),
         Index("captures_by_label", "station", "label", "number"),
         Index("captures_by_time", "station", "taken_at"),
+        {"sqlite_autoincrement": True},  # a number is never used again
     )
 
     number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
@@ -39,6 +40,7 @@ class CaptureRow(Base):
     digest: Mapped[str]
     folder: Mapped[str | None] = mapped_column(String(256))
     files: Mapped[dict[str, Any]]
+    bytes: Mapped[int] = mapped_column(BigInteger)
     verdict: Mapped[str | None] = mapped_column(String(16))
     score: Mapped[float | None]
     threshold: Mapped[float | None]
@@ -104,7 +106,7 @@ class OutboxRow(Base):
     """One message to one sink that has not been delivered yet."""
 
     __tablename__ = "outbox"
-    __table_args__ = (Index("outbox_by_sink", "station", "sink", "number"),)
+    __table_args__ = (Index("outbox_by_sink", "station", "sink", "number"), {"sqlite_autoincrement": True})
 
     number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
     station: Mapped[str]

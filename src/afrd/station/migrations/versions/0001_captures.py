@@ -20,6 +20,7 @@ def upgrade() -> None:
         sa.Column("digest", sa.String(64), nullable=False),
         sa.Column("folder", sa.String(256)),
         sa.Column("files", sa.JSON, nullable=False),
+        sa.Column("bytes", sa.BigInteger, nullable=False),
         sa.Column("verdict", sa.String(16)),
         sa.Column("score", sa.Double),
         sa.Column("threshold", sa.Double),
@@ -34,6 +35,7 @@ def upgrade() -> None:
         sa.Column("note", sa.Text),
         sa.Column("label", sa.String(16)),
         sa.UniqueConstraint("station", "id"),
+        sqlite_autoincrement=True,
     )
     op.create_index("captures_by_verdict", "captures", ["station", "verdict", "number"])
     op.create_index("captures_by_state", "captures", ["station", "state", "number"])
@@ -79,6 +81,7 @@ def upgrade() -> None:
         sa.Column("sink", sa.String(64), nullable=False),
         sa.Column("at", sa.Double, nullable=False),
         sa.Column("message", sa.JSON, nullable=False),
+        sqlite_autoincrement=True,
     )
     op.create_index("outbox_by_sink", "outbox", ["station", "sink", "number"])
 

@@ -1,0 +1,73 @@
+"""Pages of a station that has judged 100,000 parts: `python -m benchmarks.station.history`."""
+
+import argparse
+import random
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from benchmarks.station.models import model, write
+from sqlalchemy import insert
+
+from afrd.station.database import open_database, sqlite_url, writing
+from afrd.station.tables import CaptureRow
+from station_process import StationProcess
+
+PAGES = ("live", "history", "history?verdict=anomalous", "history?label=defect", "review", "threshold", "models", "rig")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--parts", type=int, default=100_000)
+    parser.add_argument("--model", type=Path, help="run folder or artefact [default: learnt now]")
+    options = parser.parse_args()
+    with TemporaryDirectory() as temporary:
+        data = Path(temporary) / "data"
+        run = options.model or model(Path(temporary), 3, 64)
+        station = StationProcess(run, data)
+        name = station.health()["model"]
+        station.end()
+        _fill(data, options.parts, name)
+        station = StationProcess(run, data)
+        first = station.client.get("/api/captures", params={"limit": 1}).json()[0]["id"]
+        pages = {page: _timed(station, f"/{page}") for page in (*PAGES, f"parts/{first}")}
+        middle = f"part-{options.parts // 2}"
+        pages["history, half-way"] = _timed(station, f"/history?before={middle}")
+        station.kill()
+    write({"parts": options.parts, "milliseconds": pages, "start_seconds": round(station.start_seconds, 2)})
+
+
+def _fill(data: Path, parts: int, model_name: str) -> None:
+    rng, now = random.Random(0), time.time()
+    rows = []
+    for k in range(parts):
+        score = rng.gauss(0.6, 0.2)
+        verdict = "anomalous" if score > 1 else "good"
+        rows.append(
+            {
+                "station": "station", "id": f"part-{k}", "state": "judged", "source": "http",
+                "taken_at": now - 2 * (parts - k), "judged_at": now - 2 * (parts - k), "digest": "0" * 64,
+                "folder": None, "files": {"left": "00.png", "right": "01.png", "top": "02.png"}, "bytes": 0,
+                "verdict": verdict, "score": score, "threshold": 1.0,
+                "shown_by": "top" if score > 1 else None, "light_evidence": {"left": 0.2, "right": 0.2, "top": 0.6},
+                "light_notes": [], "model": model_name, "seconds": 0.1, "inspection_seconds": 0.08, "late": False,
+                "light_figures": {name: [0.4, 0.4, 0.4] for name in ("brightness", "sharpness", "noise")},
+                "label": rng.choice(["good", "defect"]) if rng.random() < 0.02 else None,
+            }
+        )  # fmt: skip
+    with writing(open_database(sqlite_url(data))).begin() as connection:
+        connection.execute(insert(CaptureRow), rows)
+
+
+def _timed(station: StationProcess, page: str) -> dict[str, float]:
+    times = []
+    for _ in range(20):
+        began = time.perf_counter()
+        station.client.get(page).raise_for_status()
+        times.append(1000 * (time.perf_counter() - began))
+    return {"p50": round(float(np.median(times)), 1), "longest": round(max(times), 1)}
+
+
+if __name__ == "__main__":
+    main()

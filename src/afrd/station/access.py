@@ -1,0 +1,120 @@
+"""Who may do what: names, roles, passwords and tokens from the station file. Knows no HTTP."""
+
+import hmac
+import secrets
+from dataclasses import dataclass
+from typing import Literal
+
+from argon2 import PasswordHasher
+from argon2.exceptions import Argon2Error, InvalidHashError
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+Role = Literal["operator", "engineer"]
+_HASHER = PasswordHasher()
+
+
+class _Account(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=r"^[\w.@-]{1,64}$")
+    role: Role = "operator"
+    hash: str
+
+    @field_validator("hash")
+    @classmethod
+    def _argon2(cls, value: str) -> str:
+        try:
+            _HASHER.check_needs_rehash(value)
+        except InvalidHashError as error:
+            raise ValueError("expected what `afrd serve --hash` prints, never the secret itself") from error
+        return value
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name}, {self.role})"
+
+
+class User(_Account):
+    """A person who signs in with a password."""
+
+
+class Token(_Account):
+    """A machine that sends `Authorization: Bearer NAME:SECRET`."""
+
+
+class AccessRules(BaseModel):
+    """Who may use a station that others can reach. Names are used once."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    users: tuple[User, ...] = ()
+    tokens: tuple[Token, ...] = ()
+
+    @model_validator(mode="after")
+    def _somebody(self) -> "AccessRules":
+        names = [each.name for each in (*self.users, *self.tokens)]
+        if not names:
+            raise ValueError("names nobody; add users or tokens")
+        if len(set(names)) != len(names):
+            raise ValueError("a name is used twice")
+        return self
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who asks. name: on every record of what they do."""
+
+    name: str
+    role: Role
+
+    def may(self, role: Role) -> bool:
+        """Engineers may do all that operators may."""
+        return role == "operator" or self.role == "engineer"
+
+
+LOCAL = Person("local", "engineer")
+"""Whoever sits at this machine, where the station serves nobody else."""
+
+
+class Access:
+    """Checks secrets. Verified tokens are remembered by a keyed digest: argon2 is slow on purpose, the line is not."""
+
+    def __init__(self, rules: AccessRules) -> None:
+        self._rules = rules
+        self._key = secrets.token_bytes(32)
+        self._verified: dict[bytes, Person] = {}
+
+    def by_password(self, name: str, password: str) -> Person | None:
+        """The user of this name and password."""
+        return self._check(self._rules.users, name, password)
+
+    def by_token(self, token: str) -> Person | None:
+        """The machine of `NAME:SECRET`."""
+        digest = hmac.digest(self._key, token.encode(), "sha256")
+        if digest not in self._verified:
+            name, _, secret = token.partition(":")
+            found = self._check(self._rules.tokens, name, secret)
+            if found is None:
+                return None
+            self._verified[digest] = found
+        return self._verified[digest]
+
+    def by_name(self, name: str) -> Person | None:
+        """A user who signed in before; None where the station file does not name them any more."""
+        return next((Person(each.name, each.role) for each in self._rules.users if each.name == name), None)
+
+    def _check(self, accounts: tuple[_Account, ...], name: str, secret: str) -> Person | None:
+        account = next((each for each in accounts if each.name == name), None)
+        try:
+            # a name that there is not takes the same time, so that time does not tell
+            _HASHER.verify(account.hash if account else _NOBODY, secret)
+        except Argon2Error:
+            return None
+        return Person(account.name, account.role) if account else None
+
+
+def hash_secret(secret: str) -> str:
+    """For the station file: argon2id."""
+    return _HASHER.hash(secret)
+
+
+_NOBODY = _HASHER.hash(secrets.token_hex())

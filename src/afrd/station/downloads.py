@@ -1,0 +1,44 @@
+"""What History shows, to take away: CSV, Parquet, and a folder for training."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi.responses import StreamingResponse
+
+from afrd.station import exports
+from afrd.station.pages import MOST_ZIPPED, wanted_by
+from afrd.station.service import Service
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/history/export.{kind}")
+def download(
+    request: Request,
+    kind: str,
+    verdict: str = "",
+    label: str = "",
+    shown_by: str = "",
+    model: str = "",
+    day: str = "",
+    score_from: str = "",
+) -> Response:
+    """The captures of the filter, all of them."""
+    service: Service = request.app.state.service
+    wanted = wanted_by(verdict, label, shown_by, model, day, score_from)
+    found = exports.rows(service.engine, service.history, wanted)
+    content: Iterator[Any]
+    if kind == "csv":
+        content, media = exports.as_csv(found), "text/csv"
+    elif kind == "parquet":
+        content, media = exports.as_parquet(found), "application/vnd.apache.parquet"
+    elif kind == "zip":
+        content = exports.as_folder(found, service.intake.lights, service.config.data, MOST_ZIPPED)
+        media = "application/zip"
+    else:
+        raise HTTPException(404, f"no export as {kind!r}; there are csv, parquet and zip")
+    name = f"{service.config.station}.{kind}"
+    return StreamingResponse(
+        content, media_type=media, headers={"Content-Disposition": f'attachment; filename="{name}"'}
+    )

@@ -1,0 +1,115 @@
+"""Records out of the station: as CSV, as Parquet, and as a folder that `afrd train` and `afrd evaluate` read."""
+
+import csv
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any
+
+import yaml
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session, selectinload
+
+from afrd.station.history import Filter, History
+from afrd.station.pictures import as_png
+from afrd.station.records import summary
+from afrd.station.tables import CaptureRow
+
+_BATCH = 1000
+_NAMES = "id taken_at verdict score threshold shown_by label model source seconds late note light_notes"
+_COLUMNS = tuple(_NAMES.split())
+
+
+def rows(engine: Engine, history: History, wanted: Filter) -> Iterator[CaptureRow]:
+    """All that are wanted, newest first, a batch at a time in memory."""
+    with Session(engine) as session:
+        query = history.query(wanted).options(selectinload(CaptureRow.reviews)).order_by(CaptureRow.number.desc())
+        yield from session.scalars(query.execution_options(yield_per=_BATCH))
+
+
+def as_csv(found: Iterator[CaptureRow]) -> Iterator[str]:
+    """Lines with a head. Text that a spreadsheet would take for a formula is quoted with an apostrophe."""
+    line = io.StringIO()
+    writer = csv.writer(line)
+    writer.writerow(_COLUMNS)
+    for row in found:
+        writer.writerow([_cell(value) for value in _values(row).values()])
+        if line.tell() > 65536:
+            yield line.getvalue()
+            line.seek(0)
+            line.truncate()
+    yield line.getvalue()
+
+
+def as_parquet(found: Iterator[CaptureRow]) -> Iterator[bytes]:
+    """One file; times as text, ISO 8601."""
+    import pyarrow
+    from pyarrow import parquet
+
+    text, number = pyarrow.string(), pyarrow.float64()
+    kinds = {"score": number, "threshold": number, "seconds": number, "late": pyarrow.bool_()}
+    schema = pyarrow.schema([(name, kinds.get(name, text)) for name in _COLUMNS])
+    with TemporaryFile() as file:
+        with parquet.ParquetWriter(file, schema) as writer:
+            batch: list[dict[str, Any]] = []
+            for row in found:
+                batch.append(_values(row))
+                if len(batch) == _BATCH:
+                    writer.write_table(pyarrow.Table.from_pylist(batch, schema))
+                    batch = []
+            writer.write_table(pyarrow.Table.from_pylist(batch, schema))
+        file.seek(0)
+        while chunk := file.read(1 << 20):
+            yield chunk
+
+
+def as_folder(found: Iterator[CaptureRow], lights: tuple[str, ...], root: Path, most: int) -> Iterator[bytes]:
+    """A ZIP of `train/good/<id>/<light>.png` for parts said to be good, `test/<defect type>/<id>/…` for defects.
+
+    One good part in five, by its id, goes into `test/good` instead, so that there is something to evaluate on. The
+    newest `most` that were reviewed and whose images are stored; masks that were brushed lie in `masks/`.
+    """
+    with TemporaryFile() as file:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+            archive.writestr("lights.yaml", yaml.safe_dump({"lights": [{"name": name} for name in lights]}))
+            count = 0
+            for row in found:
+                if row.label is None or row.folder is None:
+                    continue
+                newest = row.reviews[-1]
+                defect = _plain(newest.defect_type or "defect")
+                label = f"test/{defect}" if row.label == "defect" else _good_split(row.id)
+                for light, name in row.files.items():
+                    archive.writestr(f"{label}/{row.id}/{light}.png", as_png(root / row.folder / name))
+                if row.label == "defect" and newest.mask:
+                    mask = (root / row.folder / newest.mask).read_bytes()
+                    archive.writestr(f"masks/{defect}/{row.id}.png", mask)
+                count += 1
+                if count == most:
+                    break
+        file.seek(0)
+        while chunk := file.read(1 << 20):
+            yield chunk
+
+
+def _values(row: CaptureRow) -> dict[str, Any]:
+    values = summary(row)
+    values["light_notes"] = "; ".join(row.light_notes)
+    return {name: values[name] for name in _COLUMNS}
+
+
+def _cell(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value[:1] in tuple("=+-@\t\r") else value
+
+
+def _good_split(id: str) -> str:
+    return "test/good" if zlib.crc32(id.encode()) % 5 == 0 else "train/good"
+
+
+def _plain(name: str) -> str:
+    """As a folder's name."""
+    return re.sub(r"[^\w-]+", "_", name).strip("_") or "defect"

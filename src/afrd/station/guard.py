@@ -1,0 +1,109 @@
+"""What every request passes first: a known host, an allowed person, no foreign web site behind a change.
+
+Pure ASGI, so that uploads stream through it. Without access rules everybody on this machine is an engineer. A change
+must come from the station's own pages or from a program: what another web site asks a browser for is refused (OWASP's
+"verify the origin with standard headers"), and a browser with a session must say where it comes from.
+"""
+
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from itsdangerous import BadData, URLSafeTimedSerializer
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from afrd.station.access import LOCAL, Access, Person
+
+COOKIE = "afrd-station"
+SESSION_SECONDS = 12 * 3600
+LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+_OPEN = ("/healthz", "/login", "/static/")
+_CHANGES = {"POST", "PUT", "PATCH", "DELETE"}
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; form-action 'self'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+}
+
+
+class Sessions:
+    """Signed cookies that name who signed in. key: kept with the station's data, so that a restart signs nobody out."""
+
+    def __init__(self, key: str) -> None:
+        self._signer = URLSafeTimedSerializer(key, salt="session")
+
+    def cookie(self, name: str) -> str:
+        """For somebody who signed in."""
+        return self._signer.dumps(name)
+
+    def name(self, cookie: str) -> str | None:
+        """Who signed in; None where it is too old or not ours."""
+        try:
+            return self._signer.loads(cookie, max_age=SESSION_SECONDS)
+        except BadData:
+            return None
+
+
+class Guard:
+    """access: None serves this machine alone, under its own names, so that no web site can point its name here."""
+
+    def __init__(self, app: ASGIApp, access: Access | None, sessions: Sessions) -> None:
+        self._app, self._access, self._sessions = app, access, sessions
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(_HEADERS)
+            await send(message)
+
+        handler = self._refusal(Request(scope)) or self._app
+        await handler(scope, receive, with_headers)
+
+    def _refusal(self, request: Request) -> Response | None:
+        """None where the request may pass; then `request.state.person` is who asks."""
+        changes = request.method in _CHANGES
+        if changes and _foreign(request, strict=False):
+            return _say(HTTPStatus.FORBIDDEN, "another web site asked for this change; it is refused")
+        if self._access is None:
+            request.state.person = LOCAL
+            if urlsplit(f"//{request.headers.get('host', '')}").hostname not in LOCAL_HOSTS:
+                return _say(HTTPStatus.MISDIRECTED_REQUEST, "this station serves its own machine; ask 127.0.0.1")
+            return None
+        request.state.person = person = self._person(request)
+        if "authorization" not in request.headers and person and changes and _foreign(request, strict=True):
+            return _say(HTTPStatus.FORBIDDEN, "a change must say which page it comes from (header Origin)")
+        if person is None and not request.url.path.startswith(_OPEN):
+            if "text/html" in request.headers.get("accept", "") and not changes:
+                return RedirectResponse(f"/login?to={quote(request.url.path)}", HTTPStatus.SEE_OTHER)
+            return _say(HTTPStatus.UNAUTHORIZED, "sign in, or send Authorization: Bearer NAME:SECRET", _BEARER)
+        return None
+
+    def _person(self, request: Request) -> Person | None:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme:
+            return self._access.by_token(token.strip()) if scheme.lower() == "bearer" else None
+        name = self._sessions.name(request.cookies.get(COOKIE, ""))
+        return self._access.by_name(name) if name else None
+
+
+_BEARER = {"WWW-Authenticate": "Bearer"}
+
+
+def _foreign(request: Request, strict: bool) -> bool:
+    """Whether another web site is behind it. strict: also where nothing says which, as programs do."""
+    if (origin := request.headers.get("origin")) is not None:
+        return urlsplit(origin).netloc != request.headers.get("host")
+    if (site := request.headers.get("sec-fetch-site")) is not None:
+        return site not in ("same-origin", "none")
+    return strict
+
+
+def _say(status: HTTPStatus, words: str, headers: dict[str, Any] | None = None) -> Response:
+    return JSONResponse({"detail": words}, status, headers)

@@ -1,0 +1,174 @@
+"""The pages that operators work with: they read records, fill a template, and change things only by POST."""
+
+import time
+from datetime import date, datetime
+from typing import Annotated, Any
+from urllib.parse import quote, urlencode
+
+from fastapi import APIRouter, Form, HTTPException, Request, Response
+from fastapi.responses import FileResponse, RedirectResponse
+
+from afrd.station.files import MAP_FILE
+from afrd.station.history import Filter
+from afrd.station.page import Text, by, message, page, row_of, service_of
+from afrd.station.pictures import THUMBNAIL_FILE, map_overlay
+from afrd.station.records import VERDICTS
+from afrd.station.service import Service
+
+router = APIRouter(include_in_schema=False)
+PAGE = 48
+MOST_ZIPPED = 2000
+_FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
+
+
+@router.get("/")
+def root() -> Response:
+    """To the first page."""
+    return RedirectResponse("/live")
+
+
+@router.get("/live")
+def live(request: Request) -> Response:
+    """The last part, large."""
+    return page(request, "live.html", "Live", **_live(service_of(request)), host=request.url.netloc)
+
+
+@router.get("/live/panel")
+def live_panel(request: Request, seen: str = "") -> Response:
+    """The same without the page around it; 204 where nothing has come since."""
+    service = service_of(request)
+    newest = service.history.page(limit=1)
+    if (newest[0].id if newest else "") == seen:
+        return Response(status_code=204)
+    return page(request, "live_panel.html", "Live", **_live(service), host=request.url.netloc)
+
+
+def _live(service: Service) -> dict[str, Any]:
+    newest = service.history.page(limit=1)
+    shift = service.config.shift_start(time.time())
+    return {
+        "row": newest[0] if newest else None,
+        "lights": service.intake.lights,
+        "shift": shift,
+        "counts": service.statistics.counts(shift),
+        "drifting": service.drifting(),
+        "refusals": list(service.refusals.newest),
+    }
+
+
+@router.get("/history")
+def history(
+    request: Request,
+    verdict: str = "",
+    label: str = "",
+    shown_by: str = "",
+    model: str = "",
+    day: str = "",
+    score_from: str = "",
+    before: str | None = None,
+) -> Response:
+    """Parts by filter, newest first."""
+    service = service_of(request)
+    wanted = wanted_by(verdict, label, shown_by, model, day, score_from)
+    rows = service.history.page(wanted, PAGE + 1, before)
+    if rows is None:
+        raise HTTPException(404, f"no part {before!r}")
+    chosen = {"verdict": verdict, "label": label, "shown_by": shown_by, "model": model, "day": day}
+    chosen = {name: value for name, value in (chosen | {"score_from": score_from}).items() if value}
+    return page(
+        request,
+        "history.html",
+        "History",
+        rows=rows[:PAGE],
+        more=len(rows) > PAGE,
+        wanted=wanted,
+        day=day,
+        verdicts=VERDICTS,
+        lights=service.intake.lights,
+        models=[row.name for row in service.versions.rows()],
+        query=lambda **more: urlencode(chosen | more),
+        zipped=MOST_ZIPPED,
+    )
+
+
+def wanted_by(verdict: str, label: str, shown_by: str, model: str, day: str, score_from: str) -> Filter:
+    """The filter of the form; what was left empty finds all. Raises HTTPException: no such day or number."""
+    try:
+        start = datetime.combine(date.fromisoformat(day), datetime.min.time()).timestamp() if day else None
+        least = float(score_from) if score_from else None
+    except (ValueError, OverflowError, OSError) as error:
+        raise HTTPException(422, f"{error}; expected a day as 2030-12-31, and a number") from error
+    until = None if start is None else start + 86400
+    names = (name or None for name in (verdict, label, model, shown_by))
+    return Filter(*names, since=start, until=until, score_from=least)
+
+
+@router.get("/parts/{id}")
+def part(request: Request, id: str) -> Response:
+    """One part, all that is known."""
+    service = service_of(request)
+    found = service.history.get(id)
+    if found is None:
+        return message(request, "No such part", f"There is no part {id!r} on record.", 404)
+    return page(request, "part.html", "Part", row=found[0], reviews=found[1], types=service.statistics.defect_types())
+
+
+@router.get("/parts/{id}/overlay.png")
+def overlay(request: Request, id: str) -> Response:
+    """The map in colour, to lie over a light."""
+    row = row_of(request, id)
+    path = service_of(request).store.files.path(row.folder or "", MAP_FILE)
+    return Response(map_overlay(path, row.threshold or 1.0), media_type="image/png", headers=_FOREVER)
+
+
+@router.get("/parts/{id}/{name}")
+def small_file(request: Request, id: str, name: str) -> Response:
+    """Thumbnail, or a brushed mask."""
+    if name != THUMBNAIL_FILE and not name.startswith("mask-"):
+        raise HTTPException(404, f"part {id}: no {name!r}")
+    row = row_of(request, id)
+    return FileResponse(service_of(request).store.files.path(row.folder or "", name), headers=_FOREVER)
+
+
+@router.post("/parts/{id}/review")
+def review_part(request: Request, id: str, label: Text, defect_type: Text = "") -> Response:
+    """What a person says of a part on its own page."""
+    _review(request, id, label, defect_type, "")
+    return RedirectResponse(f"/parts/{quote(id)}", 303)
+
+
+@router.get("/review")
+def review(request: Request, after: int | None = None) -> Response:
+    """The next part that waits for a person."""
+    service = service_of(request)
+    return page(
+        request,
+        "review.html",
+        "Review",
+        row=service.statistics.next_to_review(after),
+        skipped=after is not None,
+        waiting=service.statistics.to_review(),
+        agreement=service.statistics.agreement(),
+        types=service.statistics.defect_types(),
+    )
+
+
+@router.post("/review/{id}")
+def review_next(
+    request: Request,
+    id: str,
+    label: Text,
+    defect_type: Text = "",
+    mask: Annotated[str, Form(max_length=20_000_000)] = "",
+) -> Response:
+    """What a person says in the queue; then the next one."""
+    number = _review(request, id, label, defect_type, mask)
+    return RedirectResponse(f"/review?after={number}", 303)
+
+
+def _review(request: Request, id: str, label: str, defect_type: str, mask: str) -> int:
+    service = service_of(request)
+    row = row_of(request, id)
+    kind = defect_type.strip() or None
+    service.review(id, label, kind if label == "defect" else None, by(request), mask)
+    return row.number

@@ -1,0 +1,69 @@
+"""Answers over MQTT, quality of service 1."""
+
+import json
+from typing import Any
+
+from paho.mqtt.client import Client, MQTTMessageInfo
+from paho.mqtt.enums import CallbackAPIVersion
+
+from afrd.station.sinks.config import MqttConfig
+from afrd.station.sinks.outbox import DeliveryError
+
+_ONLINE, _OFFLINE = "online", "offline"
+
+
+class Mqtt:
+    """One connection, made anew after every trouble, so that nothing old is sent by the library itself."""
+
+    def __init__(self, config: MqttConfig, password: str | None) -> None:
+        self._config, self._password = config, password
+        self._client: Client | None = None
+
+    def deliver(self, message: dict[str, Any]) -> None:
+        try:
+            if self._client is None:
+                self._client = self._connected()
+            payload = json.dumps(message, ensure_ascii=False)
+            self._sent(self._client.publish(f"{self._config.topic}/result", payload, qos=1))
+        except (OSError, ValueError, RuntimeError) as error:
+            self._drop()
+            raise DeliveryError(f"{self._config.host}:{self._config.port}: {error}") from error
+        except DeliveryError:
+            self._drop()
+            raise
+
+    def close(self) -> None:
+        """Say offline and go."""
+        if self._client is not None:
+            self._client.publish(self._state, _OFFLINE, qos=1, retain=True).wait_for_publish(2)
+            self._drop()
+
+    @property
+    def _state(self) -> str:
+        return f"{self._config.topic}/state"
+
+    def _connected(self) -> Client:
+        config = self._config
+        client = Client(CallbackAPIVersion.VERSION2)
+        if config.user is not None:
+            client.username_pw_set(config.user, self._password)
+        if config.tls:
+            client.tls_set()
+        client.will_set(self._state, _OFFLINE, qos=1, retain=True)
+        client.connect_timeout = config.timeout_seconds
+        client.connect(config.host, config.port, keepalive=15)
+        client.loop_start()
+        self._client = client
+        self._sent(client.publish(self._state, _ONLINE, qos=1, retain=True))
+        return client
+
+    def _sent(self, info: MQTTMessageInfo) -> None:
+        info.wait_for_publish(self._config.timeout_seconds)
+        if not info.is_published():
+            raise DeliveryError(f"{self._config.host}:{self._config.port}: no acknowledgement")
+
+    def _drop(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            client.disconnect()
+            client.loop_stop()

@@ -1,0 +1,103 @@
+"""A watched folder: captures that others write, never half-read."""
+
+import logging
+import shutil
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from watchfiles import watch
+
+from afrd.datasets.pattern import Pattern
+from afrd.station.intake import ID
+from afrd.station.refusals import Refused
+from afrd.station.sources.config import FolderConfig
+
+_log = logging.getLogger("afrd.station")
+DONE, REFUSED = "done", "refused"
+_LOOK_SECONDS = 1.0  # changes wake it at once; this often it looks without one
+
+
+class WatchedFolder:
+    """Raises DatasetError: a pattern that is none."""
+
+    def __init__(self, config: FolderConfig, folder: Path, lights: Sequence[str]) -> None:
+        self._config, self._folder, self._lights = config, folder, tuple(lights)
+        self._pattern = Pattern(config.pattern, self._lights)
+        self._seen: dict[Path, tuple[tuple[int, int], float]] = {}
+
+    def run(self, offer, ending: threading.Event) -> None:
+        """See `Source`."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._look(offer, ending)
+        pause = max(1, int(1000 * min(_LOOK_SECONDS, self._config.settle_seconds or _LOOK_SECONDS)))
+        for _ in watch(self._folder, stop_event=ending, rust_timeout=pause, yield_on_timeout=True, debounce=50):
+            self._look(offer, ending)
+
+    def _look(self, offer, ending: threading.Event) -> None:
+        now = time.monotonic()
+        captures: dict[str, dict[str, Path]] = {}
+        for path in self._files():
+            if match := self._pattern.match(path.relative_to(self._folder).as_posix()):
+                captures.setdefault(str(match[0]), {})[match[1]] = path
+        present = {path for images in captures.values() for path in images.values()}
+        self._seen = {path: seen for path, seen in self._seen.items() if path in present}
+        for id, images in sorted(captures.items()):
+            if ending.is_set():
+                return
+            quiet = min(self._unchanged(path, now) for path in images.values())
+            if set(images) >= set(self._lights):
+                if quiet >= self._config.settle_seconds:
+                    self._take(offer, id, images)
+            elif quiet >= self._config.incomplete_seconds:
+                missing = ", ".join(light for light in self._lights if light not in images)
+                self._refuse(id, images, f"incomplete for {quiet:.0f} s: no image of {missing}")
+
+    def _files(self) -> list[Path]:
+        """All but what was dealt with and what is hidden."""
+        own = {self._folder / DONE, self._folder / REFUSED}
+        return [
+            path
+            for path in sorted(self._folder.rglob("*"))
+            if path.is_file() and not own & set(path.parents) and not path.name.startswith(".")
+        ]
+
+    def _unchanged(self, path: Path, now: float) -> float:
+        """For how many seconds size and time of writing have been the same."""
+        state = path.stat()
+        is_now = (state.st_size, state.st_mtime_ns)
+        was, since = self._seen.get(path, (None, now))
+        if was != is_now:
+            since = now
+        self._seen[path] = (is_now, since)
+        return now - since
+
+    def _take(self, offer, id: str, images: dict[str, Path]) -> None:
+        try:
+            if not ID.fullmatch(id):
+                raise Refused(422, f"{id!r}: letters, digits, '.', '_' and '-' alone, the first a letter or digit")
+            offer({light: images[light].read_bytes() for light in self._lights}, id, self._config.name)
+        except Refused as error:
+            self._refuse(id, images, str(error))
+        else:
+            self._move(id, images, DONE)
+
+    def _refuse(self, id: str, images: dict[str, Path], reason: str) -> None:
+        _log.warning("source %s: refused %s: %s", self._config.name, id, reason)
+        target = self._move(id, images, REFUSED)
+        (target / "reason.txt").write_text(reason + "\n", encoding="utf-8")
+
+    def _move(self, id: str, images: dict[str, Path], where: str) -> Path:
+        """Into a folder of its own; an earlier one of that id is kept under another name."""
+        target = self._folder / where / id
+        number = 1
+        while target.exists():
+            number += 1
+            target = self._folder / where / f"{id}.{number}"
+        target.mkdir(parents=True)
+        for path in images.values():
+            shutil.move(path, target / path.name)
+            if path.parent != self._folder and not any(path.parent.iterdir()):
+                path.parent.rmdir()
+        return target

@@ -1,0 +1,178 @@
+"""Counts and distributions over the records of a station, for the pages. Only sums that an index or a limit bounds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scipy.stats import beta
+from sqlalchemy import ColumnElement, Engine, and_, case, func, select
+from sqlalchemy.orm import Session
+
+from afrd.station.records import NOT_JUDGED, VERDICTS
+from afrd.station.tables import CaptureRow, ReviewRow
+
+NEWEST = 5000  # parts that histogram and drift look back on
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Parts that people reviewed: what they said against what the system had said.
+
+    passed: good by the system; stopped: any other verdict.
+    """
+
+    good_passed: int
+    good_stopped: int
+    defect_passed: int
+    defect_stopped: int
+
+    @property
+    def reviewed(self) -> int:
+        """All of them."""
+        return self.good_passed + self.good_stopped + self.defect_passed + self.defect_stopped
+
+    @property
+    def agreed(self) -> float | None:
+        """Share in which both say the same; None before the first review."""
+        return (self.good_passed + self.defect_stopped) / self.reviewed if self.reviewed else None
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One part of the newest. label: good, defect, or None where nobody looked."""
+
+    id: str
+    score: float
+    threshold: float
+    verdict: str
+    label: str | None
+    taken_at: float
+
+
+@dataclass(frozen=True)
+class Change:
+    """What another threshold would have made of parts that were judged."""
+
+    judged: int
+    newly_stopped: int
+    newly_passed: int
+    good_stopped: int
+    defect_passed: int
+
+
+class Statistics:
+    """Of one station."""
+
+    def __init__(self, engine: Engine, station: str) -> None:
+        self._engine, self._of_station = engine, CaptureRow.station == station
+
+    def counts(self, since: float) -> dict[str, int]:
+        """Verdict → parts taken since then (seconds since 1970)."""
+        verdict = case((CaptureRow.state == "failed", NOT_JUDGED), else_=CaptureRow.verdict)
+        query = (
+            select(verdict, func.count())
+            .where(self._of_station, CaptureRow.taken_at >= since, CaptureRow.state != "taken")
+            .group_by(verdict)
+        )
+        with Session(self._engine) as session:
+            found: dict[str, int] = dict(session.execute(query).all())
+        return {name: found.get(name, 0) for name in VERDICTS}
+
+    def agreement(self, model: str | None = None) -> Agreement:
+        """Over all reviewed parts, or those that one model judged."""
+        passed = CaptureRow.verdict == "good"
+        query = select(CaptureRow.label, passed, func.count()).where(
+            self._of_station, CaptureRow.label.is_not(None), CaptureRow.state == "judged"
+        )
+        if model is not None:
+            query = query.where(CaptureRow.model == model)
+        with Session(self._engine) as session:
+            rows = session.execute(query.group_by(CaptureRow.label, passed)).all()
+        found = {(label, bool(good)): count for label, good, count in rows}
+        pairs = (("good", True), ("good", False), ("defect", True), ("defect", False))
+        return Agreement(*(found.get(pair, 0) for pair in pairs))
+
+    def to_review(self) -> int:
+        """Parts that wait for a person."""
+        with Session(self._engine) as session:
+            return session.scalar(select(func.count()).select_from(CaptureRow).where(self._waiting())) or 0
+
+    def next_to_review(self, after: int | None = None) -> CaptureRow | None:
+        """The oldest that waits; after: the number of one that was skipped."""
+        query = select(CaptureRow).where(self._waiting()).order_by(CaptureRow.number).limit(1)
+        if after is not None:
+            query = query.where(CaptureRow.number > after)
+        with Session(self._engine, expire_on_commit=False) as session:
+            return session.scalar(query)
+
+    def newest(self, model: str, limit: int = NEWEST, since: float | None = None) -> list[Scored]:
+        """Parts that a model judged, newest first; light faults aside, whose scores mean nothing."""
+        columns = (CaptureRow.id, CaptureRow.score, CaptureRow.threshold, CaptureRow.verdict, CaptureRow.label)
+        query = (
+            select(*columns, CaptureRow.taken_at)
+            .where(self._of_station, CaptureRow.model == model, CaptureRow.verdict != "light fault")
+            .order_by(CaptureRow.number.desc())
+            .limit(limit)
+        )
+        if since is not None:
+            query = query.where(CaptureRow.taken_at >= since)
+        with Session(self._engine) as session:
+            return [Scored(*row) for row in session.execute(query)]
+
+    def figures(self, since: float, newest: int = 300, oldest: int = 0) -> list[CaptureRow]:
+        """Judged captures since then, oldest first: the `oldest` first ones and the `newest` last ones."""
+        query = select(CaptureRow).where(self._of_station, CaptureRow.state == "judged", CaptureRow.taken_at >= since)
+        with Session(self._engine, expire_on_commit=False) as session:
+            last = session.scalars(query.order_by(CaptureRow.taken_at.desc()).limit(newest)).all()[::-1]
+            first = session.scalars(query.order_by(CaptureRow.taken_at).limit(oldest)).all() if oldest else []
+        return [row for row in first if not last or row.number < last[0].number] + list(last)
+
+    def defect_types(self) -> list[str]:
+        """Those that people named, most frequent first."""
+        query = (
+            select(ReviewRow.defect_type)
+            .join(CaptureRow, CaptureRow.number == ReviewRow.capture)
+            .where(self._of_station, ReviewRow.defect_type.is_not(None))
+            .group_by(ReviewRow.defect_type)
+            .order_by(func.count().desc())
+            .limit(50)
+        )
+        with Session(self._engine) as session:
+            return [name for name in session.scalars(query) if name]
+
+    def _waiting(self) -> ColumnElement[bool]:
+        verdicts = CaptureRow.verdict.in_(("review", "anomalous"))
+        return and_(self._of_station, verdicts, CaptureRow.label.is_(None), CaptureRow.state == "judged")
+
+
+def what_if(parts: Sequence[Scored], share: float) -> Change:
+    """Parts judged again by `share` × their threshold, from their stored scores."""
+    stopped_now = [part for part in parts if part.score > part.threshold * share]
+    stopped = {part.id for part in parts if part.verdict == "anomalous"}
+    again = {part.id for part in stopped_now}
+    return Change(
+        judged=len(parts),
+        newly_stopped=len(again - stopped),
+        newly_passed=len(stopped - again),
+        good_stopped=sum(part.label == "good" for part in stopped_now),
+        defect_passed=sum(part.label == "defect" and part.id not in again for part in parts),
+    )
+
+
+def false_alarms(parts: Sequence[Scored], share: float = 1.0, confidence: float = 0.9) -> tuple[int, int, float, float]:
+    """(false alarms, good parts, least and largest rate) of reviewed good parts, by Clopper and Pearson."""
+    good = [part for part in parts if part.label == "good"]
+    alarms, n = sum(part.score > part.threshold * share for part in good), len(good)
+    rest = (1 - confidence) / 2
+    low = float(beta.ppf(rest, alarms, n - alarms + 1)) if alarms else 0.0
+    high = float(beta.ppf(1 - rest, alarms + 1, n - alarms)) if alarms < n else 1.0
+    return alarms, n, low, high
+
+
+def histogram(parts: Sequence[Scored], bins: int = 40) -> list[tuple[float, int, int, int]]:
+    """(lower edge as a share of the threshold, not reviewed, reviewed good, reviewed defect) for each bin up to 2."""
+    counts = [[0, 0, 0] for _ in range(bins)]
+    column = {None: 0, "good": 1, "defect": 2}
+    for part in parts:
+        share = part.score / part.threshold if part.threshold > 0 else 2.0
+        counts[min(bins - 1, max(0, int(share / 2 * bins)))][column[part.label]] += 1
+    return [(2 * k / bins, *row) for k, row in enumerate(counts)]

@@ -1,0 +1,108 @@
+"""Images go by age and space, good parts first, never a reviewed one; a full disk stops no verdict."""
+
+import resource
+import time
+
+import pytest
+from sqlalchemy.orm import Session
+
+from afrd.station.config import Retention
+from afrd.station.database import open_database, sqlite_url
+from afrd.station.retention import Keeper
+from afrd.station.store import Store
+from afrd.station.tables import CaptureRow
+
+DAY = 86400
+NOW = 100 * DAY
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(open_database(sqlite_url(tmp_path)), tmp_path, "station")
+
+
+def put(store: Store, id: str, verdict: str | None, days_ago: float, label: str | None = None) -> None:
+    """A record of 1 MB with one file."""
+    at = NOW - days_ago * DAY
+    folder = store.files.folder_for(id, at)
+    (store.files.root / folder).mkdir(parents=True)
+    (store.files.root / folder / "00.png").write_bytes(b"x")
+    row = CaptureRow(
+        station="station",
+        id=id,
+        state="judged" if verdict else "failed",
+        source="http",
+        taken_at=at,
+        digest="",
+        folder=folder,
+        files={"top": "00.png"},
+        bytes=1_000_000,
+        light_notes=[],
+        late=False,
+        verdict=verdict,
+        label=label,
+    )
+    with Session(store.engine) as session:
+        session.add(row)
+        session.commit()
+
+
+def kept(store: Store) -> set[str]:
+    """Ids whose images are there, by the records; the disk must agree."""
+    with Session(store.engine) as session:
+        rows = session.query(CaptureRow).all()
+    with_images = {row.id for row in rows if row.folder}
+    assert {path.parent.name for path in store.files.root.glob("captures/*/*/00.png")} == with_images
+    return with_images
+
+
+def test_by_age_each_verdict_its_own_and_never_a_reviewed_one(store):
+    for id, verdict, days, label in (
+        ("new good", "good", 5, None),
+        ("old good", "good", 40, None),
+        ("old good reviewed", "good", 40, "good"),
+        ("old bad", "anomalous", 40, None),
+        ("very old bad", "anomalous", 95, None),
+        ("very old failed", None, 95, None),
+        ("very old bad reviewed", "anomalous", 95, "defect"),
+    ):
+        put(store, id, verdict, days, label)
+    keeper = Keeper(store, Retention(good_days=30, other_days=90))
+    assert keeper.clean(NOW) == 3
+    assert kept(store) == {"new good", "old good reviewed", "old bad", "very old bad reviewed"}
+    assert keeper.clean(NOW) == 0
+    assert store.find("old good").verdict == "good"
+
+
+def test_by_space_good_parts_go_first_the_oldest_first(store, monkeypatch):
+    monkeypatch.setattr("afrd.station.retention._BATCH", 1)
+    for k in range(10):
+        put(store, f"{k}", "anomalous" if k % 2 else "good", 50 - k)
+    keeper = Keeper(store, Retention(gigabytes=0.008))
+    keeper.clean(NOW)
+    assert kept(store) == {"1", "3", "5", "6", "7", "8", "9"}
+    Keeper(store, Retention(gigabytes=0.003)).clean(NOW)
+    assert kept(store) == {"7", "9"}
+
+
+def test_a_full_disk_is_announced_and_verdicts_go_on(artefact, serve, parts):
+    """The process may write no file larger than 1 kB for a while, which is what writing to a full disk looks like."""
+    station = serve(artefact)
+    station.post(parts[0], "before").raise_for_status()
+    _, hard = resource.prlimit(station.process.pid, resource.RLIMIT_FSIZE, (1000, -1))
+    for k in range(3):
+        answer = station.post(parts[k], f"full-{k}")
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["verdict"] in ("good", "anomalous")
+    health = station.health()
+    assert health["status"] == "degraded"
+    assert any("cannot be stored" in problem for problem in health["problems"])
+    resource.prlimit(station.process.pid, resource.RLIMIT_FSIZE, (hard, hard))
+    deadline = time.monotonic() + 60
+    while station.health()["status"] != "ok" and time.monotonic() < deadline:
+        station.post(parts[0]).raise_for_status()
+    assert station.health()["status"] == "ok"
+    station.post(parts[1], "after").raise_for_status()
+    assert {"before", "after"} <= {each["id"] for each in station.client.get("/api/captures").json()}
+    assert "verdicts go on" in station.log.read_text()
+    assert list((station.data / "incoming").iterdir()) == []

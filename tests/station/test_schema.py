@@ -1,0 +1,23 @@
+"""The API fuzzed from its own schema: whatever a client sends, no answer is an error of the server.
+
+`python -m benchmarks.station.fuzz` sends ten thousand; here are a few hundred.
+"""
+
+import pytest
+
+schemathesis = pytest.importorskip("schemathesis")
+
+
+def test_no_request_that_the_schema_allows_or_forbids_is_a_5xx(artefact, serve, parts):
+    from fuzzing import fuzz
+
+    station = serve(artefact)
+    for k in range(3):
+        station.post(parts[k], f"part-{k}").raise_for_status()
+    before = {path for path in station.data.parent.rglob("*") if "station-data" not in str(path)}
+    counts, faults = fuzz(station, examples=20, seed=1)
+    assert faults == []
+    assert sum(counts.values()) >= 100
+    assert {path for path in station.data.parent.rglob("*") if "station-data" not in str(path)} == before
+    station.post(parts[3], "after").raise_for_status()
+    assert station.health()["queue"] == 0

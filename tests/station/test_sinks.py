@@ -1,0 +1,262 @@
+"""Real receivers: web server, mosquitto, OPC UA client, file. Each goes away; the line does not wait."""
+
+import asyncio
+import hashlib
+import hmac
+import json
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import yaml
+
+from station_process import StationProcess, free_port
+
+SECRET = "shared-with-the-mes"
+MOSQUITTO = shutil.which("mosquitto") or shutil.which("/usr/sbin/mosquitto")
+
+
+def listens(port: int) -> bool:
+    """Whether somebody does on this machine."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Receiver:
+    """A web server that keeps what it is sent, and answers 500 while it is `ill`."""
+
+    def __init__(self, port: int) -> None:
+        self.messages: list[dict] = []
+        self.ill = False
+        self.wrong: list[str] = []
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                at, digest = (part.split("=")[1] for part in self.headers["X-Afrd-Signature"].split(","))
+                expected = hmac.new(SECRET.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
+                message = json.loads(body)
+                if digest != expected or self.headers["X-Afrd-Delivery"] != f"{message['station']}/{message['id']}":
+                    receiver.wrong.append(message["id"])
+                if not receiver.ill:
+                    receiver.messages.append(message)
+                self.send_response(500 if receiver.ill else 204)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                """Quiet."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        """Nobody listens any more."""
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def start(serve, artefact: Path, tmp_path: Path, sink: dict, **options) -> StationProcess:
+    """A station with one sink."""
+    file = tmp_path / "station.yaml"
+    file.write_text(yaml.safe_dump({"station": "cell-3", "model": str(artefact), "sinks": [sink]}))
+    return serve(file)
+
+
+def until(condition) -> None:
+    """Wait for something another process does."""
+    while not condition():
+        time.sleep(0.05)
+
+
+def unique(messages: list[dict]) -> list[str]:
+    """Ids in order, duplicates (at least once) aside."""
+    return list(dict.fromkeys(message["id"] for message in messages))
+
+
+def test_a_webhook_that_goes_away_gets_everything_after_in_order(serve, artefact, parts, tmp_path, monkeypatch):
+    monkeypatch.setenv("MES_SECRET", SECRET)
+    port = free_port()
+    sink = {"kind": "webhook", "name": "mes", "url": f"http://127.0.0.1:{port}/parts", "secret_env": "MES_SECRET"}
+    station = start(serve, artefact, tmp_path, sink)
+    answers = [station.post(parts[k], f"away-{k}").json() for k in range(3)]  # nobody listens yet
+    until(lambda: any("3 messages wait" in problem for problem in station.health()["problems"]))
+    station.kill()  # and the station goes too
+    receiver = Receiver(port)
+    station = serve(tmp_path / "station.yaml")
+    until(lambda: len(unique(receiver.messages)) == 3)
+    receiver.ill = True
+    answers += [station.post(parts[k], f"ill-{k}").json() for k in range(2)]
+    until(lambda: station.health()["problems"] != [])
+    receiver.ill = False
+    until(lambda: len(unique(receiver.messages)) == 5)
+    receiver.close()
+    assert unique(receiver.messages) == ["away-0", "away-1", "away-2", "ill-0", "ill-1"]
+    assert receiver.wrong == []
+    sent = {message["id"]: message for message in receiver.messages}
+    for answer in answers:
+        assert {name: sent[answer["id"]][name] for name in answer} == answer
+    until(lambda: station.health()["status"] == "ok")
+    for text in (station.log.read_text(), (tmp_path / "station.yaml").read_text()):
+        assert SECRET not in text
+
+
+class Broker:
+    """mosquitto on a port of its own, without a memory."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        config = folder / "mosquitto.conf"
+        config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n")
+        self.process = subprocess.Popen([MOSQUITTO, "-c", str(config)], stderr=subprocess.DEVNULL)
+        until(lambda: listens(port))
+
+    def end(self) -> None:
+        """Gone."""
+        self.process.terminate()
+        self.process.wait(30)
+
+
+class Subscriber:
+    """Keeps what arrives below cell-3; subscribes again after every connection."""
+
+    def __init__(self, port: int) -> None:
+        from paho.mqtt.client import Client
+        from paho.mqtt.enums import CallbackAPIVersion
+
+        self.results: list[dict] = []
+        self.states: list[str] = []
+        self.subscribed = threading.Event()
+        self._client = Client(CallbackAPIVersion.VERSION2)
+        self._client.on_connect = lambda client, *_: client.subscribe("cell-3/#", qos=1)
+        self._client.on_subscribe = lambda *_: self.subscribed.set()
+        self._client.on_message = self._keep
+        self._client.reconnect_delay_set(1, 1)
+        self._client.connect("127.0.0.1", port)
+        self._client.loop_start()
+        self.subscribed.wait()
+
+    def _keep(self, _client, _data, message) -> None:
+        if message.topic == "cell-3/result":
+            self.results.append(json.loads(message.payload))
+        else:
+            self.states.append(message.payload.decode())
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+@pytest.mark.skipif(MOSQUITTO is None, reason="no mosquitto on this machine")
+def test_an_mqtt_broker_that_goes_away_gets_everything_after_in_order(serve, artefact, parts, tmp_path):
+    port = free_port()
+    sink = {
+        "kind": "mqtt",
+        "name": "broker",
+        "host": "127.0.0.1",
+        "port": port,
+        "topic": "cell-3",
+        "timeout_seconds": 3,
+    }
+    broker = Broker(tmp_path, port)
+    station = start(serve, artefact, tmp_path, sink)
+    subscriber = Subscriber(port)
+    answers = [station.post(parts[k], f"first-{k}").json() for k in range(2)]
+    until(lambda: len(unique(subscriber.results)) == 2)
+    assert subscriber.states[-1] == "online"
+    broker.end()
+    answers += [station.post(parts[k], f"away-{k}").json() for k in range(3)]
+    until(lambda: station.health()["status"] == "degraded")
+    subscriber.close()
+    broker = Broker(tmp_path, port)
+    again = Subscriber(port)
+    until(lambda: len(unique(subscriber.results + again.results)) == 5)
+    assert unique(subscriber.results + again.results) == ["first-0", "first-1", "away-0", "away-1", "away-2"]
+    arrived = {message["id"]: message for message in subscriber.results + again.results}
+    for answer in answers:
+        assert {name: arrived[answer["id"]][name] for name in answer} == answer
+    station.kill()
+    until(lambda: again.states[-1] == "offline")  # its last will
+    again.close()
+    broker.end()
+
+
+def test_the_answer_file_counts_and_is_never_half_written(serve, artefact, parts, tmp_path):
+    station = start(serve, artefact, tmp_path, {"kind": "file", "name": "plc", "path": "plc/answer.json"})
+    file = station.data / "plc/answer.json"
+    until(file.exists)
+    assert json.loads(file.read_text()) == {"count": 0, "id": "", "code": 0, "verdict": "not judged", "score": None}
+    seen: list[dict] = []
+    ending = threading.Event()
+
+    def poll() -> None:
+        while not ending.is_set():
+            seen.append(json.loads(file.read_text()))
+
+    poller = threading.Thread(target=poll)
+    poller.start()
+    for k in range(6):
+        answer = station.post(parts[k], f"part-{k}").json()
+        until(lambda k=k: seen[-1]["count"] == k + 1)
+        assert (seen[-1]["id"], seen[-1]["verdict"], seen[-1]["score"]) == (
+            answer["id"],
+            answer["verdict"],
+            answer["score"],
+        )
+    ending.set()
+    poller.join()
+    codes = {"good": 1, "review": 2, "anomalous": 3, "light fault": 4, "not judged": 0}
+    assert all(each["code"] == codes[each["verdict"]] for each in seen)
+    station.end()
+    assert json.loads(file.read_text())["verdict"] == "not judged"
+
+
+def test_an_opc_ua_client_reads_the_newest_answer_and_may_go_away(serve, artefact, parts, tmp_path):
+    from asyncua import Client
+
+    endpoint = f"opc.tcp://127.0.0.1:{free_port()}/afrd/"
+    station = start(serve, artefact, tmp_path, {"kind": "opcua", "name": "scada", "endpoint": endpoint})
+
+    async def read(count: int) -> dict:
+        async with Client(endpoint) as client:
+            space = await client.get_namespace_index("urn:afrd:station")
+            system = await client.nodes.objects.get_child(f"{space}:VisionSystem")
+            counter = await system.get_child([f"{space}:LatestResult", f"{space}:Count"])
+            while await counter.read_value() < count:
+                await asyncio.sleep(0.05)
+            names = ["ResultId", "Verdict", "Score", "ShownBy"]
+            found = {
+                name: await (await system.get_child([f"{space}:LatestResult", f"{space}:{name}"])).read_value()
+                for name in names
+            }
+            found["recipe"] = await (await system.get_child(f"{space}:ActiveRecipe")).read_value()
+            found["top"] = await (await system.get_child([f"{space}:Lights", f"{space}:top"])).read_value()
+            return found
+
+    until(lambda: listens(int(endpoint.split(":")[2].split("/")[0])))
+    answer = station.post(parts[0], "one").json()
+    found = asyncio.run(read(1))
+    assert found["ResultId"] == "one"
+    assert (found["Verdict"], found["Score"], found["recipe"]) == (answer["verdict"], answer["score"], answer["model"])
+    assert found["top"] == "good"
+    station.post(parts[1], "nobody-is-there").raise_for_status()
+    answer = station.post(parts[2], "three").json()
+    found = asyncio.run(read(3))
+    assert (found["ResultId"], found["ShownBy"]) == ("three", answer["shown_by"] or "")
+
+
+def test_a_secret_that_is_not_set_ends_the_start(artefact, tmp_path, monkeypatch):
+    from afrd.errors import StationError
+    from afrd.station.config import load_station
+    from afrd.station.service import Service
+
+    monkeypatch.delenv("NOT_SET", raising=False)
+    file = tmp_path / "station.yaml"
+    sink = {"kind": "webhook", "name": "mes", "url": "http://127.0.0.1/", "secret_env": "NOT_SET"}
+    file.write_text(yaml.safe_dump({"model": str(artefact), "sinks": [sink]}))
+    with pytest.raises(StationError, match="NOT_SET is not set"):
+        Service(load_station(file))
