@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
 import per_class
-from afrd.benchmark.class_data import ClassData
+from afrd.comparison.class_data import ClassData
 from afrd.evaluation.metrics import image_auroc
 from afrd.model.anomaly_map import AnomalyMap
 from afrd.training.features import FeatureCache

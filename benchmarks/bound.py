@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, binary_cross_entropy_with_logits, interpolate
 
-from afrd.benchmark.worker import commit, versions
+from afrd.comparison.worker import commit, versions
 from afrd.datasets import CaptureSet, open_dataset
 from afrd.evaluation.metrics import image_auroc, pixel_metrics
 from afrd.files import write_text

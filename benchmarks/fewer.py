@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 import per_class
-from afrd.benchmark.class_data import ClassData
+from afrd.comparison.class_data import ClassData
 from afrd.evaluation.metrics import image_auroc
 from afrd.model import JointGaussian
 from afrd.training.defect_pairs import with_defects

@@ -14,8 +14,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from afrd import __version__
-from afrd.benchmark.worker import commit, versions
 from afrd.checkpoint import load_model
+from afrd.comparison.worker import commit, versions
 from afrd.datasets import CaptureSet, categories, open_dataset
 from afrd.export.comparison import TOLERANCES, compare
 from afrd.export.writing import write

@@ -20,7 +20,7 @@ import numpy as np
 
 from afrd.datasets import open_dataset
 from afrd.files import write_text
-from afrd.light_check import LightReference
+from afrd.rig.light_check import LightReference
 
 FEW, DRAWS = 10, 3
 FACTORS = {

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 import per_class
-from afrd.benchmark.class_data import ClassData
+from afrd.comparison.class_data import ClassData
 from afrd.evaluation.metrics import image_auroc, pixel_metrics
 from afrd.model import JointGaussian
 from afrd.model.joint import USUAL

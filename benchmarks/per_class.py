@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from afrd.benchmark.class_data import ClassData
-from afrd.benchmark.job import Settings
-from afrd.benchmark.worker import commit, versions
+from afrd.comparison.class_data import ClassData
+from afrd.comparison.job import Settings
+from afrd.comparison.worker import commit, versions
 from afrd.datasets import categories
 from afrd.files import write_text
 

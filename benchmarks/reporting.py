@@ -2,7 +2,7 @@
 
     python benchmarks/reporting.py benchmarks/results/rendered
 
-Average of the seeds there are; differences are paired over captures and seeds (`afrd.benchmark.statistics`).
+Average of the seeds there are; differences are paired over captures and seeds (`afrd.comparison.statistics`).
 """
 
 import argparse
@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from afrd.benchmark.paired import JOINT, paired_tables
-from afrd.benchmark.series import Column, Comparison, load_comparison
+from afrd.comparison.paired import JOINT, paired_tables
+from afrd.comparison.series import Column, Comparison, load_comparison
 from afrd.evaluation.metrics import image_auroc
 
 REPORTED = ("CandyCane", "ChocolateCookie", "ChocolatePraline", "Confetto", "GummyBear")

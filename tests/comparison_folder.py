@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from afrd.benchmark.job import Job, Settings
-from afrd.benchmark.methods import METHODS
-from afrd.benchmark.results import Store
+from afrd.comparison.job import Job, Settings
+from afrd.comparison.methods import METHODS
+from afrd.comparison.results import Store
 from afrd.evaluation.metrics import image_auroc
 
 LIGHTS = ("all_spots", "bottom", "right", "top", "left", "light_box")

@@ -13,7 +13,7 @@ from afrd.errors import ModelError
 from afrd.evaluation import evaluate, write_report
 from afrd.fail_safe import describe_light_faults, trust
 from afrd.inspector import Inspector
-from afrd.light_check import LightFault
+from afrd.rig.light_check import LightFault
 from afrd.training import TrainConfig, train
 from captures import write_image, write_lights
 

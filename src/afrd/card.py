@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from afrd.capture import LightRig
 from afrd.fail_safe import OnLightFault
 from afrd.imaging import Imaging
-from afrd.light_check import LightReference
 from afrd.rig import RigReference
+from afrd.rig.light_check import LightReference
 
 FORMAT = 2
 

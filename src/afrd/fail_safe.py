@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from afrd.errors import ModelError
-from afrd.light_check import LightFault
+from afrd.rig.light_check import LightFault
 
 OnLightFault = Literal["reject", "leave-out"]
 

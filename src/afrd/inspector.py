@@ -20,8 +20,8 @@ from afrd.fail_safe import OnLightFault, describe_light_faults, require_known, t
 from afrd.families import able_to
 from afrd.imaging import Imaging
 from afrd.imaging.tiles import score
-from afrd.light_check import LightFault
 from afrd.rig import measure_rig
+from afrd.rig.light_check import LightFault
 from afrd.runtimes import Answer, Runtime, open_runtime
 
 Verdict = Literal["good", "anomalous", "light fault"]

@@ -4,7 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from afrd.cli import app
-from afrd.cli.train import settings
+from afrd.cli.train import every_setting
 from afrd.datasets import open_dataset
 from afrd.imaging import ImagingOptions
 from afrd.imaging.region import Shape, Shapes
@@ -22,7 +22,7 @@ def test_the_command_line_comes_before_lights_yaml(tmp_path) -> None:
 
 
 def test_every_option_is_one_of_afrd_train_without_a_prefix() -> None:
-    found = settings()
+    found = every_setting()
     assert {name: found[name].path for name in ImagingOptions.model_fields} == {
         name: ("imaging", name) for name in ImagingOptions.model_fields
     }

@@ -64,10 +64,10 @@ def run(
     """Run what has no result yet. Exit status 1 if a job failed; its row says why."""
     import os
 
-    from afrd.benchmark.job import Settings
-    from afrd.benchmark.pools import Processes, Ray
-    from afrd.benchmark.runner import run_comparison
-    from afrd.benchmark.suite import jobs_of, load_suite, narrowed
+    from afrd.comparison.job import Settings
+    from afrd.comparison.pools import Processes, Ray
+    from afrd.comparison.runner import run_comparison
+    from afrd.comparison.suite import jobs_of, load_suite, narrowed
     from afrd.datasets import categories, open_dataset
 
     settings = checked(
@@ -107,8 +107,8 @@ def tables(
     out: Annotated[Path | None, typer.Option(help="Where to write them. [default: FOLDER]")] = None,
 ) -> None:
     """Write tables I to III of the paper, and more, as Markdown, HTML and LaTeX."""
-    from afrd.benchmark.results import Store
-    from afrd.benchmark.tables import write_tables
+    from afrd.comparison.results import Store
+    from afrd.comparison.tables import write_tables
 
     Store(folder).write_table()
     for path in write_tables(folder, out or folder):
@@ -121,7 +121,7 @@ def classes(
     out: Annotated[Path, typer.Option(help="PNG file to write.")],
 ) -> None:
     """Draw one picture of a data set: its classes as rows, its lights as columns."""
-    from afrd.benchmark.figures import contact_sheet_classes
+    from afrd.comparison.figures import contact_sheet_classes
 
     contact_sheet_classes(data, out)
     typer.echo(f"wrote {out}")
@@ -139,7 +139,7 @@ def figures(
     ] = None,
 ) -> None:
     """Draw figures 4 and 5 of the paper: captures under their lights, masks, and the maps of each method."""
-    from afrd.benchmark.figures import write_figures
+    from afrd.comparison.figures import write_figures
 
     shown = {"categories": _list(only) or None, "captures_per_class": captures, "seed": seed}
     for path in write_figures(folder, data, out or folder, **shown):

@@ -8,7 +8,7 @@ from functools import reduce
 
 import numpy as np
 
-from afrd.light_looks import weighted_median
+from afrd.rig.light_signature import weighted_median
 
 CELLS = 8
 BLOCK = 8  # pixels, of JPEG; also of the places that noise is measured at

@@ -8,8 +8,8 @@ from typing import TypedDict
 import numpy as np
 
 from afrd.datasets import CaptureSet, read_ahead
-from afrd.light_check import MIN_CAPTURES, LightReference
 from afrd.rig import RigReference, measure_rig
+from afrd.rig.light_check import MIN_CAPTURES, LightReference
 
 LOOKS = 200  # captures that it is learned from, at most
 

@@ -1,0 +1,56 @@
+"""Ours as a user gets it: trained by the settings that `afrd train` has, every capture judged as at inspection.
+
+For models that do not read the shared features: they see lights in their own way, or at their own size.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import cv2
+import numpy as np
+
+from afrd.capture import Capture
+from afrd.card import ModelCard
+from afrd.comparison.class_data import ClassData
+from afrd.comparison.job import Job, Limit, Scored, Settings
+from afrd.datasets import read_ahead
+from afrd.inspector import Inspector
+from afrd.training import TrainConfig, train
+
+
+def inspect(data: ClassData, job: Job, settings: Settings) -> Scored:
+    """The settings' image size counts where it is not the usual one."""
+    size = {} if settings.image_size == Settings().image_size else {"image_size": settings.image_size}
+    config = TrainConfig.acting(
+        job.method,
+        teacher=settings.teacher,
+        teacher_weights=settings.teacher_weights,
+        accelerator=settings.accelerator,
+        false_alarm_rate=settings.false_alarm_rate,
+        seed=job.seed,
+        **size,
+    )
+    with TemporaryDirectory() as folder:
+        run = Path(folder) / "run"
+        card = train(data.train, run, config, holdout=data.holdout, resumable=False, cache_dir=data.store)
+        return judge_as_inspected(run, card, data)
+
+
+def judge_as_inspected(run: Path, card: ModelCard, data: ClassData) -> Scored:
+    """Held-out and test captures by a run folder; its lights are checked apart, for every method alike."""
+    inspector = Inspector.load(run, check_lights=False)
+    holdout_scores, holdout_maps = _judged(inspector, data.holdout)
+    each = [_judged(inspector, data.copy(by)) for by in data.copies]
+    scores, maps = (np.concatenate(parts) for parts in zip(*each, strict=True))
+    return Scored(holdout_scores, scores, holdout_maps, maps, None, card.config, Limit.of(card))
+
+
+def _judged(inspector: Inspector, captures: Sequence[Capture]) -> tuple[np.ndarray, np.ndarray]:
+    """Scores [K] and maps [K, S, S], S the model's image size."""
+    scores, maps, size = [], [], (inspector.card.image_size,) * 2
+    for capture in read_ahead(captures):
+        inspection = inspector.inspect_capture(capture)
+        scores.append(inspection.score)
+        maps.append(cv2.resize(inspection.anomaly_map, size, interpolation=cv2.INTER_AREA))
+    return np.array(scores), np.stack(maps)

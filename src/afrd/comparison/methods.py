@@ -1,0 +1,107 @@
+"""Every method of the comparison by name: what it reads, whether it gives a map, what it needs; loaded when run."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Literal
+
+from afrd.comparison.job import ALL_LIGHTS, MEAN_IMAGE, Job
+from afrd.errors import ModelError
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method and where its function lies.
+
+    reads: "lights": all lights of a capture together; "light": one of them, through the shared features; "image": one
+        image a capture, which may be a light or the mean image.
+    function: "module:name" in this package, returning Scored. Arguments, of a method that reads "image":
+        (train, holdout, test, settings, seed), images [M, 3, S, S] uint8, and the folder of shared features where it
+        shares; of one that comes after others: (holdout, test), their maps [N, V, S, S] and [N, K, S, S]; of the rest:
+        (data, job, settings).
+    has_map: False where it scores whole images only.
+    extra: what must be installed for it.
+    after: the method whose maps under each light it combines.
+    seeded: False where nothing is random, so that a second seed would say nothing new.
+    shares: whether it reads images through the frozen teacher only, so that one pass serves all such methods.
+    features: whether it reads all lights through the shared features.
+    """
+
+    name: str
+    title: str
+    reads: Literal["lights", "light", "image"]
+    function: str
+    has_map: bool = True
+    extra: str | None = None
+    after: str | None = None
+    seeded: bool = True
+    shares: bool = False
+    features: bool = True
+
+    def policies(self, lights: int) -> tuple[str, ...]:
+        """The light policies it can be run under, for a rig of so many lights."""
+        if self.reads == "lights":
+            return (ALL_LIGHTS,)
+        each = tuple(map(str, range(lights)))
+        return each if self.reads == "light" else (*each, MEAN_IMAGE)
+
+    def load(self) -> Callable:
+        """Its function."""
+        module, _, name = self.function.partition(":")
+        return getattr(import_module(f"afrd.comparison.{module}"), name)
+
+
+METHODS: dict[str, Method] = {
+    method.name: method
+    for method in (
+        Method("rd", "RD", "light", "distillation:distil"),
+        Method("mean", "mean", "lights", "distillation:distil"),
+        Method("attention", "attention", "lights", "distillation:distil"),
+        Method("paper-attention", "attention, eq. 6", "lights", "distillation:distil"),
+        Method("joint", "joint Gaussian", "lights", "distillation:distil"),
+        Method("nearest", "nearest patches", "lights", "inspected:inspect", features=False),
+        Method("auto", "default", "lights", "inspected:inspect", features=False),
+        Method("late-mean", "late fusion, mean", "lights", "late_fusion:mean", after="rd"),
+        Method("late-max", "late fusion, normalised maximum", "lights", "late_fusion:normalised_maximum", after="rd"),
+        Method("ganomaly", "GANomaly", "image", "baselines.anomalib_trained:ganomaly", False, "baselines"),
+        Method(
+            "dfkde", "DFKDE", "image", "baselines.anomalib_models:dfkde", False, "baselines", seeded=False, shares=True
+        ),
+        Method("dfm", "DFM", "image", "baselines.anomalib_models:dfm", extra="baselines", seeded=False, shares=True),
+        Method("stfpm", "STFPM", "image", "baselines.anomalib_trained:stfpm", extra="baselines"),
+        Method("padim", "PaDiM", "image", "baselines.anomalib_models:padim", extra="baselines", shares=True),
+        Method(
+            "patchcore", "PatchCore", "image", "baselines.anomalib_models:patchcore", extra="baselines", shares=True
+        ),
+        Method(
+            "anomalib-rd",
+            "RD (anomalib)",
+            "image",
+            "baselines.anomalib_trained:reverse_distillation",
+            extra="baselines",
+        ),
+        Method("ssim-ae", "AE (SSIM)", "image", "baselines.autoencoder:ssim"),
+        Method("l2-ae", "AE (L2)", "image", "baselines.autoencoder:l2"),
+        Method("spade", "SPADE", "image", "baselines.spade:spade", seeded=False, shares=True),
+    )
+}
+
+
+def needs(job: Job, lights: int) -> list[Job]:
+    """The jobs whose maps a job combines, for a rig of so many lights."""
+    first = get_method(job.method).after
+    if first is None:
+        return []
+    return [Job(job.category, first, str(light), job.seed, job.disturb) for light in range(lights)]
+
+
+def is_needed(method: str) -> bool:
+    """Whether others combine the maps of a method."""
+    return any(other.after == method for other in METHODS.values())
+
+
+def get_method(name: str) -> Method:
+    """Raises ModelError: no method of that name."""
+    if name not in METHODS:
+        raise ModelError(f"method {name!r}: unknown; choose from {', '.join(METHODS)}")
+    return METHODS[name]

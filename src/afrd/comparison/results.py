@@ -1,0 +1,182 @@
+"""The folder of a comparison: one result file a job, the maps of those that others need, and the table of all.
+
+    suite.yaml               settings, the same for every job
+    results/<job>.json       metrics, scores per capture, versions, times: whole or absent
+    maps/<job>.npz           "test" [K, S, S] and "holdout" [V, S, S] float16, anomaly maps at the model's size, and
+                             "test noise:2" and so on where another method combines those of disturbed captures
+    features/                the teacher's features, shared by all jobs; may be deleted
+    results.csv              one row a job, and one for each disturbance it was judged under, rebuilt from the files
+
+Everything is derived from the result files; nothing else has to be kept. Knows neither methods nor how they are run.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+
+from afrd.comparison.job import Job, Settings
+from afrd.disturb import Disturbance
+from afrd.errors import RunError
+from afrd.files import atomic_path, is_temporary, write_text
+from afrd.yaml_model import parse, read_yaml, to_yaml
+
+FORMAT = 1
+_NUMBERS = (
+    "image_auroc",
+    "pixel_auroc",
+    "au_pro",
+    "false_alarm_rate",
+    "stated_rate",
+    "false_alarm_bound",
+    "miss_rate",
+    "light_fault_rate",
+    "n_good",
+    "n_bad",
+    "n_train",
+    "threshold",
+    "seconds_fit",
+    "seconds_total",
+    "peak_memory_mb",
+)
+COLUMNS = ("category", "method", "light", "seed", "disturbance", "status", *_NUMBERS, "commit", "error")
+
+
+class Store:
+    """A comparison's folder. Raises RunError where a file is damaged or does not belong."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(folder)
+        self.features = self.folder / "features"
+
+    def require_fitting(self, settings: Settings) -> None:
+        """A folder for a comparison with these settings: new, or one with the same; nothing is written yet."""
+        if not (self.folder / "suite.yaml").is_file():
+            if self.folder.is_dir() and any(p.name not in (".lock", "features") for p in self.folder.iterdir()):
+                raise RunError(f"{self.folder}: not empty and no comparison (no suite.yaml); choose another --out")
+            return
+        mine, theirs = settings.model_dump(), self.settings().model_dump()
+        changed = [f"{k}: {theirs[k]} → {mine[k]}" for k in mine if mine[k] != theirs[k] and k != "threads"]
+        if changed:
+            raise RunError(
+                f"{self.folder}: was started with other settings ({'; '.join(changed)}); use these, or another --out"
+            )
+
+    def open(self, settings: Settings) -> None:
+        """The folder with its settings; what a killed process left half-written goes."""
+        write_text(self.folder / "suite.yaml", to_yaml(settings))
+        for path in [*self.folder.glob("results/*"), *self.folder.glob("maps/*")]:
+            if is_temporary(path):
+                path.unlink()
+
+    def settings(self) -> Settings:
+        """What the comparison was started with."""
+        path = self.folder / "suite.yaml"
+        if not path.is_file():
+            raise RunError(
+                f"{self.folder}: no comparison here (suite.yaml not found); pass the --out of afrd benchmark"
+            )
+        return parse(Settings, read_yaml(path), path)
+
+    def result_path(self, job: Job) -> Path:
+        return self.folder / "results" / f"{job.id}.json"
+
+    def write(self, job: Job, result: dict[str, Any]) -> None:
+        """One result file, whole or not at all."""
+        head = {"format": FORMAT, "job": job.key}
+        text = json.dumps(head | result, ensure_ascii=False, allow_nan=False)
+        write_text(self.result_path(job), text + "\n")
+
+    def write_maps(
+        self,
+        job: Job,
+        holdout: np.ndarray,
+        test: np.ndarray,
+        disturbed: Mapping[Disturbance, np.ndarray] = MappingProxyType({}),
+    ) -> None:
+        """disturbed: of disturbed copies of the test captures."""
+        maps = {"holdout": holdout, "test": test} | {_maps_name(by): copy for by, copy in disturbed.items()}
+        with atomic_path(self.folder / "maps" / f"{job.id}.npz") as temporary:
+            np.savez(temporary, **{name: each.astype(np.float16) for name, each in maps.items()})
+
+    def read_maps(self, job: Job, copies: Sequence[Disturbance | None] = (None,)) -> tuple[np.ndarray, np.ndarray]:
+        """Maps of held-out and of test captures, one copy of these after the other, float16."""
+        path = self.folder / "maps" / f"{job.id}.npz"
+        try:
+            with np.load(path, allow_pickle=False) as maps:
+                return maps["holdout"], np.concatenate([maps[_maps_name(by)] for by in copies])
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+            raise RunError(
+                f"{path}: missing or damaged ({error}); delete {self.result_path(job)} and run the comparison again"
+            ) from error
+
+    def read(self) -> dict[Job, dict[str, Any]]:
+        """Every result, by job."""
+        self.settings()
+        paths = [path for path in sorted((self.folder / "results").glob("*.json")) if not is_temporary(path)]
+        results = map(read_result, paths)
+        return {Job(**result["job"]): result for result in results}
+
+    def write_table(self) -> None:
+        """results.csv from the result files."""
+        text = io.StringIO()
+        table = csv.writer(text, lineterminator="\n")
+        table.writerow(COLUMNS)
+        for job, result in sorted(self.read().items()):
+            for by, figures in {"": result, **result.get("disturbed", {})}.items():
+                row = {**figures, **job.key, "disturbance": by, "status": result["status"]}
+                table.writerow([row.get(name) for name in COLUMNS])
+        write_text(self.folder / "results.csv", text.getvalue())
+
+    def require_same_origin(
+        self, digests: dict[str, dict[str, str]], teacher_digest: str, results: Iterable[dict[str, Any]]
+    ) -> None:
+        """digests: of each class as it is now. Raises RunError: a result was made from other captures or weights."""
+        for result in results:
+            if result.get("teacher_digest", teacher_digest) != teacher_digest:
+                raise RunError(
+                    f"{self.folder}: results were made with other weights of the teacher; restore them, or compare in "
+                    f"another --out"
+                )
+            category = result["job"]["category"]
+            before, now = result.get("data", {}).get("digests"), digests.get(category)
+            if before and now and before != now:
+                parts = ", ".join(part for part in now if before.get(part) != now[part])
+                raise RunError(
+                    f"{self.folder}: results of {category} were made from other captures ({parts} changed since); "
+                    f"restore the data set, or compare in another --out"
+                )
+
+
+def read_results(folder: Path) -> dict[Job, dict[str, Any]]:
+    """Every result of a comparison. Raises RunError: no comparison, or a damaged result file."""
+    return Store(folder).read()
+
+
+def _maps_name(by: Disturbance | None) -> str:
+    return "test" if by is None else f"test {by}"
+
+
+def read_result(path: Path) -> dict[str, Any]:
+    """One result file. Raises RunError: cut short, of another format, or not of the job that its name says."""
+    try:
+        result = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise RunError(f"{path}: damaged ({error}); delete it and run the comparison again") from error
+    if not isinstance(result, dict) or result.get("format") != FORMAT:
+        found = result.get("format") if isinstance(result, dict) else type(result).__name__
+        raise RunError(f"{path}: format {found!r}, this afrd reads {FORMAT}; use the afrd that wrote it")
+    try:
+        job = Job(**result["job"])
+        result["status"]
+    except (KeyError, TypeError) as error:
+        raise RunError(f"{path}: no job or status in it ({error}); delete it and run the comparison again") from error
+    if job.id != path.stem:
+        raise RunError(f"{path}: holds the result of {job.id}; restore its name")
+    return result

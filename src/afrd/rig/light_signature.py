@@ -1,0 +1,128 @@
+"""What each light of a rig looks like on good parts, and how far the lights of a capture are from that.
+
+Arithmetic of `light_check` on arrays of 8 × 8 thumbnails; knows no faults and no limits.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+CELLS = 8
+FULL = 254.5 / 255  # of the full scale: a pixel at or above it is saturated in 8 and in 16 bit
+SPREAD = 0.05  # least spread of a cell: 5 % of brightness, what a lamp may drift after training
+KEPT = 0.75  # of the cells, the most ordinary ones, make a distance: a defect or a shifted shadow fills the others
+
+
+@dataclass(frozen=True)
+class LightSignatures:
+    """looks, spreads: [N, 64]; common: [64]; of log thumbnails [n, N, 64], which hold brightness + offset."""
+
+    looks: np.ndarray
+    spreads: np.ndarray
+    common: np.ndarray
+    offset: float
+
+    @classmethod
+    def fit(cls, logs: np.ndarray, offset: float) -> Self:
+        looks = (logs - logs.mean(1, keepdims=True)).mean(0)
+        for _ in range(2):  # the common part is a median, of which the looks must be free
+            looks = looks + np.median(_residuals(logs, looks), 0)
+        residuals = _residuals(logs, looks)
+        shape = residuals - np.median(residuals, 2, keepdims=True)
+        spreads = np.sqrt((shape**2).mean(0) + SPREAD**2)
+        return cls(looks, spreads, np.median(logs - looks, 1).mean(0), offset)
+
+    def of(self, lights: list[int]) -> "LightSignatures":
+        return LightSignatures(self.looks[lights], self.spreads[lights], self.common, self.offset)
+
+    def distances(self, logs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Of each light from its look: of its shape, in spreads, and of its overall brightness, in logarithms; [n, N].
+
+        In the shape a cell counts by how much the lights differ there: a small part on a backdrop that is the same
+        under all of them is not outvoted by the backdrop.
+        """
+        residuals = _residuals(logs, self.looks)
+        gain = weighted_median(residuals, self._lit())
+        telling = np.clip(self.looks.std(0) / self.spreads, 0.25, 4)
+        return _usual(np.abs(residuals - gain[..., None]) / self.spreads, telling), np.abs(gain)
+
+    def levels(self, logs: np.ndarray) -> np.ndarray:
+        """Overall log brightness of each light, relative to training's mean; [n, N]."""
+        return weighted_median(logs - self.looks - self.common, self._lit())
+
+    def nearness(self, logs: np.ndarray) -> np.ndarray:
+        """[n, N, N]: 1 where light i of a capture looks like light i of training, -1 where it looks like light j.
+
+        Each cell has a bounded say, of the size of the difference of the two looks there. Where these differ by less
+        than half a spread, and so less than lamps drift, the answer shrinks to 0.
+        """
+        alone = logs - np.median(logs - self.looks, 1, keepdims=True)
+        from_own = (alone - self.looks)[:, :, None]  # [n, N, 1, 64]
+        from_other = alone[:, :, None] - self.looks  # [n, N, N, 64]
+        between = self.looks[:, None] - self.looks
+        least = 0.5
+        if len(self.looks) == 2:
+            # the drift of one is the other's too, with the opposite sign: brightness says nothing, only shape does
+            from_own, from_other, between = (
+                values - np.median(values, -1, keepdims=True) for values in (from_own, from_other, between)
+            )
+            least = 1.0
+        spreads = np.sqrt((self.spreads[:, None] ** 2 + self.spreads**2) / 2)
+        bound = np.minimum(np.abs(between) / spreads, 4)
+        say = np.clip((np.abs(from_other) - np.abs(from_own)) / spreads, -bound, bound)
+        own = np.eye(len(self.looks), dtype=bool)
+        return np.where(own, 1, say.mean(-1) / np.maximum(bound.mean(-1), least))
+
+    def _lit(self) -> np.ndarray:
+        """How much a cell tells of a light's power: nothing where good parts are black under it."""
+        return np.maximum(1 - self.offset / np.exp(self.common + self.looks), 1e-3) / self.spreads
+
+
+def measure(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean grey of 8 × 8 cells, [N, 64], 0 to 1; share of pixels with a saturated channel, [N]."""
+    full = float(np.iinfo(images.dtype).max)
+    sums = images.sum(1, dtype=np.uint32)  # [N, H, W]
+    edges = [np.linspace(0, size, CELLS + 1).astype(int) for size in sums.shape[1:]]
+    for axis in (2, 1):
+        sums = np.add.reduceat(sums, edges[axis - 1][:-1], axis, dtype=np.float64)
+    pixels = np.outer(*(np.diff(edge) for edge in edges))
+    return (sums / (images.shape[1] * full * pixels)).reshape(len(images), -1), (images.max(1) >= FULL * full).mean(
+        (1, 2)
+    )
+
+
+def _residuals(logs: np.ndarray, looks: np.ndarray) -> np.ndarray:
+    """What is left of [n, N, 64] without the looks and what the lights have in common: the part."""
+    rest = logs - looks
+    return rest - np.median(rest, 1, keepdims=True)
+
+
+def weighted_median(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Over the cells of [n, N, 64], weights [N, 64]."""
+    order = values.argsort(-1)
+    weights = np.take_along_axis(np.broadcast_to(weights, values.shape), order, -1).cumsum(-1)
+    middle = (weights < weights[..., -1:] / 2).sum(-1, keepdims=True)
+    return np.take_along_axis(values, np.take_along_axis(order, middle, -1), -1)[..., 0]
+
+
+def _usual(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Weighted mean over the cells of [n, N, 64], without the largest values, a quarter of all weight."""
+    order = values.argsort(-1)
+    values = np.take_along_axis(values, order, -1)
+    weights = np.take_along_axis(np.broadcast_to(weights, values.shape), order, -1)
+    before = weights.cumsum(-1) - weights
+    kept = np.clip(KEPT * weights.sum(-1, keepdims=True) - before, 0, weights)
+    return (kept * values).sum(-1) / kept.sum(-1)
+
+
+def pack(values: np.ndarray) -> str:
+    """One short line, which a person can still read in a YAML card."""
+    return " ".join(str(round(100 * value)) for value in values)
+
+
+def unpack(lines: tuple[str, ...]) -> np.ndarray:
+    values = [[int(number) for number in line.split()] for line in lines]
+    if any(len(light) != CELLS**2 for light in values):
+        raise ValueError(f"expected {CELLS**2} whole numbers a light")
+    return np.array(values, float) / 100
