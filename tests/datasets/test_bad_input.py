@@ -93,7 +93,7 @@ def test_category_split_and_layout_that_are_not_there(tmp_path: Path) -> None:
         open_dataset(tmp_path, "Lolipop")
     with pytest.raises(DatasetError, match=r"Confetto: no split 'val'; name one of those there with --split: train"):
         open_dataset(tmp_path, "Confetto", "val")
-    with pytest.raises(DatasetError, match="no layout 'mvtec'; choose auto, eyecandies or folder"):
+    with pytest.raises(DatasetError, match=r"no layout 'mvtec'; choose one of auto, eyecandies, m2ad, .* folder"):
         open_dataset(tmp_path, "Confetto", layout="mvtec")
     write_folder(tmp_path / "plain")
     with pytest.raises(DatasetError, match=r"plain: has no categories.*leave category 'Confetto' out"):

@@ -62,6 +62,7 @@ def predict(
     from typing import get_args
 
     from afrd.datasets import read_captures
+    from afrd.evaluation.parts import judge_parts
     from afrd.files import require_file_target, write_text
     from afrd.inspector import Inspector, Verdict
     from afrd.prediction import predict as run_prediction
@@ -76,6 +77,7 @@ def predict(
     answers = run_prediction(inspector, found, out, map_format=maps, overwrite=overwrite, missing=missing or ())
     monitor = _monitor(inspector, rig_state)
     counts: Counter[str] = Counter()
+    seen: list[tuple[str, Verdict, float]] = []
     # line by line, so that what was answered is kept whatever happens later
     with jsonl.open("w", encoding="utf-8") if jsonl else nullcontext() as lines:
         for inspection, line in answers:
@@ -87,9 +89,16 @@ def predict(
                 monitor.add(inspection.rig_deviations, inspection.id)
             for note in (*inspection.light_notes, *inspection.rig_notes):
                 typer.echo(f"  {inspection.id}: {note}", err=True)
+            if found.views:
+                seen.append((inspection.id, inspection.verdict, inspection.score))
             if lines:
                 lines.write(json.dumps(line, ensure_ascii=False) + "\n")
                 lines.flush()
+        for part in judge_parts(found.groups, seen) if seen else ():
+            typer.echo(f"{part.verdict:11}  {part.score:.4f}  part {part.id}, worst view {part.worst}")
+            if lines:
+                line = {"part": part.id, "verdict": part.verdict, "score": part.score, "worst": part.worst}
+                lines.write(json.dumps(line, ensure_ascii=False) + "\n")
     verdicts = ", ".join(f"{counts[verdict]} {verdict}" for verdict in get_args(Verdict))
     typer.echo(f"{counts.total()} captures: {verdicts}", err=True)
     for drift in monitor.drifts if monitor else ():

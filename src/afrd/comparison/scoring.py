@@ -10,6 +10,7 @@ from afrd.comparison.job import Limit, Scored, Settings
 from afrd.disturb import Disturbance, follow
 from afrd.evaluation.evaluate import Truth, compare
 from afrd.evaluation.result import CaptureResult, Evaluation
+from afrd.training.false_alarms import of_whole_parts
 from afrd.training.threshold import false_alarm_bound, reachable_rate, threshold
 
 _FIGURES = ("image_auroc", "pixel_auroc", "au_pro")
@@ -89,10 +90,10 @@ def _limit(data: ClassData, scored: Scored, settings: Settings) -> Limit:
     """The method's own, else from the scores of held-out parts."""
     if scored.limit is not None:
         return scored.limit
-    groups, rate = data.holdout.groups, settings.false_alarm_rate
-    parts = len(set(groups))
+    scores, groups = of_whole_parts(scored.holdout_scores.tolist(), data.holdout)
+    rate, parts = settings.false_alarm_rate, len(set(groups))
     return Limit(
-        threshold(scored.holdout_scores.tolist(), rate, groups),
+        threshold(scores, rate, groups),
         reachable_rate(parts, rate),
         false_alarm_bound(parts, rate, several=parts < len(groups)),
     )

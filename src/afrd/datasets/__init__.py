@@ -4,11 +4,12 @@ Knows files and images; knows no networks. Every problem of a data set is found 
 (`open_dataset`, `verify`) or listed (`check_dataset`).
 """
 
-from afrd.datasets.capture_set import CaptureSet, Record
+from afrd.datasets.capture_set import CaptureSet
 from afrd.datasets.dataset import categories, check_dataset, open_dataset, splits, verify
 from afrd.datasets.lights import EYECANDIES_LIGHTS, require_lights
 from afrd.datasets.problems import Problem
 from afrd.datasets.reading import read_ahead
+from afrd.datasets.record import Record
 from afrd.datasets.unlabelled import read_captures
 
 __all__ = [

@@ -6,9 +6,8 @@ A `CaptureSet` knows its files, lights and labels, whatever layout they came fro
 import hashlib
 import os
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import overload
@@ -18,37 +17,9 @@ import numpy as np
 from afrd.capture import Capture, LightRig
 from afrd.datasets.images import Header, read_header, read_image, read_mask, together
 from afrd.datasets.problems import Problem, ProblemError
+from afrd.datasets.record import Record
 from afrd.imaging import Imaging, ImagingOptions, Pixels
 from afrd.imaging.pixels import likely_bits
-
-
-@dataclass(frozen=True)
-class Record:
-    """Where one capture lies.
-
-    id: unique within its split, usable as a file name.
-    images: one path per light, in the order of the set's lights.
-    anomalous: True, False, or None where unknown.
-    defects: defect types present, sorted.
-    mask: the mask's path; None where there is none (all-False for a good capture).
-    defect_masks: the mask's path per defect type.
-    group: the part it shows, where parts were photographed more than once; None where the data set does not say.
-    """
-
-    id: str
-    images: tuple[Path, ...]
-    anomalous: bool | None = None
-    defects: tuple[str, ...] = ()
-    mask: Path | None = None
-    defect_masks: Mapping[str, Path] = field(default_factory=dict)
-    group: str | None = None
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """Images and masks, each once."""
-        masks = (() if self.mask is None else (self.mask,)) + tuple(self.defect_masks.values())
-        return tuple(dict.fromkeys(self.images + masks))
-
 
 LOOKED_AT = 8  # captures whose values tell how many bits the camera gives
 
@@ -100,6 +71,11 @@ class CaptureSet(Sequence[Capture]):
     def groups(self) -> list[str]:
         """Per capture: the part it shows. Without groups every capture is of a part of its own, named after it."""
         return [record.id if record.group is None else record.group for record in self.records]
+
+    @property
+    def views(self) -> bool:
+        """Whether its captures are views of parts, each of which gets one verdict from all of them."""
+        return any(record.view is not None for record in self.records)
 
     def subset(self, indices: Iterable[int]) -> "CaptureSet":
         """The captures at `indices`, in that order, read as those of the whole set."""
@@ -170,6 +146,8 @@ class CaptureSet(Sequence[Capture]):
             digest.update(self.imaging.model_dump_json().encode())
         for record in self.records:
             digest.update(repr((record.id, record.anomalous, record.defects)).encode())
+            for defect, drawn in record.drawn.items():
+                digest.update(repr((defect, drawn.text)).encode())
             for path in record.files:
                 digest.update(repr((Path(os.path.relpath(path, self.root)).as_posix(), contents[path])).encode())
         return digest.hexdigest()
@@ -229,6 +207,11 @@ def content_problems(record: Record, imaging: Imaging | None = None) -> list[Pro
             _read_mask(path, record)
         except ProblemError as error:
             problems.append(error.problem)
+    for drawn in record.drawn.values():
+        try:
+            drawn.draw()
+        except ProblemError as error:
+            problems.append(error.problem)
     return problems
 
 
@@ -238,7 +221,8 @@ def _load(record: Record, lights: LightRig, imaging: Imaging | None) -> Capture:
         if (image.shape[1:], image.dtype) != (images[0].shape[1:], images[0].dtype):
             raise ProblemError(path, "has another size or depth than when it was opened", "open the data set again")
     masks = {path: _read_mask(path, record) for path in record.files[len(record.images) :]}
-    mask = masks[record.mask] if record.mask else None
+    drawn = {defect: one.draw() for defect, one in record.drawn.items()}
+    mask = masks[record.mask] if record.mask else np.any(list(drawn.values()), axis=0) if drawn else None
     if mask is None and record.anomalous is False:
         mask = np.zeros(images[0].shape[1:], bool)
     stacked = together(images)
@@ -250,7 +234,7 @@ def _load(record: Record, lights: LightRig, imaging: Imaging | None) -> Capture:
         record.anomalous,
         record.defects,
         mask,
-        {defect: masks[path] for defect, path in record.defect_masks.items()},
+        {defect: masks[path] for defect, path in record.defect_masks.items()} | drawn,
         imaging,
         seen.moved if seen else (),
     )

@@ -12,22 +12,35 @@ from pathlib import Path
 from typing import Literal
 
 from afrd.capture import LightRig
-from afrd.datasets.capture_set import CaptureSet, Record, content_problems, header_problems
+from afrd.datasets.capture_set import CaptureSet, content_problems, header_problems
 from afrd.datasets.eyecandies import EYECANDIES
 from afrd.datasets.folder import FOLDER
 from afrd.datasets.layout import Layout, shared_group_problems
+from afrd.datasets.light_folders import LIGHT_FOLDERS
 from afrd.datasets.lights import EYECANDIES_LIGHTS, find_lights_file, read_imaging
-from afrd.datasets.listing import entries, folder_problem, is_folder, name_problem
+from afrd.datasets.listing import entries, folder_problem, name_problem
+from afrd.datasets.m2ad import M2AD
+from afrd.datasets.mvtec_ad2 import MVTEC_AD2
 from afrd.datasets.pattern import Pattern
 from afrd.datasets.problems import Problem, ProblemError, raise_first
+from afrd.datasets.psad import PSAD
+from afrd.datasets.real_iad_d3 import REAL_IAD_D3
+from afrd.datasets.record import Record
 from afrd.datasets.strays import stray_category, stray_splits
+from afrd.datasets.vision import VISION
 from afrd.errors import DatasetError
 from afrd.imaging import Imaging, ImagingOptions
 
-LayoutName = Literal["auto", "eyecandies", "folder"]
+LayoutName = Literal[
+    "auto", "eyecandies", "m2ad", "mvtec-ad2", "vision", "real-iad-d3", "psad", "light-folders", "folder"
+]
 Progress = Callable[[int, int], None]
 
-_LAYOUTS = {layout.name: layout for layout in (EYECANDIES, FOLDER)}
+_LAYOUTS = {
+    layout.name: layout  # the first that fits is taken: the special before the general
+    for layout in (EYECANDIES, M2AD, MVTEC_AD2, VISION, REAL_IAD_D3, PSAD, LIGHT_FOLDERS, FOLDER)
+}
+_OWN = (EYECANDIES, FOLDER)  # whose paths messages spell out; of the others they give the names
 _SAME_SPLIT = {"test": "test_public", "test_public": "test"}
 _Place = tuple[Layout, Path]
 
@@ -47,7 +60,9 @@ class _Root:
 
     def all_problems(self, *, search: bool) -> list[Problem]:
         """Those of `others` as well; `search` as in `stray_category`."""
-        strays = [problem for other in self.others for problem in stray_category(self.layouts, other, search=search)]
+        strays = [
+            problem for other in self.others for problem in stray_category(_spelt(self.layouts), other, search=search)
+        ]
         return self.problems + strays
 
 
@@ -65,8 +80,9 @@ def open_dataset(
     category: may be left out where there is only one.
     split: a folder's name. `test` and `test_public` stand for each other, so that either names the labelled test
         captures in both layouts.
-    layout: "eyecandies" (`afrd.datasets.eyecandies`), "folder" (`afrd.datasets.folder`), or "auto": by what is there.
-    pattern: file names below the folder of a label, with `{id}` and `{light}`, perhaps `{group}`
+    layout: the name of one, "folder" for your own captures (each is a module of `afrd.datasets`), or "auto": by what
+        is there.
+    pattern: file names below the folder of a label, with `{id}` and `{light}`, perhaps `{group}` and `{view}`
         (`afrd.datasets.pattern`); folder layout only.
 
     Raises DatasetError for the first of all problems that folders, file names, labels and image headers show, and says
@@ -179,7 +195,7 @@ def _options(folder: Path) -> ImagingOptions:
 
 
 def _splits(found: Layout, folder: Path) -> list[str]:
-    return [split for split in found.splits if is_folder(folder / split)]
+    return [split for split in found.splits if found.has(folder, split)]
 
 
 def _existing_split(found: Layout, folder: Path, split: str) -> str:
@@ -221,11 +237,18 @@ def _contents(root: Path, layout: LayoutName, pattern: str | None) -> _Root:
         else:
             contents.others.append(folder)
     if not contents.categories:
-        looked_for = " or ".join(f"{layout.looked_for} ({layout.name} layout)" for layout in contents.layouts)
+        spelt = _spelt(contents.layouts)
+        looked_for = " or ".join(f"{layout.looked_for} ({layout.name} layout)" for layout in spelt)
+        if others := [layout.name for layout in contents.layouts if layout not in spelt]:
+            looked_for += f", {', '.join(others)} (docs/datasets.md)"
         there = ", ".join(path.name for path in sorted(folders + files)[:5]) or "nothing"
         perhaps = "".join(f"; {problem}" for problem in contents.all_problems(search=False)[:1])
         raise DatasetError(f"{root}: no data set; looked for {looked_for}; found {there}{perhaps}")
     return contents
+
+
+def _spelt(layouts: Sequence[Layout]) -> list[Layout]:
+    return [layout for layout in layouts if layout in _OWN] or list(layouts)
 
 
 def _fitting(folder: Path, layouts: Sequence[Layout]) -> Layout | None:
@@ -234,10 +257,10 @@ def _fitting(folder: Path, layouts: Sequence[Layout]) -> Layout | None:
 
 def _layouts(layout: LayoutName, pattern: str | None) -> list[Layout]:
     if layout != "auto" and layout not in _LAYOUTS:
-        raise DatasetError(f"no layout {layout!r}; choose auto, {' or '.join(_LAYOUTS)}")
+        raise DatasetError(f"no layout {layout!r}; choose one of {', '.join(('auto', *_LAYOUTS))}")
     if pattern is None:
         return list(_LAYOUTS.values()) if layout == "auto" else [_LAYOUTS[layout]]
-    if layout == "eyecandies":
-        raise DatasetError("a pattern is for the folder layout, eyecandies has fixed file names; leave one of them out")
+    if layout not in ("auto", FOLDER.name):
+        raise DatasetError(f"a pattern is for the folder layout, {layout} has fixed file names; leave one of them out")
     Pattern(pattern)  # refuse nonsense before anything is looked for
     return [FOLDER]

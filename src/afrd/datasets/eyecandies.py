@@ -14,11 +14,11 @@ from collections import defaultdict
 from pathlib import Path
 
 from afrd.capture import LightRig
-from afrd.datasets.capture_set import Record
 from afrd.datasets.layout import Layout, Scan, images_in_order
 from afrd.datasets.lights import EYECANDIES_LIGHTS, find_lights_file, read_lights
 from afrd.datasets.listing import entries, is_folder
 from afrd.datasets.problems import Problem, ProblemError
+from afrd.datasets.record import Record
 from afrd.datasets.yaml_file import YamlFile
 
 DEFECTS = ("bumps", "dents", "colors", "normals")

@@ -10,7 +10,8 @@
 - Images are PNG, JPEG, WebP, TIFF or BMP, 8- or 16-bit, grey or RGB; all lights of a capture have one size and depth.
 - A pattern replaces `{id}/{light}.*` below the folder of one label, for example `{id}_{light}.png` for
   `train/good/017_top.png`. With `{group}` in it, captures of one group are one part photographed more than once; the
-  own id, also of a mask, is then `<group>-<id>`.
+  own id, also of a mask, is then `<group>-<id>`. With `{view}` in it a part is seen from several sides and gets one
+  verdict from all; own ids end in `-<view>`. Where a bad part has masks, its views without one show no defect.
 - A capture's id is its label and its own id, as in `good-017` or `scratch-003`, so that every label may count from 0.
 - Without `lights.yaml` the lights are the names that at least half of the captures have, sorted, numbers by value
   (`2` before `10`).
@@ -21,13 +22,13 @@
 from pathlib import Path
 
 from afrd.capture import LightRig
-from afrd.datasets.capture_set import Record
 from afrd.datasets.images import SUFFIXES
 from afrd.datasets.layout import Layout, Scan, common_names, duplicate_problems, images_in_order, number_problem
 from afrd.datasets.lights import find_lights_file, read_lights
 from afrd.datasets.listing import entries, files_below, is_folder
 from afrd.datasets.pattern import DEFAULT_PATTERN, Name, Pattern, natural
 from afrd.datasets.problems import Problem, ProblemError
+from afrd.datasets.record import Record
 
 SPLITS = ("train", "val", "test")
 GOOD = "good"
@@ -45,6 +46,7 @@ def _scan(folder: Path, split: str, pattern: str | None) -> Scan:
     for label in labels:
         found, problems = files.find(label)
         scan.problems.extend(problems)
+        marked = {name.part for name in found if name.view and (label.name, str(name)) in masks}
         for capture, images in found.items():
             paths, problems = images_in_order(
                 str(capture),
@@ -55,7 +57,8 @@ def _scan(folder: Path, split: str, pattern: str | None) -> Scan:
             scan.problems.extend(problems)
             mask = masks.pop((label.name, str(capture)), None)
             if paths:
-                scan.records.append(_record(label.name, capture, paths, mask))
+                shows = label.name != GOOD and (mask is not None or capture.part not in marked)
+                scan.records.append(_record(split, label.name, capture, paths, mask, shows))
     for (defect, capture), path in masks.items():
         what = f"mask with no capture: there is no {capture} in {folder / split / defect}"
         scan.problems.append(
@@ -91,11 +94,15 @@ def _lights_and_pattern(folder: Path, pattern: str, scan: Scan) -> tuple[tuple[s
     return names, files
 
 
-def _record(label: str, capture: Name, images: tuple[Path, ...], mask: Path | None) -> Record:
-    group = None if capture.group is None else f"{label}-{capture.group}"
-    if label == GOOD:
-        return Record(f"{label}-{capture}", images, False, group=group)
-    return Record(f"{label}-{capture}", images, True, (label,), mask, {label: mask} if mask else {}, group)
+def _record(split: str, label: str, capture: Name, images: tuple[Path, ...], mask: Path | None, shows: bool) -> Record:
+    """shows: whether the defect can be seen."""
+    own = f"{label}-{capture}"
+    group = None if capture.part is None else f"{label}-{capture.part}"
+    if group and capture.group is None:  # ids may count from 0 in every split
+        group = f"{split}-{group}"
+    if not shows:
+        return Record(own, images, False, group=group, view=capture.view)
+    return Record(own, images, True, (label,), mask, {label: mask} if mask else {}, group, capture.view)
 
 
 def _labels(split_folder: Path, split: str, problems: list[Problem]) -> list[Path]:

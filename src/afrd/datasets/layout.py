@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from afrd.capture import MAX_LIGHTS, MIN_LIGHTS, LightRig
-from afrd.datasets.capture_set import Record
+from afrd.datasets.listing import is_folder
 from afrd.datasets.problems import Problem
+from afrd.datasets.record import Record
 
 
 @dataclass
@@ -22,6 +23,10 @@ class Scan:
     problems: list[Problem] = field(default_factory=list)
 
 
+def _named(folder: Path, split: str) -> bool:
+    return is_folder(folder / split)
+
+
 @dataclass(frozen=True)
 class Layout:
     """One way of laying out a data set on disk.
@@ -30,7 +35,8 @@ class Layout:
     splits: names of the split folders, in the order they are listed in.
     is_category: whether a folder holds the splits of one category.
     scan: (category folder, split, pattern) → Scan.
-    beside: other folders of a category that are read.
+    beside: other folders of a category that are read; a function of the category where they have no fixed names.
+    has: whether a category has a split: as a rule, a folder of that name.
     """
 
     name: str
@@ -38,7 +44,8 @@ class Layout:
     splits: tuple[str, ...]
     is_category: Callable[[Path], bool]
     scan: Callable[[Path, str, str | None], Scan]
-    beside: tuple[str, ...] = ()
+    beside: tuple[str, ...] | Callable[[Path], tuple[str, ...]] = ()
+    has: Callable[[Path, str], bool] = _named
 
 
 def images_in_order(

@@ -86,3 +86,11 @@ def is_folder(path: Path) -> bool:
         return path.is_dir()
     except PermissionError:
         return False
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a file; False also where there is no right to look."""
+    try:
+        return path.is_file()
+    except PermissionError:
+        return False

@@ -4,11 +4,13 @@
 pattern that ends in `*` takes image files only. Names that start with a dot are left alone.
 
 `{group}` may stand beside them: captures of one group are one part that was photographed more than once. Such a capture
-is called after both, `<group>-<id>`.
+is called after both, `<group>-<id>`. `{view}` says from where: all views of a part (of a group, else of an id) give one
+verdict on it; a capture is then `<id>-<view>` or `<group>-<id>-<view>`.
 
 Where they meet in one name, as in `{id}_{light}.png`, known light names decide first, the longest that fits; without
 them `{light}` is the part with the fewest characters (`part_1_top` is light `top` of capture `part_1`). `{group}` has
-as many as the others leave (`{group}_{id}_{light}.png`: `part_1_3_top` is capture `3` of group `part_1`).
+as many as the others leave (`{group}_{id}_{light}.png`: `part_1_3_top` is capture `3` of group `part_1`), `{view}` the
+fewest.
 """
 
 import re
@@ -27,13 +29,19 @@ _TOKEN = re.compile(r"(\{[^}]*\}|\*)")
 
 
 class Name(NamedTuple):
-    """What a pattern calls a capture; group: None where the pattern has none."""
+    """What a pattern calls a capture; group, view: None where the pattern has none."""
 
     id: str
     group: str | None = None
+    view: str | None = None
 
     def __str__(self) -> str:
-        return self.id if self.group is None else f"{self.group}-{self.id}"
+        return "-".join(part for part in (self.group, self.id, self.view) if part is not None)
+
+    @property
+    def part(self) -> str | None:
+        """The part it shows, where the pattern tells."""
+        return self.id if self.group is None and self.view is not None else self.group
 
 
 Found = dict[Name, list[tuple[str, Path]]]
@@ -43,7 +51,7 @@ Found = dict[Name, list[tuple[str, Path]]]
 class Pattern:
     """A pattern relative to a folder.
 
-    Raises DatasetError unless it has `{id}` and `{light}` once each, `{group}` at most once, and none else.
+    Raises DatasetError unless it has `{id}` and `{light}` once, `{group}` and `{view}` at most once, and none else.
     """
 
     def __init__(self, text: str, lights: Sequence[str] = ()) -> None:
@@ -52,25 +60,31 @@ class Pattern:
         for token in ("{id}", "{light}"):
             if text.count(token) != 1:
                 raise DatasetError(f'pattern "{text}" needs {token} once; write for example "{{id}}/{{light}}.png"')
-        if text.count("{group}") > 1:
-            raise DatasetError(
-                f'pattern "{text}" has {{group}} twice; write for example "{{group}}/{{id}}/{{light}}.png"'
-            )
+        for token in ("{group}", "{view}"):
+            if text.count(token) > 1:
+                raise DatasetError(
+                    f'pattern "{text}" has {token} twice; write for example "{token}/{{id}}/{{light}}.png"'
+                )
         if text.startswith("/") or ".." in text.split("/"):
             raise DatasetError(f'pattern "{text}" leaves its folder; write it relative to the folder of one label')
         known = [re.escape(light) for light in sorted(lights, key=len, reverse=True)]
-        if known and "{group}" not in text:
-            known = ["|".join(known)]
-        self._expressions = [self._expression(text, "[^/]+?", light) for light in known]
-        self._expressions.append(self._expression(text, "[^/]+?" if "{group}" in text else "[^/]+", "[^/]+?"))
+        grouped = "{group}" in text
+        if known and not grouped and "{view}" not in text:
+            self._expressions = [self._expression(text, "[^/]+?", "|".join(known))]
+        else:  # a light at a time, the longest first, as `{id}` may then have all that is left
+            capture = "[^/]+?" if grouped else "[^/]+"
+            self._expressions = [self._expression(text, capture, light) for light in known]
+        self._expressions.append(self._expression(text, "[^/]+?" if grouped else "[^/]+", "[^/]+?"))
 
     def _expression(self, text: str, capture: str, light: str) -> re.Pattern[str]:
         tokens = {"{id}": f"(?P<id>{capture})", "{light}": f"(?P<light>{light})"}
-        tokens |= {"{group}": "(?P<group>[^/]+)", "*": "[^/]*"}
+        tokens |= {"{group}": "(?P<group>[^/]+)", "{view}": "(?P<view>[^/]+?)", "*": "[^/]*"}
         parts = _TOKEN.split(text)
         unknown = [part for part in parts if part.startswith("{") and part not in tokens]
         if unknown:
-            raise DatasetError(f'pattern "{text}" has {unknown[0]}; it may hold {{id}}, {{light}}, {{group}} and *')
+            raise DatasetError(
+                f'pattern "{text}" has {unknown[0]}; it may hold {{id}}, {{light}}, {{group}}, {{view}} and *'
+            )
         return re.compile("".join(tokens.get(part) or re.escape(part) for part in parts))
 
     def match(self, path: str) -> tuple[Name, str] | None:
@@ -79,7 +93,8 @@ class Pattern:
             return None
         for expression in self._expressions:
             if found := expression.fullmatch(path):
-                return Name(found["id"], found.groupdict().get("group")), found["light"]
+                named = found.groupdict()
+                return Name(found["id"], named.get("group"), named.get("view")), found["light"]
         return None
 
     def find(self, folder: Path) -> tuple[Found, list[Problem]]:
@@ -112,7 +127,7 @@ class Pattern:
         """Where every group has a folder of its own: a problem for each in which no file fits."""
         *segments, _ = self.text.split("/")
         depth = next((i for i, segment in enumerate(segments) if "{group}" in segment), None)
-        if depth is None or "{id}" in segments[depth] or "{light}" in segments[depth]:
+        if depth is None or any(token in segments[depth] for token in ("{id}", "{light}", "{view}")):
             return []
         folders = [folder]
         for segment in segments[: depth + 1]:
@@ -125,7 +140,7 @@ class Pattern:
 
     def fill(self, capture: Name, light: str) -> str:
         """The path that the image of a capture under a light has; `*` stays."""
-        named = self.text.replace("{group}", capture.group or "")
+        named = self.text.replace("{group}", capture.group or "").replace("{view}", capture.view or "")
         return named.replace("{id}", capture.id).replace("{light}", light)
 
 

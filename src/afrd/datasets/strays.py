@@ -24,7 +24,7 @@ def stray_splits(layout: Layout, category: Path, *, search: bool) -> list[Proble
     What cannot be listed there is a problem as well.
     """
     problems: list[Problem] = []
-    known = (*layout.splits, *layout.beside)
+    known = (*layout.splits, *(layout.beside(category) if callable(layout.beside) else layout.beside))
     for folder in entries(category, problems)[0]:
         if folder.name not in known and (_like_split(folder) or (search and _holds_images(folder))):
             what = f"no split of the {layout.name} layout, so that nothing in it is read"

@@ -9,14 +9,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from afrd.capture import LightRig
-from afrd.datasets.capture_set import CaptureSet, Record, header_problems
+from afrd.datasets.capture_set import CaptureSet, header_problems
+from afrd.datasets.directions import DIRECTIONS_FILE
 from afrd.datasets.eyecandies import data_lights, light_images, list_captures
 from afrd.datasets.images import SUFFIXES
 from afrd.datasets.layout import duplicate_problems, images_in_order
 from afrd.datasets.lights import EYECANDIES_LIGHTS, require_lights
-from afrd.datasets.listing import entries, folder_problem, is_folder, name_problem
+from afrd.datasets.listing import entries, folder_problem, is_file, is_folder, name_problem
 from afrd.datasets.pattern import Pattern, natural
 from afrd.datasets.problems import Problem, raise_first
+from afrd.datasets.psad import is_light
+from afrd.datasets.record import Record
 from afrd.errors import DatasetError
 
 _IMAGE = re.compile(r"image_(\d+)")
@@ -35,7 +38,8 @@ def read_captures(
        Eyecandies; its id is the folder's name;
     2. an Eyecandies split or its `data` folder, `<index>_image_0.png` …; ids are the indices;
     3. captures as in 1, one folder each;
-    4. with a pattern: whatever fits it below the path, `{id}` being the id, or `<group>-<id>` where it has a `{group}`.
+    4. with a pattern: whatever fits it below the path, `{id}` being the id, `<group>-<id>` where it has a `{group}`,
+       and `…-<view>` where it has a `{view}`.
 
     Raises DatasetError for the first problem that names and headers show: other lights than the model's, or in another
     order; a light missing or unknown; sizes that differ between lights; an id used twice or that cannot be shown;
@@ -71,7 +75,7 @@ def _by_pattern(path: Path, files: Pattern, lights: LightRig, problems: list[Pro
             str(capture), images, lights.names, lambda light, capture=capture: path / files.fill(capture, light)
         )
         problems += wrong
-        records += [Record(str(capture), paths, group=capture.group)] if paths else []
+        records += [Record(str(capture), paths, group=capture.part, view=capture.view)] if paths else []
     return records
 
 
@@ -123,12 +127,14 @@ def _capture(
     if subfolders:
         what = f"holds images and folders ({subfolders[0].name})"
         problems.append(Problem(folder, what, "give a folder of images, one per light, or a folder of such folders"))
+    if is_file(folder / DIRECTIONS_FILE):  # maps computed from the lights lie beside them (`afrd.datasets.psad`)
+        images = [path for path in images if is_light(path) or path.stem in lights.names]
     named = {path: path.stem for path in images}
     numbers = {path: int(match[1]) for path, stem in named.items() if (match := _IMAGE.fullmatch(stem))}
     if len(numbers) == len(named) and not set(named.values()) & set(lights.names):
         require_lights(LightRig(EYECANDIES_LIGHTS), lights, folder)
         named |= {path: lights.names[k] for path, k in numbers.items() if k < len(lights)}
-    suffix = images[0].suffix
+    suffix = images[0].suffix if images else ".png"
     found, wrong = images_in_order(
         capture,
         [(light, path) for path, light in named.items()],

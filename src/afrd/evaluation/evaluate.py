@@ -16,6 +16,7 @@ from afrd.capture import Capture
 from afrd.datasets import CaptureSet
 from afrd.errors import DatasetError, ModelError
 from afrd.evaluation.metrics import RESAMPLES, Estimate, image_auroc, pixel_metrics
+from afrd.evaluation.parts import part_metrics
 from afrd.evaluation.result import CaptureResult, Evaluation, Metrics
 from afrd.inspector import Inspection
 
@@ -121,6 +122,10 @@ def compare(
     options = {"seed": seed, "resamples": resamples}
     everything = [i for i, result in enumerate(results) if result.judged]
     defects = sorted({defect for result in results for defect in result.defects})
+    parts = None
+    if getattr(captures, "views", False):
+        labels, views = [r.anomalous for r in results], [(r.id, r.answer, r.score) for r in results]
+        parts = part_metrics(captures.groups, labels, views, **options)
     return Evaluation(
         category=captures.category,
         split=captures.split,
@@ -142,6 +147,7 @@ def compare(
         seconds_per_capture=seconds_per_capture,
         config=config,
         maps=[] if maps is None else list(maps),
+        parts=parts,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from afrd.evaluation.metrics import Estimate
+from afrd.evaluation.parts import PartMetrics
 from afrd.files import write_text
 
 
@@ -76,6 +77,7 @@ class Evaluation:
     seconds_per_capture: median time of inspection alone; reading the images is not in it. None where not timed.
     config: the inspector's.
     maps: anomaly maps, [H, W] float32, in the order of captures. Not written to JSON.
+    parts: where captures are views of parts, the verdicts on parts; None elsewhere.
     """
 
     category: str
@@ -88,6 +90,7 @@ class Evaluation:
     seconds_per_capture: float | None
     config: dict[str, Any]
     maps: list[np.ndarray] = field(repr=False, compare=False)
+    parts: PartMetrics | None = None
 
     @property
     def n_good(self) -> int:
@@ -168,6 +171,7 @@ class Evaluation:
             "confusion": {outcome.replace(" ", "_"): n for outcome, n in self.confusion.items()},
             "light_faults": {"good": self.light_faults[0], "bad": self.light_faults[1]},
             "seconds_per_capture": self.seconds_per_capture,
+            **({"parts": self.parts.to_json()} if self.parts else {}),
             "config": self.config,
             "captures": [
                 asdict(result)

@@ -1,6 +1,7 @@
 """The threshold for a stated false-alarm rate, what it promises, and what it takes to promise more."""
 
 import math
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -8,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from afrd.card import ModelCard
+from afrd.datasets import CaptureSet
 from afrd.rates import percent
 from afrd.training.tail import Tail, require_parts
 from afrd.training.threshold import (
@@ -73,6 +75,23 @@ def choose_threshold(
         value, above = highest, max(above, float(weights[values > highest].sum()))
         rate = max(rate, (above + 1) / (parts + 1))
     return Threshold(value, rate, bound_with_above(parts, above, several=several), parts)
+
+
+def of_whole_parts(scores: Sequence[float], captures: CaptureSet) -> tuple[list[float], list[str]]:
+    """Scores and the part of each, for the threshold. captures: those scored, where they may stand several times.
+
+    Where captures are views and a part gets one verdict, a part's score is the largest of its views, once each time
+    that they were scored.
+    """
+    if not captures.views:
+        return list(scores), captures.groups
+    times: Counter[str] = Counter()
+    largest: dict[tuple[str, int], float] = {}
+    for score, record, part in zip(scores, captures.records, captures.groups, strict=True):
+        key = part, times[record.id]
+        times[record.id] += 1
+        largest[key] = max(score, largest.get(key, -math.inf))
+    return list(largest.values()), [part for part, _ in largest]
 
 
 def require_enough(parts: int, false_alarm_rate: float, tail: TailName) -> None:

@@ -16,7 +16,7 @@ from afrd.errors import RunError
 from afrd.families import HeldOutScores, Job, TrainConfig, build_model, family_of
 from afrd.model import MultiLightModel
 from afrd.model.precision import pin_float32
-from afrd.training.false_alarms import Threshold, choose_threshold, require_enough, shortfall
+from afrd.training.false_alarms import Threshold, choose_threshold, of_whole_parts, require_enough, shortfall
 from afrd.training.features import Progress
 from afrd.training.holdout import question_outlier, split_holdout
 from afrd.training.imaging import learn_imaging
@@ -107,7 +107,7 @@ def train(
             if fabric.is_global_zero:
                 scored = held_out.captures or holdout
                 question_outlier(scored, held_out.scores)
-                save_model(out, model, _card(model, record, held_out, scored.groups, captures))
+                save_model(out, model, _card(model, record, held_out, scored, captures))
             fabric.barrier()
         if fabric.is_global_zero:
             tidy(out)
@@ -130,14 +130,15 @@ def _card(
     model: MultiLightModel,
     record: RunRecord,
     held_out: HeldOutScores,
-    groups: list[str],
+    scored: CaptureSet,
     captures: CaptureSet,
 ) -> ModelCard:
     config = record.config
 
     def choose(scores: list[float]) -> Threshold:
+        values, parts = of_whole_parts(scores, scored)
         return choose_threshold(
-            scores, config.false_alarm_rate, groups, tail=config.tail, highest=BELOW_HIGHEST * model.highest
+            values, config.false_alarm_rate, parts, tail=config.tail, highest=BELOW_HIGHEST * model.highest
         )
 
     chosen = choose(held_out.scores)
