@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from afrd.evaluation import Evaluation, evaluate, write_report
     from afrd.families import TrainConfig
     from afrd.inspector import Inspection, Inspector
+    from afrd.lighting import LightStudy, light_study
     from afrd.model import AFRD
     from afrd.prediction import predict
     from afrd.render import render_dataset
@@ -28,10 +29,12 @@ __all__ = [
     "Inspection",
     "Inspector",
     "LightRig",
+    "LightStudy",
     "RigMonitor",
     "TrainConfig",
     "check_dataset",
     "evaluate",
+    "light_study",
     "open_dataset",
     "predict",
     "read_captures",
@@ -45,6 +48,7 @@ _HOMES = {
     "datasets": ("CaptureSet", "check_dataset", "open_dataset", "read_captures"),
     "evaluation": ("Evaluation", "evaluate", "write_report"),
     "inspector": ("Inspection", "Inspector"),
+    "lighting": ("LightStudy", "light_study"),
     "model": ("AFRD",),
     "prediction": ("predict",),
     "render": ("render_dataset",),

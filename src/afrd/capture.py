@@ -3,7 +3,7 @@
 A capture knows no files and no networks. Readers make it (`afrd.datasets`), the inspector consumes it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -25,10 +25,17 @@ class LightRig:
     names: one per light, unique.
     directions: unit vectors from the part towards each light, [N, 3], x right, y up, z towards the camera;
         None where unknown, a row of NaN for a light without one direction (a light box).
+    distances: from the part to each light, in widths of the picture, NaN where unknown or far; None: all so.
+    weights: how far a model shall go by each light, 0 (not at all) to 1; None: by all alike.
+    exposure_ms, switching_ms: what each light takes of a cycle, NaN where not said; None: none is.
     """
 
     names: tuple[str, ...]
     directions: tuple[tuple[float, float, float], ...] | None = None
+    distances: tuple[float, ...] | None = None
+    weights: tuple[float, ...] | None = None
+    exposure_ms: tuple[float, ...] | None = None
+    switching_ms: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.names)
@@ -40,11 +47,23 @@ class LightRig:
         if len(set(self.names)) != n:
             twice = sorted({name for name in self.names if self.names.count(name) > 1})
             raise DatasetError(f"light name used twice: {', '.join(twice)}; give every light its own name")
-        if self.directions is not None and len(self.directions) != n:
-            raise DatasetError(f"{len(self.directions)} light directions for {n} lights; give one per light")
+        for what in ("directions", "distances", "weights", "exposure_ms", "switching_ms"):
+            values = getattr(self, what)
+            if values is not None and len(values) != n:
+                raise DatasetError(f"{len(values)} {what} for {n} lights; give one per light")
+        if self.weights is not None and not any(self.weights):
+            raise DatasetError("every light has the weight 0: nothing is left to judge by; give one a weight up to 1")
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def pick(self, names: Sequence[str]) -> "LightRig":
+        """These of the lights, in the order given. Raises DatasetError: none given, one twice, or one there is not."""
+        if unknown := [name for name in names if name not in self.names]:
+            raise DatasetError(f"no light {unknown[0]!r}; the lights are {', '.join(self.names)}")
+        order = [self.names.index(name) for name in names]
+        kept = {key: tuple(values[k] for k in order) for key, values in vars(self).items() if values is not None}
+        return LightRig(**kept)
 
 
 @dataclass(frozen=True)

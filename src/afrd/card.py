@@ -24,22 +24,25 @@ class Strict(BaseModel):
 
 
 class Lights(Strict):
-    """A LightRig in YAML; an unknown direction is null."""
+    """Of a LightRig what a model or a view needs; an unknown direction or distance is null."""
 
     names: tuple[str, ...]
     directions: tuple[tuple[float, float, float] | None, ...] | None = None
+    distances: tuple[float | None, ...] | None = None
+    weights: tuple[float, ...] | None = None
 
     @classmethod
     def of(cls, rig: LightRig) -> "Lights":
-        if rig.directions is None:
-            return cls(names=rig.names)
-        known = [None if any(math.isnan(x) for x in d) else tuple(map(float, d)) for d in rig.directions]
-        return cls(names=rig.names, directions=tuple(known))
+        directions = rig.directions and tuple(
+            None if any(math.isnan(x) for x in d) else tuple(map(float, d)) for d in rig.directions
+        )
+        distances = rig.distances and tuple(None if math.isnan(x) else x for x in rig.distances)
+        return cls(names=rig.names, directions=directions, distances=distances, weights=rig.weights)
 
     def rig(self) -> LightRig:
-        if self.directions is None:
-            return LightRig(self.names)
-        return LightRig(self.names, tuple(d or (math.nan,) * 3 for d in self.directions))
+        directions = self.directions and tuple(d or (math.nan,) * 3 for d in self.directions)
+        distances = self.distances and tuple(math.nan if d is None else d for d in self.distances)
+        return LightRig(self.names, directions, distances, self.weights)
 
 
 class Capabilities(Strict):

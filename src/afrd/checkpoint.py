@@ -57,6 +57,8 @@ def load_model(run: Path) -> tuple[MultiLightModel, ModelCard]:
     load_trained_state(model, read_tensors(run / "model.safetensors"), run / "model.safetensors")
     if trained_digest(model) != card.trained_digest:
         raise RunError(f"{run / 'model.safetensors'}: not the weights that model.yaml describes; restore both files")
+    if card.lights.weights:
+        model.trust(card.lights.weights)
     if card.imaging:
         model.look_at(card.imaging.looked_at(card.image_size))
     return model.eval(), card

@@ -28,14 +28,16 @@ def export(
     pattern: Pattern = None,
 ) -> None:
     """Make one file for a station from a run, and check that it gives the run's maps, scores and verdicts."""
+    from afrd.checkpoint import load_card
     from afrd.datasets import open_dataset, splits
     from afrd.export import export_run
     from afrd.progress import bar
 
-    captures = open_dataset(data, category, calibrate, pattern=pattern)
+    lights = load_card(run).lights.rig()
+    captures = open_dataset(data, category, calibrate, pattern=pattern).picked_for(lights)
     if split is None:
         split = next((name for name in splits(data, category) if name in ("test", "test_public")), None)
-    compare_on = open_dataset(data, category, split, pattern=pattern) if split else None
+    compare_on = open_dataset(data, category, split, pattern=pattern).picked_for(lights) if split else None
     with bar("comparing with the run") as progress:
         report = export_run(run, captures, out, to=to, precision=precision, compare_on=compare_on, progress=progress)
     for line in report.lines():

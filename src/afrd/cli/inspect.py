@@ -73,7 +73,9 @@ def predict(
         require_file_target(jsonl)
         jsonl.parent.mkdir(parents=True, exist_ok=True)
     inspector = Inspector.load(run, device, runtime, compile=compile, on_light_fault=on_light_fault)
-    found = read_captures(captures, inspector.lights, pattern=pattern).read_as(inspector.imaging)
+    of_some = inspector.card.config.get("lights") is not None  # trained on some of the rig's lights
+    found = read_captures(captures, inspector.lights, pattern=pattern, other_lights=of_some)
+    found = found.read_as(inspector.imaging)
     answers = run_prediction(inspector, found, out, map_format=maps, overwrite=overwrite, missing=missing or ())
     monitor = _monitor(inspector, rig_state)
     counts: Counter[str] = Counter()
@@ -155,7 +157,8 @@ def _evaluate(
     from afrd.progress import bar
 
     inspector = Inspector.load(run, device, runtime, compile=compile, on_light_fault=on_light_fault)
-    captures = open_dataset(data, category, split, pattern=pattern).read_as(inspector.imaging)
+    captures = open_dataset(data, category, split, pattern=pattern).picked_for(inspector.lights)
+    captures = captures.read_as(inspector.imaging)
     require_lights(captures.lights, inspector.lights, data)
     if inspector.card.category and captures.category and inspector.card.category != captures.category:
         warnings.warn(

@@ -53,8 +53,8 @@ class Setting:
         )
 
     def _annotation(self) -> Any:
-        """Of what may be shapes as well, a command line gives the file."""
-        return str | None if self.path[-1] == "roi" else self.field.annotation
+        """Of what may be shapes as well, a command line gives the file; of names, one text."""
+        return str | None if self.path[-1] in ("roi", "lights") else self.field.annotation
 
 
 def every_setting() -> dict[str, Setting]:

@@ -8,6 +8,7 @@ import os
 import warnings
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import overload
@@ -110,6 +111,20 @@ class CaptureSet(Sequence[Capture]):
         read = CaptureSet(self.root, self.category, self.split, self.lights, self.records, self.options)
         read.__dict__["imaging"] = imaging
         return read
+
+    def of_lights(self, names: Sequence[str]) -> "CaptureSet":
+        """The same captures under these lights only, in this order; not yet seen as any model's.
+
+        Raises DatasetError: a light that there is not.
+        """
+        rig = self.lights.pick(names)
+        order = [self.lights.names.index(name) for name in names]
+        records = [replace(record, images=tuple(record.images[k] for k in order)) for record in self.records]
+        return CaptureSet(self.root, self.category, self.split, rig, records, self.options)
+
+    def picked_for(self, model: LightRig) -> "CaptureSet":
+        """Under the model's lights, where these are some of the captures'; else as they are."""
+        return self.of_lights(model.names) if set(model.names) < set(self.lights.names) else self
 
     def with_options(self, options: ImagingOptions) -> "CaptureSet":
         """The same captures, by these options and, where they say nothing, those the set has."""

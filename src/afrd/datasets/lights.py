@@ -3,11 +3,15 @@
 lights:                                # in the order of the captures' lights
   - {name: top, direction: [0, 1, 1]}  # from the part towards the light: x right, y up, z to the camera
   - {name: box, direction: null}       # or without `direction`: a light without one direction, or unknown
+  - {name: low, direction: [1, 0, 0.2], distance: 2.5, weight: 0.5, exposure_ms: 4, switching_ms: 0.5}
+                                       # optional, each: distance from the part in widths of the picture; how far
+                                       # models go by it, 0 to 1; what it takes of a cycle
 imaging: {bits: 12, transfer: linear}  # optional: what the camera's pictures are, `afrd.imaging.ImagingOptions`
 """
 
 import math
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +35,10 @@ class _Light(BaseModel):
 
     name: Annotated[str, Field(min_length=1, pattern=r"^[^/\\\x00-\x1f\x7f]+$")]
     direction: Annotated[list[float], Field(min_length=3, max_length=3)] | None = None
+    distance: Annotated[float, Field(gt=0.5, allow_inf_nan=False)] | None = None
+    weight: Annotated[float, Field(ge=0, le=1)] = 1.0
+    exposure_ms: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    switching_ms: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
 
     @field_validator("direction")
     @classmethod
@@ -53,11 +61,13 @@ class _LightsFile(BaseModel):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"light name used twice: {', '.join(twice)}")
+        if not any(light.weight for light in lights):
+            raise ValueError("every light has the weight 0; give one a weight up to 1")
         return lights
 
 
 def read_lights(path: Path) -> LightRig:
-    """The rig in a `lights.yaml`; directions are scaled to unit length.
+    """The rig in a `lights.yaml`; directions are scaled to unit length. What no light says is None.
 
     Raises ProblemError naming the line for anything but the schema above; unknown keys are errors.
     """
@@ -65,7 +75,15 @@ def read_lights(path: Path) -> LightRig:
     directions = None
     if any(light.direction for light in lights):
         directions = tuple(_unit(light.direction) for light in lights)
-    return LightRig(tuple(light.name for light in lights), directions)
+    weights = tuple(light.weight for light in lights)
+    return LightRig(
+        tuple(light.name for light in lights),
+        directions,
+        _said(light.distance for light in lights),
+        None if set(weights) == {1.0} else weights,
+        _said(light.exposure_ms for light in lights),
+        _said(light.switching_ms for light in lights),
+    )
 
 
 def read_imaging(path: Path) -> ImagingOptions:
@@ -105,6 +123,8 @@ def require_lights(found: LightRig, model: LightRig, where: Path | str | None = 
         return
     if set(found.names) == set(model.names):
         mend = f"list them in the model's order in {LIGHTS_FILE}"
+    elif set(found.names) > set(model.names):
+        mend = f"take the model's of them, captures.of_lights({model.names!r}); afrd evaluate and predict do"
     else:
         mend = (
             f"use captures taken under the model's lights, give them its names in {LIGHTS_FILE}, or train a new model"
@@ -112,6 +132,12 @@ def require_lights(found: LightRig, model: LightRig, where: Path | str | None = 
     place = f"{where}: " if where else ""
     orders = f"found {', '.join(found.names)}; the model has {', '.join(model.names)}"
     raise DatasetError(f"{place}the lights are not the model's: {orders}; {mend}")
+
+
+def _said(values: Iterable[float | None]) -> tuple[float, ...] | None:
+    """NaN for None; None where all are."""
+    found = tuple(math.nan if value is None else float(value) for value in values)
+    return None if all(map(math.isnan, found)) else found
 
 
 def _unit(direction: list[float] | None) -> tuple[float, float, float]:

@@ -27,11 +27,15 @@ _INDEXED_IMAGE = re.compile(r"\d+_image_\d+\.png")
 
 
 def read_captures(
-    paths: Sequence[str | os.PathLike[str]], lights: LightRig, *, pattern: str | None = None
+    paths: Sequence[str | os.PathLike[str]],
+    lights: LightRig,
+    *,
+    pattern: str | None = None,
+    other_lights: bool = False,
 ) -> CaptureSet:
     """The captures below `paths`, labels unknown, in the order of the paths.
 
-    lights: the model's.
+    lights: the model's. other_lights: images of others are left alone, as the model was trained on some of the rig's.
     Each path is a folder:
 
     1. one capture: an image per light, `<light>.png` (or any other format that is read), or `image_0.png` … as in
@@ -54,11 +58,11 @@ def read_captures(
         if wrong := folder_problem(path, "give a folder that holds one image per light, or such folders"):
             problems.append(wrong)
         elif files is not None:
-            records += _by_pattern(path, files, lights, problems)
+            records += _by_pattern(path, files, lights, other_lights, problems)
         elif (data := _data_folder(path)) is not None:
-            records += _eyecandies(data, lights, problems)
+            records += _eyecandies(data, lights, other_lights, problems)
         else:
-            records += _folders(path, lights, problems)
+            records += _folders(path, lights, other_lights, problems)
     problems += duplicate_problems(records)
     problems += [problem for record in records for problem in header_problems(record)]
     raise_first(problems)
@@ -66,11 +70,14 @@ def read_captures(
     return CaptureSet(root, None, None, lights, records)
 
 
-def _by_pattern(path: Path, files: Pattern, lights: LightRig, problems: list[Problem]) -> list[Record]:
+def _by_pattern(
+    path: Path, files: Pattern, lights: LightRig, other_lights: bool, problems: list[Problem]
+) -> list[Record]:
     found, wrong = files.find(path)
     problems += wrong
     records = []
     for capture, images in found.items():
+        images = [(light, image) for light, image in images if light in lights.names or not other_lights]
         paths, wrong = images_in_order(
             str(capture), images, lights.names, lambda light, capture=capture: path / files.fill(capture, light)
         )
@@ -87,24 +94,27 @@ def _data_folder(path: Path) -> Path | None:
     return None
 
 
-def _eyecandies(data: Path, lights: LightRig, problems: list[Problem]) -> list[Record]:
-    require_lights(data_lights(data.absolute()), lights, data)
+def _eyecandies(data: Path, lights: LightRig, other_lights: bool, problems: list[Problem]) -> list[Record]:
+    there = data_lights(data.absolute())
+    if not (other_lights and set(lights.names) <= set(there.names)):
+        require_lights(there, lights, data)
+    chosen = [there.names.index(name) for name in lights.names]
     records = []
     for index, items in list_captures(data, problems).items():
-        images, wrong = light_images(data, index, items, lights.names)
+        images, wrong = light_images(data, index, items, there.names)
         problems += wrong
-        records += [Record(index, images)] if images else []
+        records += [] if wrong or not images else [Record(index, tuple(images[k] for k in chosen))]
     return records
 
 
-def _folders(path: Path, lights: LightRig, problems: list[Problem]) -> list[Record]:
+def _folders(path: Path, lights: LightRig, other_lights: bool, problems: list[Problem]) -> list[Record]:
     """The path as one capture, or the folders in it as captures."""
     before = len(problems)
     subfolders, files = entries(path, problems)
     if images := _images(files):
         named = path.resolve()  # "." has no name
         problems += [wrong] if (wrong := name_problem(named)) else []
-        return _capture(path, named.name, subfolders, images, lights, problems)
+        return _capture(path, named.name, subfolders, images, lights, other_lights, problems)
     if not subfolders and len(problems) == before:
         problems.append(Problem(path, "holds no image", "give a folder that holds one image per light"))
     records = []
@@ -112,7 +122,7 @@ def _folders(path: Path, lights: LightRig, problems: list[Problem]) -> list[Reco
         before = len(problems)
         inner, files = entries(folder, problems)
         if images := _images(files):
-            records += _capture(folder, folder.name, inner, images, lights, problems)
+            records += _capture(folder, folder.name, inner, images, lights, other_lights, problems)
         elif len(problems) == before:
             mend = "give folders that hold one image per light, folders of such folders, or a --pattern"
             if inner:
@@ -122,7 +132,13 @@ def _folders(path: Path, lights: LightRig, problems: list[Problem]) -> list[Reco
 
 
 def _capture(
-    folder: Path, capture: str, subfolders: list[Path], images: list[Path], lights: LightRig, problems: list[Problem]
+    folder: Path,
+    capture: str,
+    subfolders: list[Path],
+    images: list[Path],
+    lights: LightRig,
+    other_lights: bool,
+    problems: list[Problem],
 ) -> list[Record]:
     if subfolders:
         what = f"holds images and folders ({subfolders[0].name})"
@@ -132,8 +148,12 @@ def _capture(
     named = {path: path.stem for path in images}
     numbers = {path: int(match[1]) for path, stem in named.items() if (match := _IMAGE.fullmatch(stem))}
     if len(numbers) == len(named) and not set(named.values()) & set(lights.names):
-        require_lights(LightRig(EYECANDIES_LIGHTS), lights, folder)
-        named |= {path: lights.names[k] for path, k in numbers.items() if k < len(lights)}
+        every = LightRig(EYECANDIES_LIGHTS)
+        if not (other_lights and set(lights.names) <= set(every.names)):
+            require_lights(every, lights, folder)
+        named |= {path: every.names[k] for path, k in numbers.items() if k < len(every)}
+    if other_lights:
+        named = {path: light for path, light in named.items() if light in lights.names}
     suffix = images[0].suffix if images else ".png"
     found, wrong = images_in_order(
         capture,

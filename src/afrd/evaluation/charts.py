@@ -16,20 +16,20 @@ from afrd.evaluation.curves import PRO_LIMIT
 from afrd.evaluation.result import Evaluation
 
 _ROLES = ("ink", "muted", "line", "accent", "good", "bad")
-_COLOUR = {role: f"#0{i}0{i}0{i}" for i, role in enumerate(_ROLES, start=1)}
-_STYLE = {
+COLOUR = {role: f"#0{i}0{i}0{i}" for i, role in enumerate(_ROLES, start=1)}
+STYLE = {
     "svg.fonttype": "none",
     "font.size": 9,
-    "axes.edgecolor": _COLOUR["line"],
-    "axes.labelcolor": _COLOUR["muted"],
+    "axes.edgecolor": COLOUR["line"],
+    "axes.labelcolor": COLOUR["muted"],
     "axes.labelsize": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "text.color": _COLOUR["ink"],
-    "xtick.color": _COLOUR["line"],
-    "ytick.color": _COLOUR["line"],
-    "xtick.labelcolor": _COLOUR["muted"],
-    "ytick.labelcolor": _COLOUR["muted"],
+    "text.color": COLOUR["ink"],
+    "xtick.color": COLOUR["line"],
+    "ytick.color": COLOUR["line"],
+    "xtick.labelcolor": COLOUR["muted"],
+    "ytick.labelcolor": COLOUR["muted"],
 }
 _DRAWN_POINTS = 400
 
@@ -40,12 +40,12 @@ def score_histogram(evaluation: Evaluation) -> str:
     scores = np.array([result.score for result in judged])
     labels = np.array([result.anomalous for result in judged])
     bins = np.linspace(*_spread(np.append(scores, evaluation.threshold)), 33)
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(4.6, 2.3), layout="constrained")
         rows = figure.subplots(2, 1, sharex=True, sharey=True)
         for axes, name, bad in ((rows[0], "good", False), (rows[1], "defective", True)):
-            axes.hist(scores[labels == bad], bins=bins, color=_COLOUR["bad" if bad else "good"], rwidth=0.9)
-            axes.axvline(evaluation.threshold, color=_COLOUR["ink"], linewidth=1.2, linestyle=(0, (4, 2)))
+            axes.hist(scores[labels == bad], bins=bins, color=COLOUR["bad" if bad else "good"], rwidth=0.9)
+            axes.axvline(evaluation.threshold, color=COLOUR["ink"], linewidth=1.2, linestyle=(0, (4, 2)))
             axes.set_ylabel(name)
             axes.yaxis.get_major_locator().set_params(integer=True, nbins=3)
         rows[0].annotate(
@@ -59,7 +59,7 @@ def score_histogram(evaluation: Evaluation) -> str:
         )
         rows[0].tick_params(axis="x", length=0)
         rows[1].set_xlabel("score of the capture")
-        return _svg(figure, "scores")
+        return to_svg(figure, "scores")
 
 
 def roc(evaluation: Evaluation) -> str | None:
@@ -67,22 +67,22 @@ def roc(evaluation: Evaluation) -> str | None:
     estimate = evaluation.metrics.image_auroc
     if estimate.curve is None:
         return None
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure, axes = _square()
-        axes.plot([0, 1], [0, 1], color=_COLOUR["line"], linewidth=1, linestyle=(0, (2, 2)))
-        axes.plot(*_thinned(estimate.curve), color=_COLOUR["accent"], linewidth=2, clip_on=False)
+        axes.plot([0, 1], [0, 1], color=COLOUR["line"], linewidth=1, linestyle=(0, (2, 2)))
+        axes.plot(*_thinned(estimate.curve), color=COLOUR["accent"], linewidth=2, clip_on=False)
         counts = evaluation.confusion
         axes.plot(
             counts["false alarm"] / evaluation.n_good,
             counts["found"] / evaluation.n_bad,
             "o",
-            color=_COLOUR["ink"],
+            color=COLOUR["ink"],
             markersize=7,
             clip_on=False,
             zorder=3,
         )
         axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="false alarms", ylabel="defective parts found")
-        return _svg(figure, "roc")
+        return to_svg(figure, "roc")
 
 
 def pro(evaluation: Evaluation) -> str | None:
@@ -90,20 +90,20 @@ def pro(evaluation: Evaluation) -> str | None:
     regions, pixels = evaluation.metrics.au_pro.curve, evaluation.metrics.pixel_auroc.curve
     if regions is None or pixels is None:
         return None
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure, axes = _square()
-        axes.fill_between(*_thinned(_up_to(regions, PRO_LIMIT)), color=_COLOUR["accent"], alpha=0.12, linewidth=0)
-        axes.plot(*_thinned(_up_to(pixels, PRO_LIMIT)), color=_COLOUR["muted"], linewidth=1.5, linestyle=(0, (4, 2)))
-        axes.plot(*_thinned(_up_to(regions, PRO_LIMIT)), color=_COLOUR["accent"], linewidth=2)
+        axes.fill_between(*_thinned(_up_to(regions, PRO_LIMIT)), color=COLOUR["accent"], alpha=0.12, linewidth=0)
+        axes.plot(*_thinned(_up_to(pixels, PRO_LIMIT)), color=COLOUR["muted"], linewidth=1.5, linestyle=(0, (4, 2)))
+        axes.plot(*_thinned(_up_to(regions, PRO_LIMIT)), color=COLOUR["accent"], linewidth=2)
         axes.set(xlim=(0, PRO_LIMIT), ylim=(0, 1), xlabel="good pixels marked", ylabel="defect covered")
         axes.xaxis.get_major_locator().set_params(nbins=4)
-        return _svg(figure, "pro")
+        return to_svg(figure, "pro")
 
 
 def _square() -> tuple[Figure, Axes]:
     figure = Figure(figsize=(2.15, 2.2), layout="constrained")
     axes = figure.subplots()
-    axes.grid(color=_COLOUR["line"], linewidth=0.6, alpha=0.6)
+    axes.grid(color=COLOUR["line"], linewidth=0.6, alpha=0.6)
     axes.set_axisbelow(True)
     return figure, axes
 
@@ -128,7 +128,8 @@ def _thinned(curve: np.ndarray) -> np.ndarray:
     return curve[:, np.clip(kept, 0, curve.shape[1] - 1)]
 
 
-def _svg(figure: Figure, name: str) -> str:
+def to_svg(figure: Figure, name: str) -> str:
+    """The figure as inline SVG without a size of its own. name: of the chart, one of its kind on a page."""
     buffer = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": name}):
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
@@ -140,6 +141,6 @@ def _svg(figure: Figure, name: str) -> str:
     # Several charts share one page, and so one space of ids.
     svg = re.sub(r'\bid="', f'id="{name}-', svg)
     svg = re.sub(r'href="#', f'href="#{name}-', svg).replace("url(#", f"url(#{name}-")
-    for role, colour in _COLOUR.items():
+    for role, colour in COLOUR.items():
         svg = svg.replace(colour, f"var(--{role})")
     return svg

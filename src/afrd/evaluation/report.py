@@ -83,7 +83,7 @@ def write_report(
             "give the split that was evaluated"
         )
     groups = _groups(evaluation, captures, n_examples)
-    page = _templates().get_template("report.html.j2")
+    page = templates().get_template("report.html.j2")
     html = page.render(
         title=title or f"{evaluation.category}, {evaluation.split}",
         evaluation=evaluation,
@@ -185,9 +185,10 @@ def _markup(svg: str | None) -> Markup | None:
     return None if svg is None else Markup(svg)
 
 
-def _templates() -> jinja2.Environment:
+def templates(*packages: str) -> jinja2.Environment:
+    """Where pages come from, in the report's style. packages: with templates of their own."""
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("afrd.evaluation"),
+        loader=jinja2.ChoiceLoader([jinja2.PackageLoader(name) for name in (*packages, "afrd.evaluation")]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

@@ -4,9 +4,9 @@ No torch here: the command line makes its options from these fields.
 """
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from afrd.card import Strict
@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from afrd.datasets import CaptureSet
 
 WITHOUT_EFFECT = "without_effect"  # the type of pydantic's error; its context has the settings as `names`
+
+
+def _names(value: Any) -> Any:
+    """A command line gives names separated by commas."""
+    return tuple(name.strip() for name in value.split(",")) if isinstance(value, str) else value
 
 
 class TrainConfig(Strict):
@@ -53,6 +58,9 @@ class TrainConfig(Strict):
     )
     seed: int = Field(0, ge=0, lt=2**32, description="The same seed gives the same model.")
     accelerator: str = Field("auto", description="auto, cpu, cuda, mps.")
+    lights: Annotated[tuple[str, ...] | None, BeforeValidator(_names)] = Field(
+        None, description="Learn from these lights only, separated by commas; the model reads no others."
+    )
     imaging: ImagingOptions = Field(
         ImagingOptions(), description="What the camera's pictures are; it comes before what lights.yaml says."
     )

@@ -44,9 +44,9 @@ class Expectation(nn.Module):
         self._product = torch.zeros(size, dtype=torch.float64)
         self._seen = 0
 
-    def add(self, offsets: Tensor, surprise: Tensor) -> None:
-        """offsets: [B, total, h, w], from the mean of good parts; surprise: [B, 1, h, w]."""
-        features = self._features(conv2d(offsets, self.components[:, :, None, None])).movedim(1, -1).flatten(0, -2)
+    def add(self, principal: Tensor, surprise: Tensor) -> None:
+        """principal: [B, q, h, w], `components` times the offsets from good parts' mean; surprise: [B, 1, h, w]."""
+        features = self._features(principal).movedim(1, -1).flatten(0, -2)
         self._moment += (features.T @ features).cpu().double()
         self._product += (features.T @ surprise.flatten()).cpu().double()
         self._seen += len(features)

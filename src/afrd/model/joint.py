@@ -30,7 +30,9 @@ from afrd.errors import ModelError
 from afrd.families.joint import Gaussian
 from afrd.model.anomaly_map import AnomalyMap, score
 from afrd.model.defect_space import DefectSpace, Pairs
+from afrd.model.evidence import residuals
 from afrd.model.expectation import Expectation
+from afrd.model.mean_and_covariance import mean_and_covariance
 from afrd.model.multi_light import MultiLightModel, Prediction
 from afrd.model.teacher import Level, Teacher
 
@@ -83,6 +85,7 @@ class JointGaussian(MultiLightModel):
         self.register_buffer("samples", torch.zeros((), dtype=torch.int64))
         self.defects = DefectSpace(total, self.settings)
         self.expectation = Expectation(total)
+        self.weights = (1.0,) * lights
         self._parts: dict[tuple[int, ...], _Prepared] = {}
         self.register_load_state_dict_post_hook(lambda module, _: module._refresh())
         self._refresh()
@@ -106,14 +109,24 @@ class JointGaussian(MultiLightModel):
             defects, self.describe, self._whitening(self.covariance.cpu().double()).float().to(self.mean)
         )
         self._refresh()
-        again = 0
-        for levels in read():
-            offsets = self._looked_at(self.describe(levels)) - self.offset[:, None, None]
-            self.expectation.add(offsets, self._surprise(offsets, self.distance))
-            again += len(levels[0])
+        again = self.learn_expectation(self.looked_at(self.describe(levels)) for levels in read())
         if again != captures:
             raise ModelError(f"{captures} captures, then {again}; expected the same ones twice: pass a function")
-        self.expectation.solve()
+
+    def learn_expectation(self, vectors: Iterable[Tensor]) -> int:
+        """What is usual at which places, once mean, covariance and defects are known.
+
+        vectors: of good captures, [B, N · D, places, 1], or of some of their places. Returns how many captures.
+        """
+        known, columns, captures = self._prepared(self._trusted()), self.columns_of(self._trusted()), 0
+        for each in vectors:
+            offsets = each[:, columns] - known.offset[:, None, None]
+            principal = conv2d(offsets, known.principal[:, :, None, None])
+            self.expectation.add(principal, self._surprise(offsets, known.distance))
+            captures += len(each)
+        if captures:
+            self.expectation.solve()
+        return captures
 
     def _disturbance(self, pairs: Iterable[tuple[Sequence[Tensor], Sequence[Tensor]]]) -> Tensor:
         """[N · D, N · D]: mean product of what disturbances change in a vector; zero without pairs."""
@@ -126,31 +139,9 @@ class JointGaussian(MultiLightModel):
 
     def _fit_gaussian(self, captures: Iterable[Sequence[Tensor]], disturbance: Tensor) -> int:
         """Mean and covariance, and from them the principal components. Returns the number of captures."""
-        total, seen = len(self.mean), 0
-        moment, first = torch.zeros(total, total, dtype=torch.float64), torch.zeros(total, dtype=torch.float64)
-        origin, pattern, differ, count = None, None, False, 0
-        for levels in captures:
-            each = self._looked_at(self.describe(levels)).movedim(1, -1).flatten(1, 2).cpu()  # [B, places, N · D]
-            pattern = each[0] if pattern is None else pattern
-            differ = differ or bool((each - pattern).abs().max() > 1e-4 * pattern.abs().max())
-            vectors = each.flatten(0, 1)
-            origin = vectors.mean(0) if origin is None else origin  # near the mean, so that nothing cancels
-            vectors = vectors - origin
-            moment += (vectors.T @ vectors).double()
-            first += vectors.sum(0, dtype=torch.float64)
-            seen, count = seen + len(vectors), count + len(levels[0])
-        if count < 2:
-            raise ModelError(f"{count} captures to fit; expected at least 2, and some 20 for good results")
-        first /= seen
-        mean = origin.double() + first
-        covariance = (moment / seen - first[:, None] * first) * (seen / (seen - 1))
-        if not covariance.isfinite().all():
-            raise ModelError("the teacher's features are not finite; check its weights")
-        if not differ:
-            raise ModelError(
-                "the good captures show all the same, nothing can be learned from them; check that the files are not "
-                "copies of one, nor black or white all over"
-            )
+        mean, covariance, seen, count = mean_and_covariance(
+            self.looked_at(self.describe(levels)) for levels in captures
+        )
         covariance = covariance + self.settings.disturbance * disturbance
         # shrunk in units in which every level has the same energy, so that none drowns in what is added
         unit = self._level_energy(covariance.diagonal() + mean.square()).clamp(min=1e-12)
@@ -162,14 +153,39 @@ class JointGaussian(MultiLightModel):
         self.expectation.orient(shrunk, unit)
         return count
 
+    def of_lights(self, lights: Sequence[int]) -> "JointGaussian":
+        """The model that knows these lights only: a marginal, exact. Its expectation is still to be learned."""
+        room = min(self.settings.channels // self.lights, self.channels)
+        settings = self.settings.model_copy(update={"channels": room * len(lights)})
+        part = JointGaussian(self.teacher, None, len(lights), self.image_size, self.top_share, settings)
+        index = self.columns_of(lights)
+        part.mean.copy_(self.mean[index])
+        part.covariance.copy_(self.covariance[index][:, index])
+        part.defects.covariance.copy_(self.defects.covariance[index][:, index])
+        part.samples.copy_(self.samples)
+        covariance = part.covariance.cpu().double()
+        part.expectation.orient(covariance, part._level_energy(covariance.diagonal() + part.mean.cpu().square()))
+        part.inside = self.inside
+        part.trust([self.weights[k] for k in lights])
+        return part.to(self.mean.device).eval()
+
+    def trust(self, weights: Sequence[float]) -> bool:
+        """A light of weight w < 1 counts as if its vector had (1 / w - 1) times its own scatter added as noise."""
+        self.weights = tuple(weights)
+        self._refresh()
+        return True
+
+    def _trusted(self) -> list[int]:
+        return [k for k, weight in enumerate(self.weights) if weight > 0]
+
     def _refresh(self) -> None:
-        """After mean and covariance have changed."""
+        """After mean, covariance or weights have changed."""
         self._parts.clear()
-        for name, value in self._prepare_lights(range(self.lights))._asdict().items():
+        for name, value in self._prepare_lights(self._trusted())._asdict().items():
             self.register_buffer(name, value.to(self.mean.device), persistent=False)
 
     def _prepared(self, lights: Sequence[int]) -> _Prepared:
-        if len(lights) == self.lights:
+        if lights == self._trusted():
             return _Prepared(*(getattr(self, name) for name in _Prepared._fields))
         part = self._parts.get(tuple(lights)) or self._prepare_lights(lights)
         part = _Prepared(*(value.to(self.mean.device) for value in part))
@@ -177,12 +193,16 @@ class JointGaussian(MultiLightModel):
         return part
 
     def _prepare_lights(self, lights: Sequence[int]) -> _Prepared:
-        index = self._columns(lights)
+        index = self.columns_of(lights)
         covariance = self.covariance.cpu().double()[index][:, index]
         if not bool(self.samples):  # not fitted yet
             covariance = torch.eye(len(index), dtype=torch.float64)
+        for place, k in enumerate(lights):
+            if self.weights[k] < 1:
+                own = slice(place * self.channels, (place + 1) * self.channels)
+                covariance[own, own] /= self.weights[k]
         distance = self.defects.weigh(self._whitening(covariance), index)
-        evidence, usual = self._residuals(covariance)
+        evidence, usual = residuals(covariance, self.channels)
         principal = self._principal(lights, covariance)
         return _Prepared(self.mean.cpu()[index], distance.float(), principal.float(), evidence.float(), usual.float())
 
@@ -194,21 +214,25 @@ class JointGaussian(MultiLightModel):
         """[q, N' · D]: the principal components as expected from the lights present; covariance is theirs."""
         components = self.expectation.components.cpu().double()
         missing = [k for k in range(self.lights) if k not in lights]
-        own = components[:, self._columns(lights)]
+        own = components[:, self.columns_of(lights)]
         if not missing or not bool(self.samples):
             return own
-        present, other = self._columns(lights), self._columns(missing)
+        present, other = self.columns_of(lights), self.columns_of(missing)
         slope = torch.linalg.solve(covariance, self.covariance.cpu().double()[present][:, other])  # [N' · D, rest]
         return own + components[:, other] @ slope.T
 
-    def _columns(self, lights: Iterable[int]) -> Tensor:
+    def columns_of(self, lights: Iterable[int]) -> Tensor:
+        """Where in a vector of all lights these stand."""
         return torch.cat([torch.arange(self.channels) + k * self.channels for k in lights])
 
     def _require_lights(self, lights: Iterable[int] | None) -> list[int]:
         present = sorted(set(range(self.lights) if lights is None else lights))
         if not present or not 0 <= present[0] <= present[-1] < self.lights:
             raise ModelError(f"lights {present}: expected some of 0 to {self.lights - 1}")
-        return present
+        trusted = [k for k in present if self.weights[k] > 0]
+        if not trusted:
+            raise ModelError(f"lights {present} have the weight 0: nothing is left to judge by")
+        return trusted
 
     def describe(self, levels: Sequence[Tensor]) -> Tensor:
         """levels: of all lights, [B, N, C, h, w] each. Returns one vector a place, [B, N · D, h, w] on the grid."""
@@ -233,28 +257,37 @@ class JointGaussian(MultiLightModel):
     def judge(self, levels: Sequence[Tensor], lights: Iterable[int] | None = None) -> Prediction:
         """levels: of all lights. lights: judge by these only; what the others show is not looked at. None: by all.
 
+        Those of weight 0 are never looked at.
         light_weights: [B, 1, N], each light's evidence at the highest point of the map, as a share; 0 where not used.
         Raises ModelError: no lights, or one that there is not.
         """
         present = self._require_lights(lights)
-        known = self._prepared(present)
         if len(present) < self.lights:
             levels = [level[:, present] for level in levels]
-        vectors = self.describe(levels) - known.offset[:, None, None]
+        return self._judge(self.describe(levels), present)
+
+    def judge_vectors(self, vectors: Tensor) -> Prediction:
+        """vectors: what `describe` gives of all lights, [B, N · D, h, w]."""
+        present = self._trusted()
+        return self._judge(vectors if len(present) == self.lights else vectors[:, self.columns_of(present)], present)
+
+    def _judge(self, vectors: Tensor, present: list[int]) -> Prediction:
+        known = self._prepared(present)
+        vectors = vectors - known.offset[:, None, None]
         expected = self.expectation(conv2d(vectors, known.principal[:, :, None, None]))
         unusual = (self._surprise(vectors, known.distance) - expected + USUAL).clamp(min=0).clamp(max=HIGHEST)
         unusual = self.within(unusual)
         size = (self.image_size, self.image_size)
         enlarged = interpolate(unusual, size, mode="bilinear", align_corners=False)
         anomaly_map = self.within(self.anomaly_map.smooth(enlarged).squeeze(1).clamp(min=0))
-        shares = self._evidence(vectors, anomaly_map, known)
+        shares = self._evidence(vectors, anomaly_map, known, present)
         if len(present) < self.lights:
             every = shares.new_zeros(len(shares), self.lights)
             every[:, present] = shares
             shares = every
         return Prediction(anomaly_map, score(anomaly_map, self.top_share), shares[:, None])
 
-    def _looked_at(self, vectors: Tensor) -> Tensor:
+    def looked_at(self, vectors: Tensor) -> Tensor:
         """vectors: [B, N · D, h, w]. Those of places that are looked at, [B, N · D, places, 1]; all as they are."""
         if self.inside is None:
             return vectors
@@ -266,34 +299,15 @@ class JointGaussian(MultiLightModel):
         squares = conv2d(offsets, distance[:, :, None, None]).square().sum(1, keepdim=True)
         return 0.5 * torch.log1p(squares.square())
 
-    def _evidence(self, vectors: Tensor, anomaly_map: Tensor, known: _Prepared) -> Tensor:
+    def _evidence(self, vectors: Tensor, anomaly_map: Tensor, known: _Prepared, present: list[int]) -> Tensor:
         """[B, N'], shares of the lights present."""
         grid, size = vectors.shape[-1], self.image_size
         peak = anomaly_map.flatten(1).argmax(1)
         place = peak // size // self.stride * grid + peak % size // self.stride
         there = vectors.flatten(2).gather(2, place[:, None, None].expand(-1, vectors.shape[1], 1))[..., 0]
         own = (there @ known.evidence.T).unflatten(1, (-1, self.channels)).square().mean(-1)
-        excess = (own - known.usual).clamp(min=1e-6)
+        excess = (own - known.usual).clamp(min=1e-6) * own.new_tensor([self.weights[k] for k in present])
         return excess / excess.sum(1, keepdim=True)
-
-    def _residuals(self, covariance: Tensor) -> tuple[Tensor, Tensor]:
-        """covariance: [N' · D, N' · D], of the lights present.
-
-        Returns [N' · D, N' · D], whose rows of light k, times a vector, are what the other lights do not explain of k,
-        and the largest mean square of these rows on good parts, []. The unit is the mean covariance of a light, one for
-        all: in a unit of its own, a light that the others nearly determine, as a sum of other lights, would be named
-        for the smallest contradiction.
-        """
-        precision = torch.linalg.inv(covariance)
-        blocks = [slice(i, i + self.channels) for i in range(0, len(covariance), self.channels)]
-        unit = torch.linalg.cholesky(sum(covariance[own, own] for own in blocks) / len(blocks))
-        rows, usual = [], []
-        for own in blocks:
-            # of a Gaussian with precision P the conditional of k has residual P_kk⁻¹ P_k x and covariance P_kk⁻¹
-            conditional = torch.linalg.inv(precision[own, own])
-            rows.append(torch.linalg.solve_triangular(unit, conditional @ precision[own], upper=False))
-            usual.append(torch.cholesky_solve(conditional, unit).diagonal().mean())
-        return torch.cat(rows), torch.stack(usual).max()
 
     def _projected(self) -> list[tuple[Tensor | None, Level]]:
         return [(getattr(self, f"projection{i}"), level) for i, level in enumerate(self.teacher.levels)]

@@ -56,6 +56,10 @@ class MultiLightModel(nn.Module):
         """inside: [S, S] bool, where the map may be above zero and whence is learned; None: everywhere."""
         self.register_buffer("inside", None if inside is None else torch.from_numpy(inside).float(), persistent=False)
 
+    def trust(self, weights: Sequence[float]) -> bool:
+        """weights: [N], how far to go by each light, 0 to 1. Returns whether this model can; others go by all alike."""
+        return False
+
     def within(self, maps: Tensor) -> Tensor:
         """maps: [..., S, S], or coarser by a whole number. Zero where it is not looked at, half or more of a place."""
         if self.inside is None:

@@ -15,13 +15,33 @@ OFFSET = 0.02  # of full scale, added before the logarithm
 
 
 def alikeness(captures: CaptureSet) -> float:
-    """The least correlation between two lights of the detail of the logarithm of brightness, over good captures; -1..1.
+    """The least of `correlations`. 1 for a single light."""
+    return float(correlations(captures).min())
 
-    The median over captures; overall brightness and slow shading do not count. 1 for a single light.
+
+def correlations(captures: CaptureSet) -> np.ndarray:
+    """[N, N], -1..1: how far two lights' detail of the logarithm of brightness goes together, over good captures.
+
+    The median over captures; overall brightness and slow shading do not count.
     """
     chosen = captures[:: math.ceil(len(captures) / CAPTURES)]
-    found = np.median([_correlations(capture.images) for capture in read_ahead(chosen)], axis=0)
-    return float(found.min())
+    return np.median([_correlations(capture.images) for capture in read_ahead(chosen)], axis=0)
+
+
+def copies(correlations: np.ndarray) -> list[tuple[int, ...]]:
+    """Groups of two and more lights of which any two show the same picture, by `correlations`; the largest first."""
+    left, groups = list(range(len(correlations))), []
+    for k in range(len(correlations)):
+        if k not in left:
+            continue
+        group = [k]
+        for other in left:
+            if other != k and all(correlations[other, member] >= ALIKE for member in group):
+                group.append(other)
+        if len(group) > 1:
+            groups.append(tuple(sorted(group)))
+            left = [light for light in left if light not in group]
+    return sorted(groups, key=len, reverse=True)
 
 
 def _correlations(images: np.ndarray) -> np.ndarray:

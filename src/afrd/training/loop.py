@@ -53,6 +53,9 @@ def train(
     run in the way, another configuration, training that diverged).
     """
     config, out = config or TrainConfig(), Path(out)
+    if config.lights is not None:
+        captures = captures.of_lights(config.lights)
+        holdout = holdout and holdout.of_lights(config.lights)
     captures = captures.with_options(config.imaging)
     if len(captures.lights) == 1:
         warnings.warn(
@@ -72,6 +75,11 @@ def train(
     seed_everything(config.seed, verbose=False)
     model = build_model(config, len(captures.lights))
     model.look_at(imaging.looked_at(config.image_size))
+    if captures.lights.weights and not model.trust(captures.lights.weights):
+        warnings.warn(
+            f"the weights of lights in lights.yaml: without effect on the model {config.fusion}; choose --fusion joint",
+            stacklevel=2,
+        )
     if fabric.is_global_zero:
         verify(captures)
         verify(holdout)

@@ -1,0 +1,69 @@
+"""What each subset of lights makes of the parts: a marginal of the joint Gaussian, linear algebra and no training."""
+
+from collections.abc import Callable, Iterable
+from itertools import chain, combinations
+
+import numpy as np
+import torch
+
+from afrd.lighting.parts import Prepared
+
+AT_ONCE = 4  # captures
+EVERY = 10  # lights, up to which every subset is looked at
+
+Lights = tuple[int, ...]
+
+
+class SubsetScores:
+    """Scores of all parts, [K], by any subset; each is computed once. on_subset: called after each that is new."""
+
+    def __init__(self, prepared: Prepared, on_subset: Callable[[int], None] | None = None) -> None:
+        self.prepared, self.on_subset = prepared, on_subset
+        self.known: dict[Lights, np.ndarray] = {}
+
+    def __getitem__(self, lights: Lights) -> np.ndarray:
+        if lights not in self.known:
+            self.known[lights] = self._compute(lights)
+            if self.on_subset:
+                self.on_subset(len(self.known))
+        return self.known[lights]
+
+    @torch.inference_mode()
+    def _compute(self, lights: Lights) -> np.ndarray:
+        model, places, vectors = self.prepared.model, self.prepared.places, self.prepared.vectors
+        part, columns, device = model.of_lights(lights), model.columns_of(lights), model.mean.device
+        part.learn_expectation(each[:, columns].float().to(device) for each in places.split(AT_ONCE))
+        scores = [part.judge_vectors(each[:, columns].float().to(device)).score for each in vectors.split(AT_ONCE)]
+        return torch.cat(scores).cpu().double().numpy()
+
+
+def every_subset(lights: int) -> list[Lights]:
+    """All but the empty one, smaller ones first."""
+    return list(chain.from_iterable(combinations(range(lights), size) for size in range(1, lights + 1)))
+
+
+def search(lights: int, value: Callable[[Lights], float]) -> None:
+    """Looks at the subsets worth it, where there are too many: value(subset) is to be as high as can be.
+
+    From the best single light on, the light that helps most is added (greedy); then, at each size, lights are exchanged
+    for others while that helps. Every single light and all lights but one are looked at besides.
+    """
+    chosen: Lights = max(((k,) for k in range(lights)), key=value)
+    for size in range(2, lights + 1):
+        chosen = max((_with(chosen, k) for k in range(lights) if k not in chosen), key=value)
+        while size < lights:
+            better = max(_exchanged(chosen, lights), key=value)
+            if value(better) <= value(chosen):
+                break
+            chosen = better
+    for k in range(lights):
+        value(tuple(i for i in range(lights) if i != k))
+
+
+def _with(chosen: Lights, light: int) -> Lights:
+    return tuple(sorted((*chosen, light)))
+
+
+def _exchanged(chosen: Lights, lights: int) -> Iterable[Lights]:
+    others = [k for k in range(lights) if k not in chosen]
+    return [_with(tuple(k for k in chosen if k != out), other) for out in chosen for other in others]

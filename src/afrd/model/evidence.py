@@ -1,0 +1,24 @@
+"""Of each light what all the others do not explain: the conditional residual of a Gaussian, and so its evidence."""
+
+import torch
+from torch import Tensor
+
+
+def residuals(covariance: Tensor, channels: int) -> tuple[Tensor, Tensor]:
+    """covariance: [N' · D, N' · D], of the lights present, of D = channels each.
+
+    Returns [N' · D, N' · D], whose rows of light k, times a vector, are what the other lights do not explain of k,
+    and the largest mean square of these rows on good parts, []. The unit is the mean covariance of a light, one for
+    all: in a unit of its own, a light that the others nearly determine, as a sum of other lights, would be named
+    for the smallest contradiction.
+    """
+    precision = torch.linalg.inv(covariance)
+    blocks = [slice(i, i + channels) for i in range(0, len(covariance), channels)]
+    unit = torch.linalg.cholesky(sum(covariance[own, own] for own in blocks) / len(blocks))
+    rows, usual = [], []
+    for own in blocks:
+        # of a Gaussian with precision P the conditional of k has residual P_kk⁻¹ P_k x and covariance P_kk⁻¹
+        conditional = torch.linalg.inv(precision[own, own])
+        rows.append(torch.linalg.solve_triangular(unit, conditional @ precision[own], upper=False))
+        usual.append(torch.cholesky_solve(conditional, unit).diagonal().mean())
+    return torch.cat(rows), torch.stack(usual).max()
