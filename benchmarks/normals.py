@@ -12,13 +12,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import torch
 import yaml
 
 from afrd.datasets.images import read_image
 from afrd.datasets.lights import read_lights
 from afrd.render.stage import CAMERA_HEIGHT, FOCAL
-from photometric import PhotometricStereo
+from afrd.views.photometric import PhotometricStereo
 
 CAPTURES, SPLIT = 10, "test_public"
 _AIM, _SPOT_DISTANCE = 0.6, 17.0  # cm above the belt, and from there to the spots: the renderer's stage
@@ -26,20 +25,20 @@ DISTANCE = _SPOT_DISTANCE / ((CAMERA_HEIGHT - _AIM) / FOCAL)  # widths of the pi
 _BELT = CAMERA_HEIGHT / 100 - 2e-5  # metres from the camera, less the step of the depth map
 
 
-def read(data: Path, name: str, lights: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """One capture: images [1, N, 3, H, W] in 0..1, true normals [3, H, W], the part [H, W]."""
+def read(data: Path, name: str, lights: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """One capture: images [N, 3, H, W] in 0..1, true normals [3, H, W], the part [H, W]."""
     images = np.stack([read_image(data / f"{name}_image_{k}.png") for k in range(lights)]) / np.float32(255)
-    normals = torch.from_numpy(read_image(data / f"{name}_normals.png") / np.float32(127.5) - 1)
+    normals = read_image(data / f"{name}_normals.png") / np.float32(127.5) - 1
     scale = yaml.safe_load((data / f"{name}_info_depth.yaml").read_text())["normalization"]
     depth = read_image(data / f"{name}_depth.png")[0] / 65535
     part = scale["min"] + depth * (scale["max"] - scale["min"]) < _BELT
-    return torch.from_numpy(images)[None], normals / normals.norm(dim=0), torch.from_numpy(part)
+    return images, normals / np.linalg.norm(normals, axis=0), part
 
 
-def degrees(found: torch.Tensor, true: torch.Tensor, part: torch.Tensor) -> list[float]:
+def degrees(found: np.ndarray, true: np.ndarray, part: np.ndarray) -> list[float]:
     """Mean and median angle between unit normals [3, H, W] on the part."""
-    error = torch.rad2deg(torch.acos((found * true).sum(0)[part].clamp(-1, 1)))
-    return [float(error.mean()), float(error.median())]
+    error = np.degrees(np.arccos((found * true).sum(0)[part].clip(-1, 1)))
+    return [float(error.mean()), float(np.median(error))]
 
 
 def good_captures(data: Path) -> list[str]:
@@ -66,9 +65,9 @@ def main(folder: Path) -> None:
         captures = good_captures(data)
         for name in captures:
             images, true, part = read(data, name, len(rig))
-            answers = {method: stereo(images)[0][0] for method, stereo in methods.items()}
-            answers["y upside down: far lights, linear, no rounds"] = upside_down(images)[0][0]
-            answers["facing the camera"] = torch.tensor([0.0, 0.0, 1.0])[:, None, None].expand_as(true)
+            answers = {method: stereo(images).normals for method, stereo in methods.items()}
+            answers["y upside down: far lights, linear, no rounds"] = upside_down(images).normals
+            answers["facing the camera"] = np.broadcast_to(np.array([0.0, 0.0, 1.0])[:, None, None], true.shape)
             for method, found in answers.items():
                 errors.setdefault(method, []).append(degrees(found, true, part))
         materials = [yaml.safe_load((data / f"{name}_obj_params.yaml").read_text())["material"] for name in captures]

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from afrd.cli import benchmark, export, inspect, lights, serve, train
+from afrd.cli import benchmark, export, inspect, lights, serve, train, views
 from afrd.cli.options import Category, Data, Pattern
 from afrd.console import show_warning
 from afrd.errors import AfrdError, MissingExtraError
@@ -133,6 +133,14 @@ def _of_parts(captures: Any) -> str:
 
 
 app.command(cls=train.TrainCommand)(train.train)
-for command in (inspect.evaluate, inspect.predict, inspect.report, lights.lights, export.export, serve.serve):
+for command in (
+    inspect.evaluate,
+    inspect.predict,
+    inspect.report,
+    lights.lights,
+    views.views,
+    export.export,
+    serve.serve,
+):
     app.command()(command)
 app.add_typer(benchmark.app, name="benchmark")

@@ -117,6 +117,18 @@ def find_lights_file(category: Path) -> Path | None:
     return next((folder / LIGHTS_FILE for folder in (category, around) if os.path.lexists(folder / LIGHTS_FILE)), None)
 
 
+def lights_file_above(capture: Path) -> Path:
+    """The nearest `lights.yaml` in a capture's folder or any above it. Raises DatasetError: there is none."""
+    folder = capture.resolve()
+    for place in (folder, *folder.parents):
+        if (place / LIGHTS_FILE).is_file():
+            return place / LIGHTS_FILE
+    raise DatasetError(
+        f"{capture}: no {LIGHTS_FILE} in it or above; {_MEND}, each direction from the part towards the light: x "
+        f"right, y up, z to the camera; measured with a ruler, or from where a shiny ball shows the light"
+    )
+
+
 def require_lights(found: LightRig, model: LightRig, where: Path | str | None = None) -> None:
     """Raise DatasetError unless the lights found (in `where`) are the model's, in the model's order."""
     if found.names == model.names:

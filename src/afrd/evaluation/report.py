@@ -25,6 +25,7 @@ from afrd.evaluation.result import CaptureResult, Evaluation
 from afrd.evaluation.visual import colour_range, heat_map, mask_picture, mean_light, overlay, photo
 from afrd.files import write_text
 from afrd.rates import stated_and_seen
+from afrd.views import can_view, make_views
 
 _TILE = 256  # pixels of an embedded picture; shown at half that on a fine screen
 
@@ -164,6 +165,12 @@ def _example(evaluation: Evaluation, captures: Sequence[Capture], index: int) ->
     if capture.mask is not None:
         where = "the defect in white" if capture.mask.any() else "all black, no defect"
         pictures.append(Picture("mask", f"Mask of capture {result.id}: {where}", _embedded(mask_picture(capture.mask))))
+    if can_view(capture.lights):
+        seen = make_views(capture)
+        pictures += [
+            Picture(name, f"Capture {result.id}: {name}, computed from its lights", _embedded(getattr(seen, field)))
+            for name, field in (("albedo", "albedo"), ("normals", "normals"), ("without highlights", "no_highlight"))
+        ]
     heat = heat_map(anomaly_map, *colour_range(threshold))
     above = float((anomaly_map > threshold).mean())
     pictures.append(Picture("anomaly map", f"Anomaly map of capture {result.id}", _embedded(heat)))
