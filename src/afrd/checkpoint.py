@@ -89,6 +89,7 @@ def trained_digest(model: MultiLightModel) -> str:
 
 def load_trained_state(model: MultiLightModel, state: dict[str, Tensor], path: Path) -> None:
     """Into a model of the same configuration. Raises RunError: tensors that do not fit; `path` is named."""
+    model.size_as(state)
     own = trained_state(model)
     wrong = sorted(
         k for k in own.keys() | state.keys() if k not in own or k not in state or own[k].shape != state[k].shape

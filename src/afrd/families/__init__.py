@@ -4,6 +4,7 @@ Everything else asks `family_of` or the model's card, and knows no family by nam
 model is built.
 """
 
+from afrd.families.anomalib import Anomalib
 from afrd.families.config import TrainConfig
 from afrd.families.distillation import Distillation
 from afrd.families.family import Family, HeldOutScores, Job
@@ -28,6 +29,7 @@ __all__ = [
 register(Joint())
 register(Nearest())
 register(Distillation())
+register(Anomalib())
 
 
 def build_model(config: TrainConfig, lights: int, teacher=None):

@@ -1,7 +1,7 @@
 """What every model of several lights shares: a frozen teacher, reading the lights, and the form of the answer."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -66,6 +66,9 @@ class MultiLightModel(nn.Module):
             return maps
         step = len(self.inside) // maps.shape[-1]
         return maps * (avg_pool2d(self.inside[None, None], step)[0, 0] >= 0.5).to(maps)
+
+    def size_as(self, state: Mapping[str, Tensor]) -> None:
+        """state: trained tensors that are loaded next. For models with tensors as large as what was learned from."""
 
     @property
     def lights_used(self) -> tuple[int, ...]:
