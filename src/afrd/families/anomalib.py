@@ -27,7 +27,7 @@ class GuestSettings(Strict):
 
 
 class AnomalibConfig(TrainConfig):
-    """fusion: anomalib:CLASS."""
+    """fusion: anomalib:CLASS, any class of anomalib.models."""
 
     fusion: str = Field(
         "anomalib:Padim", pattern=r"^anomalib:\w+$", description=TrainConfig.model_fields["fusion"].description
@@ -39,7 +39,7 @@ class Anomalib(Family):
     """See `afrd.integrations.anomalib.guest`. It needs every light, and says nothing of single ones."""
 
     title = "A model of anomalib"
-    names = ("anomalib:CLASS",)
+    names = ("anomalib:Padim", "anomalib:CLASS")
     config = AnomalibConfig
     capabilities = Capabilities()
 
