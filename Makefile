@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo station test lint clean
+.PHONY: demo station test lint docs clean
 
 demo: .venv/.demo
 	$(BIN)/afrd demo --out demo
@@ -11,12 +11,17 @@ demo: .venv/.demo
 station: .venv/.station
 	$(BIN)/python -m afrd.station.demo --out demo/station
 
+# two workers of one thread each: two cores are enough, more do not help a suite of short tests by much
 test: .venv/.test lint
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+docs: .venv/.test
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 lint: .venv/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 # constraints.txt holds the versions that the tests were last run with
 .venv/.demo: pyproject.toml constraints.txt
@@ -30,7 +35,7 @@ lint: .venv/.test
 	touch $@
 
 .venv/.test: .venv/.demo
-	$(PIP) -e '.[train,render,baselines,cluster,export,station,postgresql,camera,mqtt,opcua,test]'
+	$(PIP) -e '.[train,render,baselines,cluster,export,station,postgresql,camera,mqtt,opcua,docs,test]'
 	touch $@
 
 clean:

@@ -11,7 +11,6 @@ both with a quarter, a half and all of the defects. Their map is enlarged, smoot
 """
 
 import argparse
-import json
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +18,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, binary_cross_entropy_with_logits, interpolate
 
-from afrd.comparison.worker import commit, versions
 from afrd.datasets import CaptureSet, open_dataset
 from afrd.evaluation.metrics import image_auroc, pixel_metrics
-from afrd.files import write_text
 from afrd.model import JointGaussian
 from afrd.model.defect_space import COVERED, DefectSpace
 from afrd.training.defect_pairs import with_defects
+from by_class import measure_classes
 
 SHARES, SEEDS = (0.25, 0.5, 1.0), (0, 1, 2)
 EPOCHS, BATCH, RATE = 15, 8, 1e-3
@@ -125,7 +123,6 @@ def measure(data: Path, defects: Path, name: str) -> dict[str, dict[str, float]]
         for seed in SEEDS:
             places = network(good, real, use, test, seed)
             found[f"network, {len(few)} defective, seed {seed}"] = figures(model, places, test)
-        print(name, {k: round(v["image_auroc"], 3) for k, v in found.items()}, flush=True)
     return found
 
 
@@ -136,12 +133,7 @@ def main() -> None:
     parser.add_argument("--classes", nargs="+", required=True)
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    result = json.loads(args.out.read_text()) if args.out.exists() else {"classes": {}}
-    for name in args.classes:
-        if name not in result["classes"]:
-            result["classes"][name] = measure(args.data, args.defects, name)
-            result |= {"versions": versions(), "commit": commit()}
-            write_text(args.out, json.dumps(result, indent=1) + "\n")
+    measure_classes(args.out, args.classes, lambda name: measure(args.data, args.defects, name))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ stations the mean of the true rates should be at most the stated rate, and 90 of
 - gpd: 0.1 % stated, by the tail; also the interval of the score that 0.1 % exceed, and how far the threshold lies from
   the median, in units of how far that score does.
 
-Prints the tables as Markdown.
+
 """
 
 import argparse
@@ -145,29 +145,6 @@ def measure() -> Iterator[dict[str, Any]]:
                     yield row | {"refused": str(error)}
 
 
-def table(rows: list[dict[str, Any]], experiment: str) -> str:
-    """Mean true rate / share of stations within the bound, by number of parts."""
-    own = [row for row in rows if row["experiment"] == experiment and "refused" not in row]
-    numbers = list(dict.fromkeys(row["parts"] for row in own))
-    digits = 2 if experiment == "gpd" else 1
-    first = {row["parts"]: row for row in own}
-    lines = [
-        f"| {experiment} | " + " | ".join(f"n = {n}" for n in numbers) + " |",
-        "|---|" + "---|" * len(numbers),
-        "| stated, at most | "
-        + " | ".join(f"{first[n]['stated']:.{digits}%}, {first[n]['bound']:.{digits}%}" for n in numbers)
-        + " |",
-    ]
-    for name in SCORES:
-        of_name = {row["parts"]: row for row in own if row["scores"] == name}
-        cells = [f"{of_name[n]['mean_rate']:.{digits}%}, {of_name[n]['within_bound']:.0%}" for n in numbers]
-        if experiment == "gpd":
-            extra = [f"; {of_name[n]['within_interval']:.0%}, {of_name[n]['distance']:.2f}" for n in numbers]
-            cells = [cell + more for cell, more in zip(cells, extra, strict=True)]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return "\n".join(lines).replace("%", " %")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "false_alarms.json")
@@ -177,8 +154,6 @@ def main() -> None:
         rows.append(row)
         print(row, flush=True)
     write_text(out, "[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n")
-    for experiment in EXPERIMENTS:
-        print("\n" + table(rows, experiment))
 
 
 if __name__ == "__main__":

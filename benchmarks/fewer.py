@@ -2,17 +2,15 @@
 
     python benchmarks/fewer.py DATA --store FEATURES --out benchmarks/results/fewer.json
 
-FEATURES: where teacher features are kept; the `features` folder of a comparison has them already. A class that is in
-the result file is not measured again. Table: `python benchmarks/fewer.py --table benchmarks/results/fewer.json`.
+FEATURES: where the teacher's features are kept; the `features` folder of a comparison has them already.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import torch
 
-import per_class
+import by_class
 from afrd.comparison.class_data import ClassData
 from afrd.evaluation.metrics import image_auroc
 from afrd.model import JointGaussian
@@ -55,12 +53,5 @@ def measure(data: ClassData) -> dict[str, Any]:
     return {"captures": captures, "without": without, "labels": labels}
 
 
-def rows(measured: dict[str, Any]) -> Iterator[tuple[str, float]]:
-    for n, draws in sorted(measured["captures"].items(), key=lambda item: int(item[0])):
-        yield f"{n} captures", float(np.mean([draw["image_auroc"] for draw in draws]))
-    for light, found in measured["without"].items():
-        yield f"without {light}", found["image_auroc"]
-
-
 if __name__ == "__main__":
-    per_class.main(__doc__, measure, rows)
+    by_class.main(__doc__, measure)

@@ -8,21 +8,19 @@ would make `afrd export` refuse; `map`, `score` the largest differences as share
 """
 
 import argparse
-import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from afrd import __version__
 from afrd.checkpoint import load_model
-from afrd.comparison.worker import commit, versions
 from afrd.datasets import CaptureSet, categories, open_dataset
 from afrd.export.comparison import TOLERANCES, compare
 from afrd.export.writing import write
-from afrd.files import write_text
 from afrd.inspector import Inspector
 from afrd.runtimes import ArtefactCard, Input
 from afrd.training import TrainConfig, train
+from by_class import measure_classes
 
 
 def trained(run: Path, data: Path, category: str, config: TrainConfig) -> Path:
@@ -61,16 +59,14 @@ def main() -> None:
     parser.add_argument("--image-size", type=int, default=256)
     options = parser.parse_args()
     config = TrainConfig(fusion="mean", epochs=options.epochs, image_size=options.image_size, precision="bf16-mixed")
-    result = json.loads(options.out.read_text()) if options.out.exists() else {"classes": {}}
-    for category in categories(options.data):
-        if category in result["classes"]:
-            continue
+
+    def measured(category: str) -> dict[str, Any]:
         run = trained(options.runs / category, options.data, category, config)
         good, test = (open_dataset(options.data, category, split) for split in ("train", "test"))
-        result["classes"][category] = measure(run, good, test)
-        result |= {"epochs": options.epochs, "precision": config.precision, "versions": versions(), "commit": commit()}
-        write_text(options.out, json.dumps(result, indent=1) + "\n")
-        print(category, flush=True)
+        return measure(run, good, test)
+
+    about = {"epochs": options.epochs, "precision": config.precision}
+    measure_classes(options.out, categories(options.data), measured, **about)
 
 
 if __name__ == "__main__":

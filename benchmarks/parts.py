@@ -2,16 +2,13 @@
 
     python benchmarks/parts.py DATA --store FEATURES --out benchmarks/results/parts.json
 
-FEATURES and the table as of benchmarks/ablation.py, which changes the Gaussian itself.
+FEATURES: where the teacher's features are kept; the `features` folder of a comparison has them already.
 """
-
-from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import torch
 
-import per_class
+import by_class
 from afrd.comparison.class_data import ClassData
 from afrd.evaluation.metrics import image_auroc, pixel_metrics
 from afrd.model import JointGaussian
@@ -43,11 +40,5 @@ def measure(data: ClassData) -> dict[str, dict[str, float]]:
     return found
 
 
-def rows(measured: dict[str, Any]) -> Iterator[tuple[str, float]]:
-    for metric, title in (("image_auroc", "I-AUROC"), ("pixel_auroc", "P-AUROC"), ("au_pro", "AU-PRO")):
-        for name, values in measured.items():
-            yield f"{title}, {name}", values[metric]
-
-
 if __name__ == "__main__":
-    per_class.main(__doc__, measure, rows)
+    by_class.main(__doc__, measure)

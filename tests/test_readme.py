@@ -1,14 +1,20 @@
-"""The README's commands are run, with fewer captures and epochs."""
+"""The commands of README.md and docs/start.md are run, with fewer captures and epochs; what they name exists."""
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+START = (ROOT / "docs" / "start.md").read_text(encoding="utf-8")
+PAGES = {
+    path.relative_to(ROOT): path.read_text(encoding="utf-8") for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
+}
 SMALLER = {
     "--train 60": "--train 4",
     "--val 12": "--val 3",
@@ -17,17 +23,15 @@ SMALLER = {
     "--image-size 256": "--image-size 64",
     "epochs=40": "epochs=2, image_size=64",
     '"runs/joint", holdout': '"runs/joint", TrainConfig(image_size=64), holdout',
+    "train parts --out run ": "train parts --out run --image-size 64 ",
 }
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
-
-
-def smaller(text: str) -> str:
+def block(page: str, language: str) -> str:
+    (found,) = re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
     for large, small in SMALLER.items():
-        text = text.replace(large, small)
-    return text
+        found = found.replace(large, small)
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -43,19 +47,27 @@ def run(command: list[str], folder: Path) -> str:
 
 
 def test_every_replacement_still_finds_its_text():
-    assert all(large in README for large in SMALLER)
+    assert all(large in README + START for large in SMALLER)
+
+
+def test_own_captures_in_ten_lines(tmp_path):
+    from captures import write_folder
+
+    write_folder(tmp_path / "parts", {"train": {"good": 12}, "test": {"good": 2, "dent": 2}})
+    shutil.copytree(tmp_path / "parts" / "test" / "dent", tmp_path / "new")
+    printed = run(["bash", "-euc", block(README, "bash")], tmp_path)
+    assert re.search(r"2 captures: \d good, \d anomalous", printed)
+    assert (tmp_path / "run.html").is_file()
 
 
 def test_commands_by_hand(folder):
-    (block,) = blocks("bash")
-    run(["bash", "-euc", smaller(block)], folder)
+    run(["bash", "-euc", block(START, "bash")], folder)
     assert (folder / "runs" / "confetto.html").is_file()
     assert len((folder / "answers.jsonl").read_text().splitlines()) == 4
 
 
 def test_python_by_hand(folder):
-    (block,) = blocks("python")
-    printed = run([sys.executable, "-c", smaller(block)], folder)
+    printed = run([sys.executable, "-c", block(START, "python")], folder)
     assert "(64, 64)" in printed
     assert 0 <= float(printed.split()[-1]) <= 1
 
@@ -63,21 +75,48 @@ def test_python_by_hand(folder):
 def test_the_lights_file_is_one_that_is_read(tmp_path):
     from afrd.datasets.lights import read_lights
 
-    (block,) = blocks("yaml")
-    (tmp_path / "lights.yaml").write_text(block)
+    (tmp_path / "lights.yaml").write_text(block(START, "yaml"))
     assert read_lights(tmp_path / "lights.yaml").names == ("top", "box")
 
 
-def test_files_and_pictures_that_are_named_exist():
-    root = Path(__file__).parents[1]
-    for link in re.findall(r"\]\((?!http)([^)#]+)\)", README):
-        assert (root / link).exists(), link
-    tree = re.search(r"src/afrd/\n(.*?)```", README, re.DOTALL).group(1)
+def test_readme_is_one_screen():
+    assert len(README.splitlines()) <= 70
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_files_and_pictures_that_are_named_exist(page):
+    for link in re.findall(r"\]\((?!http)([^)#]+)(?:#[^)]*)?\)", PAGES[page]):
+        assert (ROOT / page.parent / link).exists(), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_lines_of_prose_end_at_120(page):
+    prose = re.sub(r"```.*?```", "", PAGES[page], flags=re.DOTALL).splitlines()
+    assert [line for line in prose if len(line) > 120 and not line.startswith(("|", "!["))] == []
+
+
+def test_the_tree_names_what_there_is():
+    tree = re.search(r"src/afrd/\n(.*?)```", PAGES[Path("docs/architecture.md")], re.DOTALL)[1]
     for name in re.findall(r"^  ([a-z_]+(?:\.py|/))", tree, re.MULTILINE):
-        assert (root / "src" / "afrd" / name).exists(), name
+        assert (ROOT / "src" / "afrd" / name).exists(), name
+
+
+def test_every_public_name_is_described():
+    import afrd
+
+    described = re.findall(r"^::: \S+\.(\w+)$", PAGES[Path("docs/api.md")], re.MULTILINE)
+    assert sorted(described) == sorted(afrd.__all__)
 
 
 def test_make_targets_that_are_named_exist():
-    makefile = (Path(__file__).parents[1] / "Makefile").read_text()
-    for target in set(re.findall(r"make ([a-z]+)", README)):
+    makefile = (ROOT / "Makefile").read_text()
+    for target in set(re.findall(r"make ([a-z]+)", README + START + PAGES[Path("CONTRIBUTING.md")])):
         assert f"\n{target}:" in makefile
+
+
+def test_the_site_is_built_without_a_warning(tmp_path):
+    environment = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "site")]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "open_dataset" in (tmp_path / "site" / "api" / "index.html").read_text()

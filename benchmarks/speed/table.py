@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from benchmarks.speed.targets import LITE0, TARGETS, WRN50
@@ -220,7 +221,8 @@ def written(document: str, found: dict[str, Result]) -> str:
         else:
             file, block = BLOCKS[name]
             lines = block(found[file]) if file in found else [f"Not measured yet: `python -m benchmarks.speed {file}`."]
-        return "\n".join((match[1].rstrip("\n"), *lines, match[3]))
+        wrapped = (part for line in lines for part in ([line] if line.startswith("|") else wrap(line, 120) or [""]))
+        return "\n".join((match[1].rstrip("\n"), *wrapped, match[3]))
 
     return _BLOCK.sub(fill, document)
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from afrd.capture import Capture, LightRig
     from afrd.datasets import CaptureSet, check_dataset, open_dataset, read_captures
-    from afrd.evaluation import Evaluation, evaluate, write_report
+    from afrd.evaluation import Evaluation, write_report
+    from afrd.evaluation.evaluate import evaluate
     from afrd.families import TrainConfig
     from afrd.inspector import Inspection, Inspector
     from afrd.lighting import LightStudy, light_study

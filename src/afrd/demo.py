@@ -9,11 +9,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from afrd.cli.bars import bar, training_bars
 from afrd.datasets import open_dataset
 from afrd.evaluation import Evaluation, evaluate, write_report
 from afrd.evaluation.visual import contact_sheet, write_picture
 from afrd.inspector import Inspector
-from afrd.progress import bar, training_bars
 from afrd.render import render_dataset
 from afrd.training import TrainConfig, train
 

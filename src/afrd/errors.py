@@ -1,5 +1,10 @@
 """Every error a user can mend; each names the file or value, what was expected, and the mend."""
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
 
 class AfrdError(Exception):
     """Base of all errors raised on purpose; the command line prints its message and exits with status 1."""
@@ -47,3 +52,16 @@ _PACKAGES = {
     "postgresql": "psycopg",
 }
 _EXTRA_OF = {package: extra for extra, packages in _PACKAGES.items() for package in packages.split()}
+
+
+def complaint(error: "ValidationError", secret: bool = False) -> str:
+    """The first thing that is wrong, in one line: field, what was expected and, unless it is secret, what was found."""
+    first, *more = error.errors()
+    field = ".".join(map(str, first["loc"]))
+    if first["type"] == "missing":
+        text = f"{field}: missing"
+    elif not field:
+        text = first["msg"]
+    else:
+        text = f"{field}: {first['msg']}" + ("" if secret else f" (found {first['input']!r})")
+    return text + (f" (and {len(more)} more)" if more else "")

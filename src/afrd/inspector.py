@@ -174,12 +174,17 @@ class Inspector:
                 f"retrain it"
             )
         rig = self.card.rig_reference if self._checks_lights and not absent else None
-        measured = measure_rig(images) if rig else None
-        deviations = rig.deviations(measured) if rig else None
+        deviations: np.ndarray | None = None
+        rig_notes: tuple[str, ...] = ()
+        if rig:
+            measured = measure_rig(images)
+            deviations = rig.deviations(measured)
+            rig_notes = rig.notes(measured, deviations)
         enlarged = resize_map(anomaly_map, images.shape[-2:])
         if self.card.imaging and self.card.imaging.region:
             enlarged[~self.card.imaging.region.inside] = 0
-        threshold = self.card.thresholds_without[trusted.left_out[0]] if trusted.left_out else self.threshold
+        without = self.card.thresholds_without
+        threshold = without[trusted.left_out[0]] if without and trusted.left_out else self.threshold
         return Inspection(
             id=id,
             score=score,
@@ -190,7 +195,7 @@ class Inspector:
             light_faults=faults,
             light_notes=describe_light_faults(faults, self.lights.names, looks.opposite() if looks and faults else ()),
             left_out=trusted.left_out,
-            rig_notes=rig.notes(measured, deviations) if rig else (),
+            rig_notes=rig_notes,
             rig_deviations=deviations,
             judged=trusted.may_be_anomalous if score > threshold else trusted.may_be_good,
             may_be_good=trusted.may_be_good,
@@ -202,7 +207,7 @@ class Inspector:
         batches = (tiles[i : i + step] for i in range(0, len(tiles), step))
         answers = [self._runtime.run(one[0][None] if len(one) == 1 else np.stack(one), left_out) for one in batches]
         answer = Answer(*map(np.concatenate, zip(*answers, strict=True)))
-        if len(tiles) == 1:
+        if len(tiles) == 1 or self.card.imaging is None:
             return answer.anomaly_map[0], float(answer.score[0]), answer.light_weights[0]
         joined = self.card.imaging.join(answer.anomaly_map)
         return joined, score(joined, self.card.top_share), answer.light_weights[answer.score.argmax()]

@@ -69,7 +69,7 @@ def describe(inspection: Inspection, lights: tuple[str, ...]) -> dict[str, Any]:
     """An inspection as JSON values, without its map."""
     y, x = np.unravel_index(int(inspection.anomaly_map.argmax()), inspection.anomaly_map.shape)
     evidence = inspection.light_evidence
-    shown = evidence is not None and inspection.verdict == "anomalous"
+    shown = None if evidence is None or inspection.verdict != "anomalous" else lights[int(evidence.argmax())]
     return {
         "id": inspection.id,
         "verdict": inspection.verdict,
@@ -77,7 +77,7 @@ def describe(inspection: Inspection, lights: tuple[str, ...]) -> dict[str, Any]:
         "score": inspection.score,
         "threshold": inspection.threshold,
         "light_weights": _by_light(lights, inspection.light_weights.mean(0)),
-        "shown_by": lights[int(evidence.argmax())] if shown else None,
+        "shown_by": shown,
         "light_evidence": None if evidence is None else _by_light(lights, evidence),
         "light_faults": list(inspection.light_notes),
         "rig_notes": list(inspection.rig_notes),

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from afrd.datasets.problems import ProblemError
 from afrd.datasets.yaml_file import YamlFile
-from afrd.errors import RunError
+from afrd.errors import RunError, complaint
 
 _M = TypeVar("_M", bound=BaseModel)
 
@@ -30,15 +30,6 @@ def parse(kind: type[_M], data: dict[str, Any], path: Path) -> _M:
         return kind.model_validate(data)
     except ValidationError as error:
         raise RunError(f"{path}: {complaint(error)}") from error
-
-
-def complaint(error: ValidationError) -> str:
-    """The first thing that is wrong, in one line: field, what was expected, what was found."""
-    first = error.errors()[0]
-    field = ".".join(map(str, first["loc"]))
-    if first["type"] == "missing":
-        return f"{field}: missing"
-    return f"{field}: {first['msg']} (found {first['input']!r})" if field else first["msg"]
 
 
 def to_yaml(value: BaseModel) -> str:

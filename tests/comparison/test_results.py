@@ -24,7 +24,7 @@ def store(tmp_path):
 def test_what_is_written_is_read_and_stands_in_the_table(store):
     assert read_results(store.folder)[JOB]["image_auroc"] == 0.75
     store.write(Job("A", "mean", "all", 1), {"status": "failed", "error": "out of paper, twice"})
-    store.write_table()
+    store.write_csv()
     with (store.folder / "results.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [(r["method"], r["light"], r["seed"], r["status"], r["image_auroc"], r["error"]) for r in rows] == [
@@ -37,6 +37,27 @@ def test_a_result_cut_short_is_named_with_its_mend(store):
     path = store.result_path(JOB)
     path.write_text(path.read_text()[:40])
     with pytest.raises(RunError, match=rf"{path.name}: damaged .*delete it and run the comparison again"):
+        store.read()
+
+
+def test_finished_jobs_are_gathered_into_one_table(store):
+    store.gather()
+    other = Job("A", "mean", "all", 1)
+    store.write(JOB, {"status": "done", "image_auroc": 0.5})  # run again: it wins
+    store.write(other, {"status": "failed", "error": "out of paper"})
+    before = store.read()
+    store.gather()
+    assert len(store.table.read_text().splitlines()) == 2
+    assert not list((store.folder / "results").iterdir())
+    assert store.read() == before
+    assert [before[job]["status"] for job in (JOB, other)] == ["done", "failed"]
+    assert before[JOB]["image_auroc"] == 0.5
+
+
+def test_a_damaged_row_of_the_table_is_named_with_its_mend(store):
+    store.gather()
+    store.table.write_text(store.table.read_text()[:40])
+    with pytest.raises(RunError, match=r"results\.jsonl:1: damaged .*delete the line and run the comparison again"):
         store.read()
 
 
@@ -87,7 +108,7 @@ def test_what_a_killed_process_left_half_written_is_no_result(store):
 
 
 def test_maps_that_are_missing_or_damaged_are_named(store):
-    with pytest.raises(RunError, match=r"A__rd__3__seed0\.npz: missing or damaged.*delete .*A__rd__3__seed0\.json"):
+    with pytest.raises(RunError, match=r"A__rd__3__seed0\.npz: missing or damaged.*delete the row of A__rd__3__seed0"):
         store.read_maps(JOB)
     maps = np.random.default_rng(0).random((2, 8, 8))
     store.write_maps(JOB, maps[:1], maps)

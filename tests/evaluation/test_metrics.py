@@ -8,7 +8,7 @@ from scipy import ndimage, stats
 from sklearn.metrics import roc_auc_score
 
 from afrd.evaluation.curves import area
-from afrd.evaluation.metrics import image_auroc, paired_difference, pixel_metrics
+from afrd.evaluation.metrics import image_auroc, pixel_metrics
 
 
 def brute_force_au_pro(maps, masks, limit=0.3):
@@ -219,48 +219,3 @@ def test_nan_and_mismatched_input_are_errors():
         pixel_metrics([np.ones((4, 5))], [mask])
     with pytest.raises(ValueError, match="2 maps, 1 masks"):
         pixel_metrics([np.ones((4, 4))] * 2, [mask])
-
-
-def test_paired_difference_of_known_methods():
-    rng = np.random.default_rng(12)
-    labels = np.arange(60) < 30
-    good = rng.normal(size=60) + 2.5 * labels
-    poor = rng.normal(size=60) + 0.2 * labels
-    found = paired_difference(labels, good, poor)
-    assert found.difference == pytest.approx(roc_auc_score(labels, good) - roc_auc_score(labels, poor))
-    assert 0 < found.low < found.difference < found.high
-    assert found.p < 0.01
-    reverse = paired_difference(labels, poor, good)
-    assert reverse.difference == pytest.approx(-found.difference)
-    assert (reverse.low, reverse.high) == pytest.approx((-found.high, -found.low))
-    assert reverse.p == found.p
-    difference, low, high, p = paired_difference(labels, good, 10 * good + 3)  # AUROC knows only ranks
-    assert (difference, low, high, p) == (0, 0, 0, 1)
-
-
-def test_paired_difference_uses_the_same_captures_for_both():
-    """Two methods that err on the same captures differ far more surely than the interval of either says."""
-    rng = np.random.default_rng(13)
-    labels = np.arange(60) < 30
-    scores = rng.normal(size=60) + labels
-    found = paired_difference(labels, scores + 0.05 * rng.normal(size=60), scores)
-    alone = image_auroc(labels, scores)
-    assert found.high - found.low < 0.4 * (alone.high - alone.low)
-
-
-def test_paired_difference_rarely_cries_wolf():
-    rng = np.random.default_rng(14)
-    labels = np.arange(60) < 30
-    rejected = 0
-    for i in range(200):
-        common = rng.normal(size=60) + labels
-        a, b = common + rng.normal(size=(2, 60)) * 0.7
-        rejected += paired_difference(labels, a, b, resamples=300, seed=i).p < 0.05
-    assert 1 <= rejected <= 22  # 5 % of 200 is 10
-
-
-def test_paired_difference_needs_two_of_each_kind():
-    with pytest.raises(ValueError, match="no interval from one good capture"):
-        paired_difference([False, True, True], [1, 2, 3], [3, 2, 1])
-    with pytest.raises(ValueError, match="no defective capture"):
-        paired_difference([False, False], [1, 2], [3, 2])

@@ -135,7 +135,7 @@ def test_it_goes_on_from_its_state():
     ("state", "says"),
     [
         ("no JSON", "start without it"),
-        ("{}", "reference: Field required"),
+        ("{}", "reference: missing"),
         (RigMonitor(reference(spread=0.02)).state(), "of another model"),
         (RigMonitor(reference()).state().replace("[[0.0, 0.0, 0.0]", "[[0.0, 0.0]"), "of another model"),
     ],

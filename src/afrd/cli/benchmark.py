@@ -110,7 +110,7 @@ def tables(
     from afrd.comparison.results import Store
     from afrd.comparison.tables import write_tables
 
-    Store(folder).write_table()
+    Store(folder).write_csv()
     for path in write_tables(folder, out or folder):
         typer.echo(f"wrote {path}")
 

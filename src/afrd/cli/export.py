@@ -29,9 +29,9 @@ def export(
 ) -> None:
     """Make one file for a station from a run, and check that it gives the run's maps, scores and verdicts."""
     from afrd.checkpoint import load_card
+    from afrd.cli.bars import bar
     from afrd.datasets import open_dataset, splits
     from afrd.export import export_run
-    from afrd.progress import bar
 
     lights = load_card(run).lights.rig()
     captures = open_dataset(data, category, calibrate, pattern=pattern).picked_for(lights)

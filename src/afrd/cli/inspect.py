@@ -151,10 +151,10 @@ def _evaluate(
     runtime: str,
     compile: bool = False,
 ):
+    from afrd.cli.bars import bar
     from afrd.datasets import open_dataset, require_lights
     from afrd.evaluation import evaluate
     from afrd.inspector import Inspector
-    from afrd.progress import bar
 
     inspector = Inspector.load(run, device, runtime, compile=compile, on_light_fault=on_light_fault)
     captures = open_dataset(data, category, split, pattern=pattern).picked_for(inspector.lights)

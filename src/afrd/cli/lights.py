@@ -24,11 +24,11 @@ def lights(
     device: Device = "cpu",
 ) -> None:
     """Which lights the parts need: every subset, judged by test labels, or by defects painted into good parts."""
+    from afrd.cli.bars import bar
     from afrd.datasets import open_dataset, splits
     from afrd.families import TrainConfig
     from afrd.files import require_file_target
     from afrd.lighting import light_study
-    from afrd.progress import bar
 
     for file in (out, json):
         if file:

@@ -80,7 +80,7 @@ def render(
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0 is one per core.")] = 0,
 ) -> None:
     """Render your own multi-light captures, in the Eyecandies layout."""
-    from afrd.progress import bar
+    from afrd.cli.bars import bar
     from afrd.render import CLASSES, render_dataset
 
     names = [name.strip() for name in classes.split(",")] if classes else list(CLASSES)
@@ -103,9 +103,9 @@ def render(
 @app.command()
 def check(data: Data, category: Category = None, pattern: Pattern = None) -> None:
     """List everything that is wrong with a data set, or what it holds. Exit status 1 if anything is wrong."""
+    from afrd.cli.bars import bar
     from afrd.datasets import categories, check_dataset, open_dataset, splits
     from afrd.imaging.motion import describe_shifts, seen_shifts
-    from afrd.progress import bar
 
     with bar("reading files") as progress:
         problems = check_dataset(data, category, pattern=pattern, progress=progress)

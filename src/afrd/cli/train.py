@@ -127,9 +127,9 @@ def train(
     ] = None,
 ) -> None:
     """Learn what good parts look like."""
+    from afrd.cli.bars import is_main_process, training_bars
     from afrd.datasets import open_dataset, splits
     from afrd.families import TrainConfig
-    from afrd.progress import is_main_process, training_bars
     from afrd.rates import stated_rate
     from afrd.training import train as run_training
     from afrd.training.false_alarms import advice

@@ -19,11 +19,11 @@ def views(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace pictures that are in --out already.")] = False,
 ) -> None:
     """Albedo, normals, relief, and the part without highlights and shadows, from lights of known directions."""
+    from afrd.cli.bars import bar
     from afrd.datasets import read_ahead, read_captures
     from afrd.datasets.lights import lights_file_above, read_imaging, read_lights
     from afrd.errors import RunError
     from afrd.evaluation.visual import write_picture
-    from afrd.progress import bar
     from afrd.views import make_views, stereo_of
 
     file = lights or lights_file_above(captures[0])

@@ -2,8 +2,6 @@
 
 import os
 import socket
-import threading
-import time
 import warnings
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -11,7 +9,7 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from typing import Any, NamedTuple, Protocol
 
-from afrd.console import show_warning
+from afrd.console import end_with_parent, show_warning
 from afrd.errors import MissingExtraError, RunError
 
 
@@ -48,7 +46,7 @@ class Processes:
 
     def _process(self) -> ProcessPoolExecutor:
         os.environ["OMP_NUM_THREADS"] = str(self._threads)  # read when the process starts
-        return ProcessPoolExecutor(1, get_context("spawn"), _set_up, (os.getpid(),))
+        return ProcessPoolExecutor(1, get_context("spawn"), _set_up)
 
     def submit(self, function: Callable, *arguments: Any) -> Future:
         process = self._idle.pop()
@@ -79,16 +77,10 @@ class Processes:
                 process.kill()
 
 
-def _set_up(parent: int) -> None:
-    """A worker warns as the command line does, and must not outlive the runner: a killed one cannot say so."""
+def _set_up() -> None:
+    """A worker warns as the command line does, and ends with it."""
     warnings.showwarning = show_warning
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+    end_with_parent()
 
 
 class Ray:

@@ -1,13 +1,14 @@
-"""The folder of a comparison: one result file a job, the maps of those that others need, and the table of all.
+"""The folder of a comparison: its table of results, one job a row, and the maps of those that others need.
 
     suite.yaml               settings, the same for every job
-    results/<job>.json       metrics, scores per capture, versions, times: whole or absent
+    results.jsonl            a row a job: metrics, scores per capture, versions, times
+    results/<job>.json       rows that a running comparison has not put into the table yet: whole or absent
     maps/<job>.npz           "test" [K, S, S] and "holdout" [V, S, S] float16, anomaly maps at the model's size, and
                              "test noise:2" and so on where another method combines those of disturbed captures
     features/                the teacher's features, shared by all jobs; may be deleted
-    results.csv              one row a job, and one for each disturbance it was judged under, rebuilt from the files
+    results.csv              the figures alone, and a row for each disturbance a job was judged under
 
-Everything is derived from the result files; nothing else has to be kept. Knows neither methods nor how they are run.
+Everything is derived from the table; nothing else has to be kept. Knows neither methods nor how they are run.
 """
 
 import csv
@@ -84,14 +85,26 @@ class Store:
             )
         return parse(Settings, read_yaml(path), path)
 
+    @property
+    def table(self) -> Path:
+        return self.folder / "results.jsonl"
+
     def result_path(self, job: Job) -> Path:
+        """Where a worker leaves the row of a job, until the runner gathers it."""
         return self.folder / "results" / f"{job.id}.json"
 
     def write(self, job: Job, result: dict[str, Any]) -> None:
         """One result file, whole or not at all."""
         head = {"format": FORMAT, "job": job.key}
-        text = json.dumps(head | result, ensure_ascii=False, allow_nan=False)
-        write_text(self.result_path(job), text + "\n")
+        write_text(self.result_path(job), _row(head | result))
+
+    def gather(self) -> None:
+        """Puts the rows of finished jobs into the table, which is replaced whole; they win over earlier ones."""
+        loose = self._loose()
+        if loose:
+            write_text(self.table, "".join(_row(result) for _, result in sorted(self.read().items())))
+        for path in loose:
+            path.unlink()
 
     def write_maps(
         self,
@@ -113,18 +126,25 @@ class Store:
                 return maps["holdout"], np.concatenate([maps[_maps_name(by)] for by in copies])
         except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
             raise RunError(
-                f"{path}: missing or damaged ({error}); delete {self.result_path(job)} and run the comparison again"
+                f"{path}: missing or damaged ({error}); delete the row of {job.id} in {self.table} and run the "
+                f"comparison again"
             ) from error
 
     def read(self) -> dict[Job, dict[str, Any]]:
         """Every result, by job."""
         self.settings()
-        paths = [path for path in sorted((self.folder / "results").glob("*.json")) if not is_temporary(path)]
-        results = map(read_result, paths)
-        return {Job(**result["job"]): result for result in results}
+        return self._table_rows() | {Job(**row["job"]): row for row in map(read_result, self._loose())}
 
-    def write_table(self) -> None:
-        """results.csv from the result files."""
+    def _loose(self) -> list[Path]:
+        return [path for path in sorted((self.folder / "results").glob("*.json")) if not is_temporary(path)]
+
+    def _table_rows(self) -> dict[Job, dict[str, Any]]:
+        lines = self.table.read_bytes().splitlines() if self.table.is_file() else []
+        rows = [_result(line, f"{self.table}:{number}", "the line") for number, line in enumerate(lines, 1)]
+        return {Job(**row["job"]): row for row in rows}
+
+    def write_csv(self) -> None:
+        """results.csv from the table."""
         text = io.StringIO()
         table = csv.writer(text, lineterminator="\n")
         table.writerow(COLUMNS)
@@ -164,19 +184,31 @@ def _maps_name(by: Disturbance | None) -> str:
 
 
 def read_result(path: Path) -> dict[str, Any]:
-    """One result file. Raises RunError: cut short, of another format, or not of the job that its name says."""
-    try:
-        result = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise RunError(f"{path}: damaged ({error}); delete it and run the comparison again") from error
-    if not isinstance(result, dict) or result.get("format") != FORMAT:
-        found = result.get("format") if isinstance(result, dict) else type(result).__name__
-        raise RunError(f"{path}: format {found!r}, this afrd reads {FORMAT}; use the afrd that wrote it")
-    try:
-        job = Job(**result["job"])
-        result["status"]
-    except (KeyError, TypeError) as error:
-        raise RunError(f"{path}: no job or status in it ({error}); delete it and run the comparison again") from error
+    """The row that a worker left. Raises RunError: as `_result`, or not of the job that its name says."""
+    result = _result(path.read_bytes(), str(path), "it")
+    job = Job(**result["job"])
     if job.id != path.stem:
         raise RunError(f"{path}: holds the result of {job.id}; restore its name")
+    return result
+
+
+def _row(result: dict[str, Any]) -> str:
+    return json.dumps(result, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _result(text: bytes, where: str, what: str) -> dict[str, Any]:
+    """Raises RunError: cut short, of another format, or of no job."""
+    try:
+        result = json.loads(text.decode("utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise RunError(f"{where}: damaged ({error}); delete {what} and run the comparison again") from error
+    if not isinstance(result, dict) or result.get("format") != FORMAT:
+        found = result.get("format") if isinstance(result, dict) else type(result).__name__
+        raise RunError(f"{where}: format {found!r}, this afrd reads {FORMAT}; use the afrd that wrote it")
+    try:
+        Job(**result["job"])
+        result["status"]
+    except (KeyError, TypeError) as error:
+        message = f"{where}: no job or status in it ({error}); delete {what} and run the comparison again"
+        raise RunError(message) from error
     return result

@@ -59,13 +59,15 @@ def run_comparison(
         results = store.read() if (store.folder / "suite.yaml").is_file() else {}
         lights = _check(store, root, jobs, settings, results)
         store.open(settings)
+        store.gather()
         missing = [with_all(job, results.get(job)) for job in jobs if not is_finished(job, results.get(job))]
         finished = {job for job, result in results.items() if result["status"] == "done"}.difference(missing)
         try:
             comparison = _Comparison(root, missing, finished, settings, store, lights, on_progress)
             return comparison.run(pool) if missing else []
         finally:
-            store.write_table()
+            store.gather()
+            store.write_csv()
 
 
 def is_finished(job: Job, result: dict | None) -> bool:

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import overload
 
 import numpy as np
+from pydantic import ValidationError
 
 from afrd.capture import Capture, LightRig
 from afrd.datasets.images import Header, read_header, read_image, read_mask, together
 from afrd.datasets.problems import Problem, ProblemError
 from afrd.datasets.record import Record
+from afrd.errors import complaint
 from afrd.imaging import Imaging, ImagingOptions, Pixels
 from afrd.imaging.pixels import likely_bits
 
@@ -103,8 +105,8 @@ class CaptureSet(Sequence[Capture]):
         bits = said.pop("bits", None) or self._bits()
         try:
             return Imaging(pixels=Pixels(bits=bits, **said))
-        except ValueError as error:
-            raise ProblemError(self.root, error.errors()[0]["msg"], "correct imaging in lights.yaml") from error
+        except ValidationError as error:
+            raise ProblemError(self.root, complaint(error), "correct imaging in lights.yaml") from error
 
     def read_as(self, imaging: Imaging | None) -> "CaptureSet":
         """The same captures, seen so."""

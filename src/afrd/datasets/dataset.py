@@ -5,7 +5,7 @@ listed (`check_dataset`).
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,11 +30,11 @@ from afrd.datasets.strays import stray_category, stray_splits
 from afrd.datasets.vision import VISION
 from afrd.errors import DatasetError
 from afrd.imaging import Imaging, ImagingOptions
+from afrd.progress import Progress
 
 LayoutName = Literal[
     "auto", "eyecandies", "m2ad", "mvtec-ad2", "vision", "real-iad-d3", "psad", "light-folders", "folder"
 ]
-Progress = Callable[[int, int], None]
 
 _LAYOUTS = {
     layout.name: layout  # the first that fits is taken: the special before the general

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from afrd.capture import MAX_LIGHTS, MIN_LIGHTS, LightRig
 from afrd.datasets.yaml_file import YamlFile
-from afrd.errors import DatasetError
+from afrd.errors import DatasetError, complaint
 from afrd.imaging import ImagingOptions
 from afrd.imaging.region import AUTO
 
@@ -102,10 +102,7 @@ def _read(path: Path) -> _LightsFile:
     try:
         return _LightsFile.model_validate(file.value)
     except ValidationError as error:
-        first, *more = error.errors()
-        where = ".".join(str(key) for key in first["loc"])
-        what = f"{where}: {first['msg']}" if where else first["msg"]
-        raise file.error(what + (f" (and {len(more)} more)" if more else ""), *first["loc"]) from error
+        raise file.error(complaint(error), *error.errors()[0]["loc"]) from error
 
 
 def find_lights_file(category: Path) -> Path | None:

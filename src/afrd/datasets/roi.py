@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from afrd.datasets.images import read_mask
 from afrd.datasets.yaml_file import YamlFile
-from afrd.errors import DatasetError
+from afrd.errors import DatasetError, complaint
 from afrd.imaging.region import AUTO, Region, Shapes, find_part
 
 
@@ -38,5 +38,4 @@ def read_shapes(path: Path) -> Shapes:
     try:
         return Shapes.model_validate(file.value)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise file.error(f"{'.'.join(map(str, first['loc']))}: {first['msg']}", *first["loc"]) from error
+        raise file.error(complaint(error), *error.errors()[0]["loc"]) from error

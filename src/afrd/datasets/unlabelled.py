@@ -78,9 +78,8 @@ def _by_pattern(
     records = []
     for capture, images in found.items():
         images = [(light, image) for light, image in images if light in lights.names or not other_lights]
-        paths, wrong = images_in_order(
-            str(capture), images, lights.names, lambda light, capture=capture: path / files.fill(capture, light)
-        )
+        expected = {light: path / files.fill(capture, light) for light in lights.names}
+        paths, wrong = images_in_order(str(capture), images, lights.names, expected.__getitem__)
         problems += wrong
         records += [Record(str(capture), paths, group=capture.part, view=capture.view)] if paths else []
     return records

@@ -5,7 +5,7 @@ Knows no model: anything with `inspect_capture`, `threshold` and `config` can be
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any, Protocol
@@ -19,6 +19,7 @@ from afrd.evaluation.metrics import RESAMPLES, Estimate, image_auroc, pixel_metr
 from afrd.evaluation.parts import part_metrics
 from afrd.evaluation.result import CaptureResult, Evaluation, Metrics
 from afrd.inspector import Inspection
+from afrd.progress import Progress
 
 
 class Inspects(Protocol):
@@ -38,12 +39,26 @@ class Truth:
     defect_masks: dict[str, np.ndarray]
     outside: np.ndarray | None = None
 
+    def of(self, defect: str | None) -> tuple[np.ndarray, np.ndarray | None] | None:
+        """The mask of a defect type, None: of all, and what is neither good nor that; None without a mask.
+
+        Neither are another defect on the same part, and places that are not looked at.
+        """
+        if self.mask is None:
+            return None
+        mask = self.defect_masks.get(defect, self.mask) if defect else self.mask
+        ignored = None if mask is self.mask else self.mask & ~mask
+        if self.outside is not None:
+            ignored = self.outside if ignored is None else self.outside | ignored
+            mask = mask & ~self.outside
+        return mask, ignored
+
 
 def evaluate(
     inspector: Inspects,
     captures: CaptureSet,
     *,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> Evaluation:
@@ -127,8 +142,8 @@ def compare(
         labels, views = [r.anomalous for r in results], [(r.id, r.answer, r.score) for r in results]
         parts = part_metrics(captures.groups, labels, views, **options)
     return Evaluation(
-        category=captures.category,
-        split=captures.split,
+        category=captures.category or "",
+        split=captures.split or "",
         lights=captures.lights.names,
         captures=tuple(results),
         metrics=_metrics(results, truths, maps, everything, None, options),
@@ -154,9 +169,9 @@ def compare(
 def truth(capture: Capture) -> Truth:
     """Raises DatasetError: a good capture whose mask marks a defect."""
     mask = None if capture.mask is None else np.asarray(capture.mask, dtype=bool)
-    if mask is None and not capture.anomalous:
+    if not capture.anomalous and mask is None:
         mask = np.broadcast_to(np.False_, capture.size)
-    if not capture.anomalous and mask.any():
+    elif not capture.anomalous and mask is not None and mask.any():
         raise DatasetError(f"capture {capture.id} is labelled good, but its mask marks a defect; mend one of them")
     return Truth(
         mask,
@@ -182,29 +197,28 @@ def _check_answer(inspection: Inspection, capture: Capture) -> None:
         )
 
 
-def _metrics(results, truths, maps, chosen, defect, options) -> Metrics:
+def _metrics(
+    results: Sequence[CaptureResult],
+    truths: Sequence[Truth],
+    maps: Sequence[np.ndarray] | None,
+    chosen: Sequence[int],
+    defect: str | None,
+    options: dict[str, int],
+) -> Metrics:
     """The metrics on the chosen captures; with a defect type, by its masks."""
     if not chosen:
         none = Estimate(None, reason=f"no capture was judged, {len(results)} have a fault of the lights")
         return Metrics(image_auroc=none, pixel_auroc=none, au_pro=none, n_good=0, n_bad=0)
     labels, scores = [results[i].anomalous for i in chosen], [results[i].score for i in chosen]
-    unmasked = [results[i].id for i in chosen if truths[i].mask is None]
+    masked = [truths[i].of(defect) for i in chosen]
+    unmasked = [results[i].id for i, mask in zip(chosen, masked, strict=True) if mask is None]
     if maps is None:
         pixel_auroc = au_pro = Estimate(None, reason="the method gives no map")
     elif unmasked:
         reason = f"{len(unmasked)} of {sum(labels)} defective captures have no mask ({', '.join(unmasked[:3])}"
         pixel_auroc = au_pro = Estimate(None, reason=reason + (", …)" if len(unmasked) > 3 else ")"))
     else:
-        masks = [truths[i].defect_masks.get(defect, truths[i].mask) for i in chosen]
-        # Another defect on the same part is neither good nor of this type.
-        ignored = [
-            truths[i].mask & ~mask if defect and results[i].anomalous else None
-            for i, mask in zip(chosen, masks, strict=True)
-        ]
-        for n, i in enumerate(chosen):
-            if (outside := truths[i].outside) is not None:
-                ignored[n] = outside if ignored[n] is None else outside | ignored[n]
-                masks[n] = masks[n] & ~outside
+        masks, ignored = zip(*(pair for pair in masked if pair), strict=True)
         pixel_auroc, au_pro = pixel_metrics([maps[i] for i in chosen], masks, ignored=ignored, **options)
     return Metrics(
         image_auroc=image_auroc(labels, scores, **options),

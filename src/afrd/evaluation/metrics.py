@@ -48,19 +48,6 @@ class Estimate:
         return None if self.low is None or self.high is None else (self.low, self.high)
 
 
-@dataclass(frozen=True)
-class PairedDifference:
-    """I-AUROC of method a minus that of method b on the same captures; p is two-sided against no difference."""
-
-    difference: float
-    low: float
-    high: float
-    p: float
-
-    def __iter__(self):
-        return iter((self.difference, self.low, self.high, self.p))
-
-
 def image_auroc(
     labels: Sequence[bool], scores: Sequence[float], *, resamples: int = RESAMPLES, seed: int = 0
 ) -> Estimate:
@@ -80,34 +67,6 @@ def image_auroc(
         return Estimate(value, reason=reason, curve=curve)
     areas = _resampled_aurocs(scores[None], labels, resamples, seed)[0]
     return Estimate(value, *_interval(areas), curve=curve)
-
-
-def paired_difference(
-    labels: Sequence[bool],
-    scores_a: Sequence[float],
-    scores_b: Sequence[float],
-    *,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-) -> PairedDifference:
-    """Difference of two methods' I-AUROC, a minus b, on the same captures: both see the same resamples.
-
-    The p-value is twice the share of resamples on the far side of zero, at least 2 / (resamples + 1), at most 1.
-    Raises ValueError on NaN scores, lengths that differ, or fewer than two captures of either kind.
-    """
-    labels, scores_a = _checked_scores(labels, scores_a)
-    _, scores_b = _checked_scores(labels, scores_b)
-    reason = _one_sided(labels) or _too_few_to_resample(labels)
-    if reason:
-        raise ValueError(f"no paired difference: {reason}")
-    scores = np.stack([scores_a, scores_b])
-    whole = np.array([_superiority(row, labels).mean() for row in scores])
-    areas = _resampled_aurocs(scores, labels, resamples, seed)
-    differences = areas[0] - areas[1]
-    differences[np.abs(differences) < 1e-12] = 0.0
-    tail = min((differences <= 0).sum(), (differences >= 0).sum())
-    p = min(1.0, 2 * (tail + 1) / (resamples + 1))
-    return PairedDifference(float(whole[0] - whole[1]), *_interval(differences), p)
 
 
 def pixel_metrics(

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from afrd.evaluation.metrics import Estimate
-from afrd.evaluation.parts import PartMetrics
+from afrd.evaluation.parts import PartMetrics, Verdict
 from afrd.files import write_text
 
 
@@ -40,7 +40,7 @@ class CaptureResult:
     would_be: Literal["good", "anomalous"] | None = None
 
     @property
-    def answer(self) -> str:
+    def answer(self) -> Verdict:
         """The verdict in words: good, anomalous or light fault."""
         return ("anomalous" if self.verdict else "good") if self.judged else "light fault"
 

@@ -3,7 +3,7 @@
 Differences are shares of the range (largest minus smallest value) of the run's own map of that capture.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ from afrd.capture import Capture
 from afrd.errors import ModelError
 from afrd.evaluation.metrics import image_auroc
 from afrd.inspector import Inspector
+from afrd.progress import Progress
 from afrd.runtimes import Precision
 
 
@@ -110,7 +111,7 @@ def compare(
     artefact: Inspector,
     captures: Sequence[Capture],
     tolerance: Tolerance,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Comparison:
     """Both inspect the same captures. progress: called with (captures done, all captures)."""
     differences, changed, undecided, labels, scores = [], [], [], [], []

@@ -1,7 +1,7 @@
 """Export a run: write, load as a station would, compare, and only then give the files their names."""
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
@@ -19,12 +19,11 @@ from afrd.families import able_to
 from afrd.files import atomic_path, require_file_target
 from afrd.imaging import Imaging
 from afrd.inspector import Inspector
+from afrd.progress import Progress
 from afrd.runtimes import SUFFIXES, ArtefactCard, Input, Precision, Target
 from afrd.runtimes.torch_runtime import TorchRuntime
 
 COMPARED = 32  # captures, at most, where no split is given for it
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

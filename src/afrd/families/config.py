@@ -65,7 +65,7 @@ class TrainConfig(Strict):
         ImagingOptions(), description="What the camera's pictures are; it comes before what lights.yaml says."
     )
 
-    def __new__(cls, **values: Any) -> Self:
+    def __new__(cls, **values: Any) -> "TrainConfig":
         """Of the family that `fusion` names."""
         return super().__new__(family_of(values.get("fusion", AUTO)).config if cls is TrainConfig else cls)
 
@@ -95,7 +95,7 @@ class TrainConfig(Strict):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _of_its_family(cls, data: Any, handler: Callable[[Any], Self]) -> Self:
+    def _of_its_family(cls, data: Any, handler: Callable[[Any], Self]) -> "TrainConfig":
         if not isinstance(data, Mapping):
             return handler(data)
         if cls is TrainConfig:

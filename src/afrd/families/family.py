@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from afrd.card import Capabilities
+from afrd.progress import Progress
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -59,7 +60,7 @@ class Job:
     data_digest: str
     holdout_digest: str
     resumable: bool = True
-    on_features: Callable[[int, int], None] | None = None
+    on_features: Progress | None = None
     on_epoch: Callable[[Any, int], None] | None = None
 
 

@@ -5,7 +5,7 @@ All of them as vectors of all lights at all places (`afrd.model.joint`), so that
 
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from afrd.families.joint import JointConfig
 from afrd.files import atomic_folder
 from afrd.imaging.resizing import resize
 from afrd.model import JointGaussian
+from afrd.progress import Progress
 from afrd.training.defect_painter import KINDS, DefectPainter
 from afrd.training.defect_pairs import with_defects
 from afrd.training.disturbed import disturbed_copies, with_disturbances
@@ -31,7 +32,6 @@ LEARNED_PLACES = 16_000  # of good parts, from which a subset learns what is usu
 LEVELS_GB = 4.0  # of features of the training captures kept in memory while the model is fitted
 
 HELD_OUT, PAINTED_SET, TEST = "held out", "painted", "test"
-Step = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def prepare(
     config: JointConfig,
     store: Path,
     digest: str,
-    progress: Step | None = None,
+    progress: Progress | None = None,
 ) -> Prepared:
     """Fits the model to good captures, and looks at all parts once. store, digest: as of `cache_features`."""
     device = model.mean.device

@@ -4,7 +4,7 @@ import hashlib
 import json
 import tempfile
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -19,11 +19,12 @@ from afrd.families.joint import JointConfig
 from afrd.files import locked_file
 from afrd.lighting.alike import sums
 from afrd.lighting.choice import choose
-from afrd.lighting.parts import HELD_OUT, PAINTED_SET, TEST, Part, Prepared, Step, prepare
+from afrd.lighting.parts import HELD_OUT, PAINTED_SET, TEST, Part, Prepared, prepare
 from afrd.lighting.resampling import Resampled
 from afrd.lighting.result import ASSUMED_MS, LightFinding, LightStudy, Subset, Sum
 from afrd.lighting.scores import EVERY, Lights, SubsetScores, every_subset, search
 from afrd.model.precision import pin_float32
+from afrd.progress import Progress
 from afrd.training.alike_lights import copies, correlations
 from afrd.training.holdout import split_holdout
 from afrd.training.imaging import learn_imaging
@@ -39,8 +40,8 @@ def light_study(
     config: TrainConfig | None = None,
     cache_dir: str | Path | None = None,
     device: str = "cpu",
-    on_parts: Step | None = None,
-    on_subsets: Callable[[int, int], None] | None = None,
+    on_parts: Progress | None = None,
+    on_subsets: Progress | None = None,
 ) -> LightStudy:
     """Which of the lights are needed: every subset of them, judged by the joint Gaussian.
 
@@ -202,7 +203,7 @@ def _prepared(
     config: JointConfig,
     cache_dir: str | Path | None,
     device: str,
-    on_parts: Step | None,
+    on_parts: Progress | None,
 ) -> Prepared:
     """Read from the cache, or made and put there."""
     pin_float32()

@@ -7,16 +7,16 @@
 import multiprocessing
 import os
 import shutil
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing.connection import wait
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import yaml
 
+from afrd.console import end_with_parent
 from afrd.errors import DatasetError
+from afrd.progress import Progress
 from afrd.render.classes import CLASSES
 from afrd.render.sample import render_object
 from afrd.render.stage import LIGHT_DIRECTIONS, mitsuba
@@ -29,7 +29,8 @@ _RECIPE_FILE, _LIGHTS_FILE, _PARTIAL = "render.yaml", "lights.yaml", ".partial"
 _SIZES = (16, 1024)
 
 
-class _Object(NamedTuple):
+@dataclass(frozen=True)
+class _Object:
     """One object to render; picklable, as it travels to a worker process."""
 
     out: Path
@@ -66,7 +67,7 @@ def render_dataset(
     seed: int = 0,
     camera: bool = True,
     workers: int = 0,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> None:
     """Renders captures of `classes` into `out`, in the Eyecandies layout, and goes on where an earlier call stopped.
 
@@ -113,7 +114,7 @@ def _rendered(items: list[_Object], workers: int) -> Iterator[None]:
             yield
         return
     spawn = multiprocessing.get_context("spawn")  # a fork would copy the renderer's threads and locks
-    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_die_with_parent) as pool:
+    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=end_with_parent) as pool:
         futures = [pool.submit(_render, item) for item in items]
         try:
             for future in as_completed(futures):
@@ -131,17 +132,6 @@ def _render(item: _Object) -> None:
     name = sample_name(item.split, item.index)
     partial = item.out / _PARTIAL / f"{item.name}-{item.split}-{name}-{os.getpid()}"
     write_sample(rendered, item.folder, name, partial, labelled=item.split != "test_private")
-
-
-def _die_with_parent() -> None:
-    """A worker must not outlive a killed render: it would go on writing beside the one that was started again."""
-    parent = multiprocessing.parent_process()
-
-    def watch() -> None:
-        wait([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _check(classes: Sequence[str], counts: dict[str, int], size: int, seed: int, workers: int) -> None:
@@ -195,8 +185,8 @@ def _check_surplus(out: Path, classes: Sequence[str], counts: dict[str, int]) ->
                 )
 
 
-def _write(out: Path, name: str, content: dict) -> None:
+def _write(out: Path, name: str, content: Mapping[str, object]) -> None:
     partial = out / _PARTIAL / name
     partial.parent.mkdir(parents=True, exist_ok=True)
-    partial.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    partial.write_text(yaml.safe_dump(dict(content), sort_keys=False), encoding="utf-8")
     partial.replace(out / name)

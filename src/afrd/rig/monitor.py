@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from afrd.errors import ModelError
+from afrd.errors import ModelError, complaint
 from afrd.rig.drift import RigReference, told_apart
 from afrd.rig.run_length import limit_for, spread_bound
 from afrd.rig.words import QUANTITIES, describe_change
@@ -70,8 +70,10 @@ class RigMonitor:
         self._limits = spread_bound(n - 1) * limit * np.sqrt(WEIGHT / (2 - WEIGHT) + 1 / n) * self._spreads
         shape = self._spreads.shape
         self.captures = 0
-        self._averages, self._sums = np.zeros(shape), np.zeros(shape)
-        self._began, self._began_at = np.zeros(shape, int), np.full(shape, "", object)
+        self._averages: np.ndarray = np.zeros(shape)
+        self._sums: np.ndarray = np.zeros(shape)
+        self._began: np.ndarray = np.zeros(shape, int)
+        self._began_at: np.ndarray = np.full(shape, "", object)
         if state is not None:
             self._restore(state)
 
@@ -108,10 +110,8 @@ class RigMonitor:
         try:
             state = _State.model_validate_json(text)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"])) or "text"
-            raise ModelError(f"state of the rig's monitor: {where}: {first['msg']}; start without it") from error
-        rows, columns = self._averages.shape
+            raise ModelError(f"state of the rig's monitor: {complaint(error)}; start without it") from error
+        rows, columns = len(self.reference.spreads), len(self.reference.spreads[0])
         grids = (state.averages, state.sums, state.began, state.began_at)
         fits = all([len(row) for row in grid] == [columns] * rows for grid in grids)
         if state.reference != self.reference.digest() or not fits:
@@ -121,7 +121,7 @@ class RigMonitor:
         self._began, self._began_at = np.array(state.began), np.array(state.began_at, object)
 
     def _beyond(self) -> np.ndarray:
-        return np.abs(self._averages) > self._limits
+        return np.asarray(np.abs(self._averages) > self._limits)
 
     def _found(self, charts: np.ndarray) -> tuple[Drift, ...]:
         """Those of a light only where it is not the rig's again, by its smaller part."""

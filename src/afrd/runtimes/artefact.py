@@ -16,8 +16,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from afrd.card import ModelCard, Strict
-from afrd.errors import RunError
-from afrd.yaml_model import complaint
+from afrd.errors import RunError, complaint
 
 ARTEFACT_FORMAT = 1
 CARD_KEY = "afrd"

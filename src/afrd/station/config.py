@@ -8,11 +8,11 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from afrd.datasets.yaml_file import YamlFile
+from afrd.errors import complaint
 from afrd.fail_safe import OnLightFault
 from afrd.station.access import AccessRules
 from afrd.station.sinks.config import SinkConfig
 from afrd.station.sources.config import SourceConfig
-from afrd.yaml_model import complaint
 
 DATA_FOLDER = "station-data"
 _MEND = "see docs/station.md for what a station file holds"
@@ -111,7 +111,6 @@ def load_station(path: Path) -> StationConfig:
     try:
         return StationConfig.model_validate(file.value).beside(path.parent)
     except ValidationError as error:
-        first = error.errors()[0]
-        secret = first["loc"][:1] == ("access",)  # what stands there never reaches a log
-        words = f"{'.'.join(map(str, first['loc']))}: {first['msg']}" if secret else complaint(error)
-        raise file.error(words, *first["loc"]) from None
+        where = error.errors()[0]["loc"]
+        secret = where[:1] == ("access",)  # what stands there never reaches a log
+        raise file.error(complaint(error, secret), *where) from None

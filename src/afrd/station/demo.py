@@ -16,8 +16,8 @@ from pathlib import Path
 
 import yaml
 
+from afrd.cli.bars import bar
 from afrd.datasets import open_dataset
-from afrd.progress import bar
 from afrd.render import render_dataset
 from afrd.training import TrainConfig, train
 

@@ -8,7 +8,7 @@ disk already serve every fusion: no second teacher pass.
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +22,8 @@ from afrd.errors import RunError
 from afrd.files import atomic_folder, locked_file, write_text
 from afrd.imaging.resizing import resize
 from afrd.model import MultiLightModel
+from afrd.progress import Progress
 
-Progress = Callable[[int, int], None]
 RESIZING = "area, linear light"  # features of pictures that were resized otherwise are others
 
 

@@ -16,8 +16,8 @@ from afrd.errors import RunError
 from afrd.families import HeldOutScores, Job, TrainConfig, build_model, family_of
 from afrd.model import MultiLightModel
 from afrd.model.precision import pin_float32
+from afrd.progress import Progress
 from afrd.training.false_alarms import Threshold, choose_threshold, of_whole_parts, require_enough, shortfall
-from afrd.training.features import Progress
 from afrd.training.holdout import question_outlier, split_holdout
 from afrd.training.imaging import learn_imaging
 from afrd.training.record import RunRecord
@@ -111,8 +111,8 @@ def train(
         if not fabric.broadcast((out / "model.yaml").is_file()):
             if fabric.is_global_zero:
                 save_teacher(out, model.teacher)
-            held_out = family.fit(model, captures, holdout, job)
-            if fabric.is_global_zero:
+            held_out = family.fit(model, captures, holdout, job)  # None in the further processes
+            if held_out is not None:
                 scored = held_out.captures or holdout
                 question_outlier(scored, held_out.scores)
                 save_model(out, model, _card(model, record, held_out, scored, captures))

@@ -1,0 +1,19 @@
+"""What the tables of the documentation have in common."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+RESULTS = Path(__file__).parent / "results"
+METRICS = {"image_auroc": "I-AUROC", "pixel_auroc": "P-AUROC", "au_pro": "AU-PRO"}
+Blocks = dict[str, Callable[[], Iterable[str]]]
+
+
+def rows(head: Sequence[str], body: Iterable[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(head)} |"
+    yield "|---" * len(head) + "|"
+    for row in body:
+        yield f"| {' | '.join(row)} |"
+
+
+def number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"

@@ -1,0 +1,43 @@
+"""Imports go down the floors of docs/architecture.md, and what a station installs needs none of the extras."""
+
+import ast
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src" / "afrd"
+
+
+def floors() -> dict[str, int]:
+    """Package or module → its floor, from the table of the page."""
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = re.findall(r"^\| (\d) \| ([^|]+) \|", page, re.MULTILINE)
+    return {name: int(floor) for floor, names in table for name in re.findall(r"`([a-z_]+)`", names)}
+
+
+def imports(path: Path) -> set[str]:
+    """Packages of afrd that a file imports when it is loaded."""
+    found = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("afrd."):
+            found.add(node.module.split(".")[1])
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("afrd.")}
+    return found
+
+
+def test_every_package_stands_on_one_floor():
+    packages = {path.stem for path in SOURCE.iterdir() if path.stem.strip("_") not in ("init", "main", "pycache", "py")}
+    assert {name for name in packages if not name.startswith("__")} == set(floors())
+
+
+def test_imports_go_down():
+    floor = floors()
+    upwards = []
+    for path in SOURCE.rglob("*.py"):
+        name = path.relative_to(SOURCE).parts[0].removesuffix(".py")
+        if name in floor:
+            upwards += [
+                f"{path.relative_to(SOURCE)} → {other}" for other in imports(path) if floor[other] > floor[name]
+            ]
+    assert upwards == []
