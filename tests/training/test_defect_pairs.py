@@ -25,7 +25,7 @@ def test_a_pair_is_a_capture_and_the_same_where_it_is_not_covered(teacher):
     assert len(pairs) == painting_count(3)
     with torch.inference_mode():
         first = model.extract(torch.from_numpy(resize(captures[0].images, (64, 64)))[None])
-    for good, bad, cover in pairs[:40]:
+    for good, bad, cover, _ in pairs[:40]:
         assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(good, first, strict=True))
         assert cover.shape == (1, 64, 64) and cover.max() > 0.5
         assert all(a.shape == b.shape and not torch.equal(a, b) for a, b in zip(good, bad, strict=True))

@@ -42,7 +42,7 @@ def test_one_part_alone_cannot_be_split(grouped):
 
 def test_a_part_is_not_vouched_for_by_its_own_captures(grouped):
     held = grouped.subset([0, 1, 2, 5])  # part0 twice
-    with pytest.warns(UserWarning, match=r"good-000 scores 5, the others at most 1.5"):
+    with pytest.warns(UserWarning, match=r"good-000 scores 5, those of other parts at most 1.5"):
         question_outlier(held, [5.0, 1.0, 1.5, 4.9])
     with warnings.catch_warnings():
         warnings.simplefilter("error")

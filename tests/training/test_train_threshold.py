@@ -29,7 +29,7 @@ def grouped(tmp_path_factory):
 
 PATTERN = "{group}_{id}_{light}.png"
 CONFIG = TrainConfig(
-    image_size=64, false_alarm_rate=0.05, painting={"pairs": 4, "captures": 4}, disturbing={"copies": 0}
+    image_size=64, false_alarm_rate=0.05, painting={"pairs": 4, "captures": 4}, disturbing={"copies": 0}, folds=0
 )
 
 
@@ -41,7 +41,7 @@ def test_the_promise_is_about_parts_and_is_read_by_the_user(grouped, tmp_path):
     checked = afrd("check", grouped, "--pattern", PATTERN)
     assert "captures train 12 of 6 parts, val 44 of 22 parts, test 6 of 4 parts; 3 lights" in checked.stdout
     options = ("--pattern", PATTERN, "--image-size", 64, "--painting-pairs", 4, "--painting-captures", 4)
-    options += ("--disturbing-copies", 0)
+    options += ("--disturbing-copies", 0, "--folds", 0)
     done = afrd("train", grouped, "--out", tmp_path / "run", *options)
     assert done.returncode == 0, done.stderr
     assert "false alarms: 5 %, at most 12 % with 90 % confidence, from 22 parts" in done.stdout

@@ -120,6 +120,10 @@ def train(
     config: Annotated[
         Path | None, typer.Option(help="YAML file of settings by their names, nested as in run.yaml; options win.")
     ] = None,
+    known_defects: Annotated[
+        Path | None,
+        typer.Option(help="Folder of defective captures, if you have some: <defect type>/<id>/<light>.png, masks/."),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     cache_dir: Annotated[
         Path | None,
@@ -128,7 +132,7 @@ def train(
 ) -> None:
     """Learn what good parts look like."""
     from afrd.cli.bars import is_main_process, training_bars
-    from afrd.datasets import open_dataset, splits
+    from afrd.datasets import open_dataset, read_known_defects, splits
     from afrd.families import TrainConfig
     from afrd.rates import stated_rate
     from afrd.training import train as run_training
@@ -141,12 +145,16 @@ def train(
     )
     captures = open_dataset(data, category, "train", pattern=pattern)
     holdout = open_dataset(data, category, "val", pattern=pattern) if "val" in splits(data, category) else None
+    known = None
+    if known_defects:
+        known = read_known_defects(known_defects, captures.lights, category=category, pattern=pattern)
     with training_bars() as (on_features, on_epoch):
         card = run_training(
             captures,
             out,
             settings,
             holdout=holdout,
+            known_defects=known,
             resume=resume,
             cache_dir=cache_dir,
             on_features=on_features,

@@ -6,6 +6,7 @@ Knows files and images; knows no networks. Every problem of a data set is found 
 
 from afrd.datasets.capture_set import CaptureSet
 from afrd.datasets.dataset import categories, check_dataset, open_dataset, splits, verify
+from afrd.datasets.known_defects import read_known_defects
 from afrd.datasets.lights import EYECANDIES_LIGHTS, require_lights
 from afrd.datasets.problems import Problem
 from afrd.datasets.reading import read_ahead
@@ -22,6 +23,7 @@ __all__ = [
     "open_dataset",
     "read_ahead",
     "read_captures",
+    "read_known_defects",
     "require_lights",
     "splits",
     "verify",

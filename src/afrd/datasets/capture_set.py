@@ -87,6 +87,21 @@ class CaptureSet(Sequence[Capture]):
             self.imaging
         )
 
+    def repeated(self, times: int) -> "CaptureSet":
+        """All of them, so many times one after the other."""
+        return self.subset(i for _ in range(times) for i in range(len(self)))
+
+    def joined(self, other: "CaptureSet") -> "CaptureSet":
+        """These and then the others, read as these. Groups of the two are different parts."""
+        records = [
+            replace(record, id=f"{captures.split}-{record.id}", group=f"{captures.split}/{group}")
+            for captures in (self, other)
+            for record, group in zip(captures.records, captures.groups, strict=True)
+        ]
+        return CaptureSet(self.root, self.category, self.split, self.lights, records, self.options).read_as(
+            self.imaging
+        )
+
     @property
     def pixels(self) -> Pixels | None:
         """What values are read as; None: as they are."""
@@ -157,7 +172,7 @@ class CaptureSet(Sequence[Capture]):
         """
         with ThreadPoolExecutor() as pool:
             files = [path for record in self.records for path in record.files]
-            contents = dict(zip(files, pool.map(_sha256, files), strict=True))
+            contents = dict(zip(files, pool.map(content_digest, files), strict=True))
         digest = hashlib.sha256(repr(self.lights.names).encode())
         if self.imaging and not (self.imaging.pixels.as_they_are and self.imaging.only_values):
             digest.update(self.imaging.model_dump_json().encode())
@@ -275,7 +290,8 @@ def _size(header: Header) -> str:
     return f"{header.width}×{header.height}"
 
 
-def _sha256(path: Path) -> str:
+def content_digest(path: Path) -> str:
+    """SHA-256 (hex) of a file. Raises DatasetError: it cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

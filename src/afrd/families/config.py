@@ -34,7 +34,8 @@ class TrainConfig(Strict):
 
     fusion: str = Field(AUTO, description="The model.")
     teacher: str = Field(
-        "efficientnet_lite0", description="timm backbone with strides 4, 8, 16, e.g. wide_resnet50_2.tv_in1k."
+        "efficientnet_lite0",
+        description="timm backbone with strides 4, 8, 16, as efficientnet_lite2, wide_resnet50_2; or dinov2_vits14.",
     )
     teacher_weights: str | None = Field(
         None, description="File (.pth, .safetensors) or 'random'; none: the teacher's ImageNet weights."

@@ -25,12 +25,16 @@ class HeldOutScores(NamedTuple):
 
     without: for each light k, the scores of the same captures without it; None if the model needs every light.
     captures: the one of each score, which may stand there several times, as with disturbed copies; None: those of
-        `holdout`. Their groups are the parts that the threshold counts.
+        `holdout`. Their groups are the parts that the threshold counts. without_captures: the same of `without`, where
+        these are others. fitted: how many good captures the model has learned from, where these are among them
+        (`afrd.training.cross_fit`).
     """
 
     scores: list[float]
     without: list[list[float]] | None = None
     captures: CaptureSet | None = None
+    without_captures: CaptureSet | None = None
+    fitted: int | None = None
 
     def with_copies(self, holdout: CaptureSet, copies: Sequence[HeldOutScores]) -> HeldOutScores:
         """These of `holdout`, and those of disturbed copies of the same captures, in the same order."""
@@ -38,8 +42,7 @@ class HeldOutScores(NamedTuple):
         without = None
         if self.without is not None:
             without = [[x for one in every for x in one.without[k]] for k in range(len(self.without))]
-        again = holdout.subset(i for _ in every for i in range(len(holdout)))
-        return HeldOutScores([x for one in every for x in one.scores], without, again)
+        return HeldOutScores([x for one in every for x in one.scores], without, holdout.repeated(len(every)))
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class Job:
     store: folder of features on disk, perhaps with some of earlier runs; data_digest, holdout_digest: what they are
         found by, of the captures to learn from and of the held-out ones.
     resumable: keep what a killed run needs to go on.
+    known: defective captures that the user has, read as `captures`; None: none.
     on_features(done, captures to read); on_epoch(epoch, epochs): progress, or None.
     """
 
@@ -60,6 +64,7 @@ class Job:
     data_digest: str
     holdout_digest: str
     resumable: bool = True
+    known: CaptureSet | None = None
     on_features: Progress | None = None
     on_epoch: Callable[[Any, int], None] | None = None
 
@@ -87,6 +92,10 @@ class Family(ABC):
 
         None in all processes but the first, where `config.fabric()` asks for several. Raises RunError, ModelError.
         """
+
+    def scored_parts(self, config: Any, captures: CaptureSet, holdout: CaptureSet) -> int:
+        """How many good parts the threshold will come from."""
+        return len(set(holdout.groups))
 
     def require(self, config: Any) -> None:
         """Before anything is read or written. Raises ModelError: something that this machine lacks."""

@@ -47,7 +47,7 @@ class Disturbing(Strict):
     """Copies of good captures as a disturbed station sees them: what changes then is no defect."""
 
     captures: int = Field(20, ge=0, description="That what disturbances change is learned from, at most.")
-    copies: int = Field(2, ge=0, description="Of each held-out capture, for the threshold.")
+    copies: int = Field(1, ge=0, description="Of each capture that the threshold comes from.")
 
 
 class JointConfig(TrainConfig):
@@ -57,6 +57,11 @@ class JointConfig(TrainConfig):
     gaussian: Gaussian = Gaussian()
     painting: Painting = Painting()
     disturbing: Disturbing = Disturbing()
+    folds: int = Field(
+        5,
+        ge=0,
+        description="Good captures are scored a fold at a time by a model without it, and all are fitted; 0: hold out.",
+    )
     alike_lights: Literal["stack", "average"] = Field(
         "stack",
         description="Where all lights show the same picture: stack them all the same, or average them (nearest).",
@@ -85,12 +90,16 @@ class Joint(Family):
     title = "Joint model"
     names = ("joint",)
     config = JointConfig
-    capabilities = Capabilities(evidence=True, leave_out=True)
+    capabilities = Capabilities(evidence=True, leave_out=True, known_defects=True)
 
     def build(self, config: JointConfig, teacher: Teacher, lights: int) -> JointGaussian:
         from afrd.model import JointGaussian
 
         return JointGaussian(teacher, None, lights, config.image_size, config.top_share, config.gaussian)
+
+    def scored_parts(self, config: JointConfig, captures: CaptureSet, holdout: CaptureSet) -> int:
+        parts = len(set(holdout.groups))
+        return parts + len(set(captures.groups)) if config.folds > 1 else parts
 
     def fit(self, model: JointGaussian, captures: CaptureSet, holdout: CaptureSet, job: Job) -> HeldOutScores:
         from afrd.training.joint import fit

@@ -39,7 +39,7 @@ class Nearest(Family):
     title = "Nearest patches"
     names = ("nearest",)
     config = NearestConfig
-    capabilities = Capabilities(leave_out=True)
+    capabilities = Capabilities(leave_out=True, known_defects=True)
 
     def build(self, config: NearestConfig, teacher: Teacher, lights: int) -> NearestPatches:
         from afrd.model.nearest import NearestPatches

@@ -6,12 +6,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from afrd.errors import ModelError
 from afrd.model.anomaly_map import AnomalyMap, score
 from afrd.model.bottleneck import Bottleneck
 from afrd.model.fusion import build_fusion
 from afrd.model.multi_light import MultiLightModel, Prediction
 from afrd.model.student import Student
-from afrd.model.teacher import Teacher
+from afrd.model.teacher import STRIDES, Teacher
 
 
 class AFRD(MultiLightModel):
@@ -30,6 +31,11 @@ class AFRD(MultiLightModel):
         top_share: float = 0.0,
     ) -> None:
         super().__init__(teacher, teacher_weights, lights, image_size, top_share)
+        if tuple(level.stride for level in self.teacher.levels) != STRIDES:
+            raise ModelError(
+                f"teacher {self.teacher.name}: has no levels at strides {list(STRIDES)}, which fusion {fusion} "
+                f"distils; take --fusion joint or nearest, or another teacher"
+            )
         self.fusion = build_fusion(fusion, lights, self.teacher.levels, image_size)
         self.bottleneck = Bottleneck(self.teacher.levels)
         self.student = Student(self.bottleneck.channels, self.teacher.levels)

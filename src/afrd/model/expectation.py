@@ -6,6 +6,8 @@ principal components, which carry the content and hardly a defect. Ridge regress
 2007), which has a closed form and, with its fixed seed, one result.
 """
 
+import copy
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
@@ -31,6 +33,14 @@ class Expectation(nn.Module):
         self._moment = self._product = None
         self._seen = 0
 
+    def twin(self) -> "Expectation":
+        """One that shares the components and shall learn coefficients of its own."""
+        other = copy.copy(self)
+        other._buffers = dict(self._buffers)
+        with torch.inference_mode(False):  # an ordinary tensor, whoever fits
+            other._buffers["coefficients"] = torch.zeros_like(self.coefficients)
+        return other
+
     def orient(self, covariance: Tensor, unit: Tensor) -> None:
         """covariance: [total, total] of the vectors; unit: [total], the variances in which they are compared."""
         scale = unit.rsqrt()
@@ -39,6 +49,10 @@ class Expectation(nn.Module):
         largest = leading.gather(0, leading.abs().argmax(0, keepdim=True))
         leading = leading * largest.sign() * scale[:, None]  # the sign is free; so it is one
         self.components.copy_((leading / values.flip(0)[: len(self.components)].sqrt()).T)
+        self.reset()
+
+    def reset(self) -> None:
+        """Before captures are added."""
         size = len(self.coefficients)
         self._moment = torch.zeros(size, size, dtype=torch.float64)
         self._product = torch.zeros(size, dtype=torch.float64)

@@ -18,6 +18,7 @@ Because the vector is Gaussian, leaving out a light is exact: the covariance wit
 evidence of a light is what the others do not explain of it: its conditional residual given all other lights.
 """
 
+import copy
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -33,6 +34,7 @@ from afrd.model.defect_space import DefectSpace, Pairs
 from afrd.model.evidence import residuals
 from afrd.model.expectation import Expectation
 from afrd.model.mean_and_covariance import mean_and_covariance
+from afrd.model.moments import Moments
 from afrd.model.multi_light import MultiLightModel, Prediction
 from afrd.model.teacher import Level, Teacher
 
@@ -86,6 +88,7 @@ class JointGaussian(MultiLightModel):
         self.defects = DefectSpace(total, self.settings)
         self.expectation = Expectation(total)
         self.weights = (1.0,) * lights
+        self._disturbed = torch.zeros(total, total, dtype=torch.float64)
         self._parts: dict[tuple[int, ...], _Prepared] = {}
         self.register_load_state_dict_post_hook(lambda module, _: module._refresh())
         self._refresh()
@@ -104,7 +107,8 @@ class JointGaussian(MultiLightModel):
         Raises ModelError: a single capture; values that are not finite; captures that are all the same; fewer the
         second time.
         """
-        captures = self._fit_gaussian(read(), self._disturbance(disturbed))
+        self._disturbed = self._disturbance(disturbed)
+        captures = self._fit_gaussian(read())
         self.defects.learn(
             defects, self.describe, self._whitening(self.covariance.cpu().double()).float().to(self.mean)
         )
@@ -118,6 +122,7 @@ class JointGaussian(MultiLightModel):
 
         vectors: of good captures, [B, N · D, places, 1], or of some of their places. Returns how many captures.
         """
+        self.expectation.reset()
         known, columns, captures = self._prepared(self._trusted()), self.columns_of(self._trusted()), 0
         for each in vectors:
             offsets = each[:, columns] - known.offset[:, None, None]
@@ -128,6 +133,34 @@ class JointGaussian(MultiLightModel):
             self.expectation.solve()
         return captures
 
+    def know(self, offsets: Sequence[Tensor], read: Callable[[], Iterable[Sequence[Tensor]]]) -> dict[str, float]:
+        """After `fit`: kinds of painted defects count by how well they explain real ones, see `DefectSpace.prefer`.
+
+        offsets: of each capture with a defect, [M, N · D], vectors at it less the mean of good parts. read: as for
+        `fit`, called once. Returns the share of each kind.
+        """
+        shares = self.defects.prefer(offsets, self._whitening(self.covariance.cpu().double()))
+        self._refresh()
+        self.learn_expectation(self.looked_at(self.describe(levels)) for levels in read())
+        return shares
+
+    def of_others(self, moments: Moments, vectors: Iterable[Tensor]) -> "JointGaussian":
+        """After `fit`: the same model of other good parts, for cross-fitting. Shares everything that it does not learn.
+
+        moments: of their vectors. vectors: of as many of them as shall say what is expected, as `looked_at` gives them.
+        What was learned of defects and disturbances stays, and the principal components do.
+        """
+        other = copy.copy(self)
+        other._buffers, other._modules, other._parts = dict(self._buffers), dict(self._modules), {}
+        other.expectation = self.expectation.twin()
+        with torch.inference_mode(False):  # so that they are ordinary tensors, whoever fits
+            for name in ("mean", "covariance", "samples"):
+                other._buffers[name] = torch.zeros_like(self._buffers[name])
+        other._take(moments.mean(), moments.covariance(), moments.count)
+        other._refresh()
+        other.learn_expectation(vectors)
+        return other
+
     def _disturbance(self, pairs: Iterable[tuple[Sequence[Tensor], Sequence[Tensor]]]) -> Tensor:
         """[N · D, N · D]: mean product of what disturbances change in a vector; zero without pairs."""
         moment, seen = torch.zeros_like(self.covariance, dtype=torch.float64, device="cpu"), 0
@@ -137,21 +170,24 @@ class JointGaussian(MultiLightModel):
             seen += len(change)
         return moment / max(seen, 1)
 
-    def _fit_gaussian(self, captures: Iterable[Sequence[Tensor]], disturbance: Tensor) -> int:
+    def _fit_gaussian(self, captures: Iterable[Sequence[Tensor]]) -> int:
         """Mean and covariance, and from them the principal components. Returns the number of captures."""
         mean, covariance, seen, count = mean_and_covariance(
             self.looked_at(self.describe(levels)) for levels in captures
         )
-        covariance = covariance + self.settings.disturbance * disturbance
+        self.expectation.orient(*self._take(mean, covariance, seen))
+        return count
+
+    def _take(self, mean: Tensor, covariance: Tensor, samples: int) -> tuple[Tensor, Tensor]:
+        """Of good parts' vectors. Returns the covariance as it is used, and the unit in which levels are compared."""
+        covariance = covariance + self.settings.disturbance * self._disturbed
         # shrunk in units in which every level has the same energy, so that none drowns in what is added
         unit = self._level_energy(covariance.diagonal() + mean.square()).clamp(min=1e-12)
         shrunk = covariance + self.settings.shrinkage * (covariance.diagonal() / unit).mean() * unit.diag()
-        device = self.mean.device
-        self.mean.copy_(mean.float().to(device))
-        self.covariance.copy_(shrunk.float().to(device))
-        self.samples.fill_(seen)
-        self.expectation.orient(shrunk, unit)
-        return count
+        self.mean.copy_(mean)
+        self.covariance.copy_(shrunk)
+        self.samples.fill_(samples)
+        return shrunk, unit
 
     def of_lights(self, lights: Sequence[int]) -> "JointGaussian":
         """The model that knows these lights only: a marginal, exact. Its expectation is still to be learned."""
@@ -235,7 +271,7 @@ class JointGaussian(MultiLightModel):
         return trusted
 
     def describe(self, levels: Sequence[Tensor]) -> Tensor:
-        """levels: of all lights, [B, N, C, h, w] each. Returns one vector a place, [B, N · D, h, w] on the grid."""
+        """levels: [B, N', C, h, w] each, of all lights or some. One vector a place, [B, N' · D, h, w] on the grid."""
         grid, batch = self.image_size // self.stride, levels[0].shape[0]
         parts = []
         for (projection, level), x in zip(self._projected(), levels, strict=True):
@@ -266,9 +302,9 @@ class JointGaussian(MultiLightModel):
             levels = [level[:, present] for level in levels]
         return self._judge(self.describe(levels), present)
 
-    def judge_vectors(self, vectors: Tensor) -> Prediction:
-        """vectors: what `describe` gives of all lights, [B, N · D, h, w]."""
-        present = self._trusted()
+    def judge_vectors(self, vectors: Tensor, lights: Iterable[int] | None = None) -> Prediction:
+        """vectors: what `describe` gives of all lights, [B, N · D, h, w]. lights: as for `judge`."""
+        present = self._require_lights(lights)
         return self._judge(vectors if len(present) == self.lights else vectors[:, self.columns_of(present)], present)
 
     def _judge(self, vectors: Tensor, present: list[int]) -> Prediction:

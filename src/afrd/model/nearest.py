@@ -33,6 +33,7 @@ class NearestPatches(MultiLightModel):
 
     halves: [2, N], shares of the lights in the two averages, rows sum to 1. bank: [K, D], unit vectors.
     mean: [D], whitening: [D, D], of good places. middle, spread: [2], of the logarithm of what good parts say.
+    heard: [2], whether the nearest and the Gaussian make the score; both, unless known defects say otherwise.
     Arguments and errors as of MultiLightModel.
     """
 
@@ -55,6 +56,7 @@ class NearestPatches(MultiLightModel):
         self.register_buffer("whitening", torch.eye(self.channels))
         self.register_buffer("middle", torch.zeros(2))
         self.register_buffer("spread", torch.ones(2))
+        self.register_buffer("heard", torch.ones(2, dtype=torch.bool))
 
     def see(self, prepared: Tensor, lights: Iterable[int] | None = None) -> list[Tensor]:
         """prepared: [B, N, C, S, S]. The levels of the two averages of these lights, [B, 2, C, h, w] each."""
@@ -124,11 +126,18 @@ class NearestPatches(MultiLightModel):
     def judge(self, levels: Sequence[Tensor]) -> Prediction:
         """levels: what `extract` gives. light_weights: [B, 1, N], all alike: no light shows more than another."""
         near, wide = self._distances(levels)
-        say = [(x - m) / s for x, m, s in zip(self._say(near, wide), self.middle, self.spread, strict=True)]
+        say = self._standardised(near, wide)
         unusual = sum((x.log() - m) / s for x, m, s in zip((near, wide), self.middle, self.spread, strict=True)) / 2
-        answer = softplus(torch.maximum(*say))
+        answer = softplus(torch.where(self.heard, say, -torch.inf).amax(1))
         weights = torch.full_like(answer, 1 / self.lights)[:, None, None].expand(-1, 1, self.lights)
         return Prediction(softplus(unusual[:, 0]), answer, weights.contiguous())
+
+    def both_say(self, levels: Sequence[Tensor]) -> Tensor:
+        """[B, 2], what the part as a whole is by each look, in units of good parts."""
+        return self._standardised(*self._distances(levels))
+
+    def _standardised(self, near: Tensor, wide: Tensor) -> Tensor:
+        return (torch.stack(self._say(near, wide), 1) - self.middle) / self.spread
 
     def _distances(self, levels: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """[B, 1, S, S] each: from the nearest of the bank, and from the Gaussian; smoothed, above 0."""

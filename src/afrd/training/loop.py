@@ -11,9 +11,10 @@ from lightning_fabric.utilities.seed import seed_everything
 from afrd import __version__
 from afrd.card import Lights, ModelCard
 from afrd.checkpoint import load_card, save_model, save_teacher, trained_digest
-from afrd.datasets import CaptureSet, verify
-from afrd.errors import RunError
-from afrd.families import HeldOutScores, Job, TrainConfig, build_model, family_of
+from afrd.datasets import CaptureSet, require_lights, verify
+from afrd.datasets.known_defects import require_no_good_part
+from afrd.errors import ModelError, RunError
+from afrd.families import HeldOutScores, Job, TrainConfig, able_to, build_model, family_of
 from afrd.model import MultiLightModel
 from afrd.model.precision import pin_float32
 from afrd.progress import Progress
@@ -33,6 +34,7 @@ def train(
     config: TrainConfig | None = None,
     *,
     holdout: CaptureSet | None = None,
+    known_defects: CaptureSet | None = None,
     resume: bool = False,
     resumable: bool = True,
     cache_dir: str | Path | None = None,
@@ -43,19 +45,23 @@ def train(
 
     config: a TrainConfig, whose fusion names the family of the model; None is the default one.
     holdout: good captures for the threshold; None holds out `config.holdout_share` of `captures`.
+    known_defects: defective captures that are there anyway (`afrd.datasets.read_known_defects`): they say which of the
+        painted kinds count.
     resume: go on with the run in `out`, if there is one; without it `out` must not hold a run.
     resumable: keep the last whole epoch; it is three times the trained weights, written after every epoch.
     cache_dir: where features on disk go and stay for other runs; None puts them into `out` until the run is finished.
         Features of all lights that lie there serve every fusion, for the threshold too.
     on_features(done, captures to read; the joint model reads each twice, and some with painted defects);
     on_epoch(epoch, epochs): progress.
-    Raises DatasetError (damaged captures, captures that are not good, too few) before anything is written; RunError (a
-    run in the way, another configuration, training that diverged).
+    Raises DatasetError (damaged captures, captures that are not good, too few, known defects that are) before anything
+    is written; RunError (a run in the way, another configuration, training that diverged); ModelError (a model that
+    does not learn from known defects).
     """
     config, out = config or TrainConfig(), Path(out)
     if config.lights is not None:
         captures = captures.of_lights(config.lights)
         holdout = holdout and holdout.of_lights(config.lights)
+        known_defects = known_defects and known_defects.of_lights(config.lights)
     captures = captures.with_options(config.imaging)
     if len(captures.lights) == 1:
         warnings.warn(
@@ -64,11 +70,12 @@ def train(
         )
     holdout = holdout and holdout.read_as(captures.imaging)
     captures, holdout = split_holdout(captures, holdout, config)
-    require_enough(len(set(holdout.groups)), config.false_alarm_rate, config.tail)
     config = config.resolved(captures)
     family = family_of(config.fusion)
+    require_enough(family.scored_parts(config, captures, holdout), config.false_alarm_rate, config.tail)
     imaging = learn_imaging(captures, config.image_size)
     captures, holdout = captures.read_as(imaging), holdout.read_as(imaging)
+    known = _known(known_defects, captures, holdout, config.fusion)
     config = config.model_copy(update={"imaging": captures.options})
     family.require(config)
     fabric = launch(config)
@@ -83,6 +90,8 @@ def train(
     if fabric.is_global_zero:
         verify(captures)
         verify(holdout)
+        if known:
+            verify(known)
     record = RunRecord(
         afrd_version=__version__,
         category=captures.category,
@@ -90,6 +99,8 @@ def train(
         holdout=len(holdout),
         data_digest=captures.digest(),
         holdout_digest=holdout.digest(),
+        known_defects=len(known or ()),
+        known_digest=known.digest() if known else None,
         lights=Lights.of(captures.lights),
         teacher_digest=model.teacher.digest(),
         config=config,
@@ -102,6 +113,7 @@ def train(
         data_digest=record.data_digest,
         holdout_digest=record.holdout_digest,
         resumable=resumable,
+        known=known,
         on_features=on_features,
         on_epoch=on_epoch,
     )
@@ -113,13 +125,23 @@ def train(
                 save_teacher(out, model.teacher)
             held_out = family.fit(model, captures, holdout, job)  # None in the further processes
             if held_out is not None:
-                scored = held_out.captures or holdout
-                question_outlier(scored, held_out.scores)
-                save_model(out, model, _card(model, record, held_out, scored, captures))
+                save_model(out, model, _card(model, record, held_out, holdout, captures))
             fabric.barrier()
         if fabric.is_global_zero:
             tidy(out)
     return load_card(out)
+
+
+def _known(known: CaptureSet | None, captures: CaptureSet, holdout: CaptureSet, fusion: str) -> CaptureSet | None:
+    """Read as the captures are. Raises ModelError, DatasetError: they cannot be learned from."""
+    if known is None:
+        return None
+    if not family_of(fusion).capabilities.known_defects:
+        can = ", ".join(able_to("known_defects"))
+        raise ModelError(f"fusion {fusion}: learns nothing from known defects; leave them out, or take one of {can}")
+    require_lights(known.lights, captures.lights, known.root)
+    require_no_good_part(known, (captures, holdout))
+    return known.read_as(captures.imaging)
 
 
 def launch(config: TrainConfig) -> Fabric:
@@ -138,24 +160,28 @@ def _card(
     model: MultiLightModel,
     record: RunRecord,
     held_out: HeldOutScores,
-    scored: CaptureSet,
+    holdout: CaptureSet,
     captures: CaptureSet,
 ) -> ModelCard:
-    config = record.config
+    config, scored = record.config, held_out.captures or holdout
+    doubtful = question_outlier(scored, held_out.scores)
 
-    def choose(scores: list[float]) -> Threshold:
-        values, parts = of_whole_parts(scores, scored)
+    def choose(scores: list[float], of: CaptureSet) -> Threshold:
+        counted = [i for i, group in enumerate(of.groups) if group != doubtful] or range(len(of))
+        values, parts = of_whole_parts([scores[i] for i in counted], of.subset(counted))
         return choose_threshold(
             values, config.false_alarm_rate, parts, tail=config.tail, highest=BELOW_HIGHEST * model.highest
         )
 
-    chosen = choose(held_out.scores)
+    chosen, without = choose(held_out.scores, scored), None
+    if held_out.without:
+        without = tuple(choose(scores, held_out.without_captures or scored).value for scores in held_out.without)
     if few := shortfall(chosen, config.false_alarm_rate):
         warnings.warn(few, stacklevel=2)
     return ModelCard(
         afrd_version=__version__,
         category=record.category,
-        captures=record.captures,
+        captures=held_out.fitted or record.captures,
         teacher=config.teacher,
         teacher_digest=record.teacher_digest,
         trained_digest=trained_digest(model),
@@ -171,7 +197,7 @@ def _card(
         holdout_parts=chosen.parts,
         tail=chosen.tail,
         threshold_interval=chosen.interval,
-        thresholds_without=tuple(choose(scores).value for scores in held_out.without) if held_out.without else None,
+        thresholds_without=without,
         imaging=captures.imaging,
         on_light_fault=config.on_light_fault,
         **learn_rig(captures),

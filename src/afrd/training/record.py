@@ -18,6 +18,8 @@ class RunRecord(Strict):
     holdout: int
     data_digest: str
     holdout_digest: str
+    known_defects: int = 0
+    known_digest: str | None = None
     lights: Lights
     teacher_digest: str
     config: SerializeAsAny[TrainConfig]

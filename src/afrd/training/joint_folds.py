@@ -1,0 +1,90 @@
+"""Cross-fitting of the joint model: every good capture serves both its fit and the threshold.
+
+The model without a fold has the moments of all captures less the fold's, and its own expectation of what good parts
+have; directions of defects and disturbances, learned from painted and disturbed captures, are shared.
+"""
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from afrd.datasets import CaptureSet
+from afrd.families import HeldOutScores
+from afrd.model import JointGaussian
+from afrd.model.moments import Moments
+from afrd.training.cross_fit import assign_folds
+from afrd.training.disturbed import disturbed_copies
+from afrd.training.features import Recompute
+from afrd.training.holdout import outlier
+
+SCORED = 120  # captures in folds, at most: their vectors are kept in memory, 4 MB each; the others serve the fit alone
+
+
+class Folds:
+    """Which captures are scored by a model that has not seen them, and their vectors.
+
+    captures: all good ones. folds: how many; a part is in one with all its captures.
+    """
+
+    def __init__(self, captures: CaptureSet, folds: int, seed: int) -> None:
+        step = math.ceil(len(captures) / SCORED)
+        self.captures, self.members = captures, range(0, len(captures), step)
+        self.scored = captures.subset(self.members)
+        self.of = assign_folds(self.scored.groups, folds, seed)
+        self._moments: list[Moments] = []
+        self._kept: list[Tensor] = []
+
+    def keep(self, model: JointGaussian, number: int, levels: Sequence[Tensor]) -> None:
+        """Of capture `number` of all, in their order."""
+        vectors = model.describe(levels)
+        if number == 0:
+            self._moments, self._kept = [Moments(vectors.shape[1]) for _ in range(self.of.max() + 2)], []
+        inside = number in self.members
+        fold = self.of[len(self._kept)] if inside else -1
+        self._moments[fold].add(model.looked_at(vectors)[0].flatten(1).T)
+        if inside:
+            self._kept.append(vectors.half().cpu())
+
+    def score(self, model: JointGaussian, seed: int, copies: int, device: torch.device) -> HeldOutScores:
+        """model: fitted to all captures, each of which was kept. Of each capture in a fold, and of disturbed copies.
+
+        A part that scores far above all others is taken out of the model again.
+        The scores without each light are those of the first fold: every light takes another inverse of the covariance.
+        """
+        versions = 1 + copies
+        disturbed = [Recompute(model, copy, device) for copy in disturbed_copies(self.scored, seed, copies)]
+        scores = np.zeros((versions, len(self.scored)))
+        without: list[list[float]] = [[] for _ in range(model.lights if model.lights > 1 else 0)]
+        every = sum(self._moments[1:], self._moments[0])
+        for fold in range(self.of.max() + 1):
+            inside = np.flatnonzero(self.of == fold)
+            other = model.of_others(every - self._moments[fold], self._others(model, fold, device))
+            for version, i in itertools.product(range(versions), inside):
+                kept = self._kept[i].to(device).float()
+                vectors = model.describe(disturbed[version - 1].batch([i])) if version else kept
+                scores[version, i] = float(other.judge_vectors(vectors).score)
+                for k, mine in enumerate(without if fold == 0 else ()):
+                    mine.append(float(other.judge_vectors(vectors, set(range(model.lights)) - {k}).score))
+        learned = len(self.captures)
+        if (odd := outlier(self.scored, scores[0])) is not None:  # in doubt nothing is learned from it
+            own = [i for i, group in enumerate(self.scored.groups) if group == self.scored.groups[odd]]
+            kept = [vectors for i, vectors in enumerate(self._kept) if i not in own]
+            its = sum((self._moments_of(model, i) for i in own), Moments(len(model.mean)))
+            other = model.of_others(every - its, (model.looked_at(v.to(device).float()) for v in kept))
+            model.load_state_dict(other.state_dict())
+            learned -= len(own)
+        first = self.scored.subset(np.flatnonzero(self.of == 0))
+        captures, first = self.scored.repeated(versions), first.repeated(versions)
+        return HeldOutScores(scores.flatten().tolist(), without or None, captures, first, learned)
+
+    def _moments_of(self, model: JointGaussian, i: int) -> Moments:
+        return Moments(len(model.mean)).add(model.looked_at(self._kept[i].float().to(model.mean))[0].flatten(1).T)
+
+    def _others(self, model: JointGaussian, fold: int, device: torch.device) -> Iterator[Tensor]:
+        for vectors, its in zip(self._kept, self.of, strict=True):
+            if its != fold:
+                yield model.looked_at(vectors.to(device).float())
