@@ -56,7 +56,7 @@ def test_own_captures_in_ten_lines(tmp_path):
     write_folder(tmp_path / "parts", {"train": {"good": 12}, "test": {"good": 2, "dent": 2}})
     shutil.copytree(tmp_path / "parts" / "test" / "dent", tmp_path / "new")
     printed = run(["bash", "-euc", block(README, "bash")], tmp_path)
-    assert re.search(r"2 captures: \d good, \d anomalous", printed)
+    assert re.findall(r"  (00\d)\b", printed) == ["000", "001"]  # a verdict each
     assert (tmp_path / "run.html").is_file()
 
 
