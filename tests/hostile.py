@@ -148,6 +148,63 @@ IDS = (
 """Ids that are refused."""
 
 
+def bundles(good: bytes) -> Iterator[tuple[str, bytes]]:
+    """Captures in one file that are none."""
+    page = np.full((3, 64, 64), 90, np.uint8)
+    whole = tiff(page, photometric="minisblack")
+    yield "a bundle that is a picture", good
+    yield "a bundle of two pages", tiff(page[:2], photometric="minisblack")
+    yield "a bundle of many pages", tiff(np.zeros((200, 64, 64), np.uint8), photometric="minisblack")
+    yield "a bundle cut short", whole[:-100]
+    yield "a bundle of nothing", whole[:8]
+    loop = bytearray(whole)
+    (first,) = struct.unpack_from("<I", loop, 4)
+    (tags,) = struct.unpack_from("<H", loop, first)
+    struct.pack_into("<I", loop, first + 2 + 12 * tags, first)
+    yield "a bundle whose pages go round", bytes(loop)
+    struct.pack_into("<I", loop, 4, 0xFFFFFFF0)
+    yield "a bundle whose pages lie outside", bytes(loop)
+    yield "a bundle that climbs", archive()
+    for name, arrays in (
+        ("floats", {"images": np.zeros((3, 64, 64))}),
+        ("another number of lights", {"images": np.zeros((2, 64, 64), np.uint8)}),
+        ("five dimensions", {"images": np.zeros((3, 1, 1, 64, 64), np.uint8)}),
+        ("other lights", {"left": page[0], "right": page[0], "bottom": page[0]}),
+        ("no pixels", {"images": np.zeros((3, 0, 64), np.uint8)}),
+        ("two colours", {"images": np.zeros((3, 2, 64, 64), np.uint8)}),
+    ):
+        yield f"a bundle of {name}", npz(**arrays)
+    objects = io.BytesIO()
+    np.savez(objects, images=np.array([{}] * 3, dtype=object), allow_pickle=True)
+    yield "a bundle of pickles", objects.getvalue()
+    yield "a bundle bomb", npz(images=np.zeros((3, 40_000, 2_000), np.uint8))
+    huge = npy_header((3, 10**9, 10**9)) + bytes(100)
+    yield "a bundle that says it is huge", zipped("images.npy", huge)
+    yield "a bundle shorter than it says", zipped("images.npy", npy_header((3, 64, 64)) + bytes(100))
+
+
+def npz(**arrays: np.ndarray) -> bytes:
+    """As NumPy writes it, compressed."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def npy_header(shape: tuple[int, ...]) -> bytes:
+    """Of an array of bytes."""
+    buffer = io.BytesIO()
+    np.lib.format.write_array_header_1_0(buffer, {"descr": "|u1", "fortran_order": False, "shape": shape})
+    return buffer.getvalue()
+
+
+def zipped(name: str, content: bytes) -> bytes:
+    """An archive of one member."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        file.writestr(name, content)
+    return buffer.getvalue()
+
+
 def cases(good: dict[str, bytes]) -> Iterator[Case]:
     """Every hostile upload, around one good capture."""
 
@@ -168,6 +225,9 @@ def cases(good: dict[str, bytes]) -> Iterator[Case]:
     yield "many fields", {"files": files(good), "data": {f"field {k}": "x" for k in range(50)}}, {422}
     yield "a huge text field", {"files": files(good), "data": {"id": "x" * 3_000_000}}, {413, 422}
     yield "a light as text", {"files": files(good)[:2], "data": {"top": "x"}}, {422}
+    for name, content in bundles(good["top"]):
+        yield name, {"files": [("capture", ("capture", content))]}, {413, 422}
+    yield "a bundle and a light", {"files": [("capture", ("c", archive())), *files(good)[:1]]}, {422}
     yield "json", {"json": {"top": "x"}}, {415}
     yield "no boundary", {"content": b"xxx", "headers": {"content-type": "multipart/form-data"}}, {422}
     form = "multipart/form-data; boundary=b"

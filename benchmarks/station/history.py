@@ -1,4 +1,7 @@
-"""Pages of a station that has judged 100,000 parts: `python -m benchmarks.station.history`."""
+"""Pages of a station that has judged 100,000 parts: `python -m benchmarks.station.history`.
+
+Wall time of a request, and the processor time of the station for it, which a busy neighbour does not lengthen.
+"""
 
 import argparse
 import random
@@ -7,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+import psutil
 from benchmarks.station.models import model, write
 from sqlalchemy import insert
 
@@ -52,7 +56,7 @@ def _fill(data: Path, parts: int, model_name: str) -> None:
                 "verdict": verdict, "score": score, "threshold": 1.0,
                 "shown_by": "top" if score > 1 else None, "light_evidence": {"left": 0.2, "right": 0.2, "top": 0.6},
                 "light_notes": [], "model": model_name, "seconds": 0.1, "inspection_seconds": 0.08, "late": False,
-                "light_figures": {name: [0.4, 0.4, 0.4] for name in ("brightness", "sharpness", "noise")},
+                "rig_deviations": [[rng.gauss(0, 0.01) for _ in range(4)] for _ in range(5)],
                 "label": rng.choice(["good", "defect"]) if rng.random() < 0.02 else None,
             }
         )  # fmt: skip
@@ -61,12 +65,14 @@ def _fill(data: Path, parts: int, model_name: str) -> None:
 
 
 def _timed(station: StationProcess, page: str) -> dict[str, float]:
-    times = []
+    times, process = [], psutil.Process(station.process.pid)
+    before = sum(process.cpu_times()[:2])
     for _ in range(20):
         began = time.perf_counter()
         station.client.get(page).raise_for_status()
         times.append(1000 * (time.perf_counter() - began))
-    return {"p50": round(float(np.median(times)), 1), "longest": round(max(times), 1)}
+    used = 1000 * (sum(process.cpu_times()[:2]) - before) / len(times)
+    return {"p50": round(float(np.median(times)), 1), "longest": round(max(times), 1), "processor": round(used, 1)}
 
 
 if __name__ == "__main__":

@@ -16,12 +16,14 @@ SIZE = 64
 def run(tmp_path_factory) -> Path:
     """A run of the default model, three lights at 64²."""
     from afrd.datasets import open_dataset
-    from afrd.training import TrainConfig, train
+    from afrd.families.joint import Disturbing, JointConfig, Painting
+    from afrd.training import train
 
     root = tmp_path_factory.mktemp("station")
     write_folder(root / "data", {"train": {"good": 12}, "val": {"good": 6}}, size=SIZE)
     good, held_out = (open_dataset(root / "data", None, split) for split in ("train", "val"))
-    train(good, root / "run", TrainConfig(image_size=SIZE, false_alarm_rate=0.2), holdout=held_out)
+    little = {"painting": Painting(captures=6, pairs=12), "disturbing": Disturbing(captures=4, copies=1), "folds": 0}
+    train(good, root / "run", JointConfig(image_size=SIZE, false_alarm_rate=0.2, **little), holdout=held_out)
     return root / "run"
 
 

@@ -102,6 +102,19 @@ def test_a_session_is_of_no_use_to_another_web_site(guarded, parts):
     assert {"HttpOnly", "SameSite=strict"} <= set(cookie.headers["Set-Cookie"].split("; "))
 
 
+def test_a_body_that_is_too_large_is_refused_before_it_is_kept(guarded):
+    def chunks():
+        for _ in range(40):
+            yield b"name=" + b"x" * 10_000
+
+    for body in (b"name=" + b"x" * 200_000, chunks()):
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        assert guarded.client.post("/login", content=body, headers=headers).status_code == 413
+    token = {"Authorization": f"Bearer plc:{SECRET}", "Content-Type": "application/json"}
+    answer = guarded.client.post("/api/captures/a/review", content=b" " * 200_000 + b"{}", headers=token)
+    assert answer.status_code == 413
+
+
 def test_guessing_is_slow_and_on_record(guarded):
     def guess(k: int) -> int:
         return httpx.post(

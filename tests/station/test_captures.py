@@ -5,12 +5,15 @@ import io
 import httpx
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from afrd import Inspector
 from afrd.datasets.images import decode
 from afrd.map_png import read_map_png16
 from captures import make_capture
+
+LIGHTS = ("left", "right", "top")
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +108,25 @@ def test_other_formats_and_depths_are_served_as_png(station):
     assert station.client.get("/api/captures/bitmap/lights/none.png").status_code == 404
 
 
+def test_a_capture_in_one_file_is_the_same_capture(station, parts):
+    images = _images(parts[2])
+    expected = station.post(parts[2], "in-three-files").json()
+    tiff, by_light, together = io.BytesIO(), io.BytesIO(), io.BytesIO()
+    tifffile.imwrite(tiff, images.transpose(0, 2, 3, 1), photometric="rgb")
+    np.savez_compressed(
+        by_light, **{light: image.transpose(1, 2, 0) for light, image in zip(LIGHTS, images, strict=True)}
+    )
+    np.savez(together, images=images)
+    for id, file in (("as-tiff", tiff), ("as-npz", by_light), ("as-array", together)):
+        answer = station.post({"capture": file.getvalue()}, id).raise_for_status().json()
+        assert {name: answer[name] for name in ("verdict", "score")} == {
+            name: expected[name] for name in ("verdict", "score")
+        }
+        for light, image in zip(LIGHTS, images, strict=True):
+            served = station.client.get(f"/api/captures/{id}/lights/{light}.png").content
+            np.testing.assert_array_equal(decode(served, light), image)
+
+
 def test_health_and_schema(station, run):
     health = station.health()
     assert health["status"] == "ok"
@@ -112,7 +134,7 @@ def test_health_and_schema(station, run):
     assert health["queue"] == 0
     schema = station.client.get("/api/openapi.json").json()
     form = schema["paths"]["/api/captures"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
-    assert form["required"] == ["left", "right", "top"]
+    assert [each["required"] for each in form["oneOf"]] == [["left", "right", "top"], ["capture"]]
     assert set(schema["paths"]) >= {"/api/captures", "/api/captures/{id}", "/api/captures/{id}/review", "/healthz"}
 
 

@@ -37,6 +37,23 @@ def test_a_wrong_station_file_is_named_with_its_line(tmp_path, text, message):
     assert str(file) in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sinks: [{kind: webhook, name: a, url: 'htp://user:secret-word@mes', secret_env: X}]",
+        "sinks: [{kind: webhook, name: a, url: 'http://mes', secret: secret-word}]",
+        "sinks: [{kind: mqtt, name: a, host: b, topic: t, password: secret-word}]",
+        "database: {url: secret-word}",
+    ],
+)
+def test_what_may_hold_a_secret_is_not_repeated(tmp_path, text):
+    file = tmp_path / "station.yaml"
+    file.write_text(f"model: run\n{text}\n")
+    with pytest.raises(DatasetError, match="line 2") as error:
+        load_station(file)
+    assert "secret-word" not in str(error.value)
+
+
 def test_paths_are_relative_to_the_station_file_and_a_run_needs_none(tmp_path):
     file = tmp_path / "station.yaml"
     file.write_text("station: cell-3\nmodel: runs/a\ndata: kept\nreview: 0.9\n")

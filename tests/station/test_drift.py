@@ -1,59 +1,80 @@
-"""The control chart against its textbook definition, and on pictures whose light fades."""
+"""The rig's monitor on a station: against its textbook definition, on lights that fade and on one that moves."""
+
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from afrd.station.drift import BASELINE, WEIGHT, chart, charts_of
-from afrd.station.light_figures import measure
+from afrd.rig import QUANTITIES, WEIGHT, RigReference, measure_rig
+from afrd.station.drift import ALL, BASELINE, RigWatch, registration_advice, registration_charts
 from captures import make_capture
 
-
-def test_the_average_is_exponentially_weighted():
-    values = list(np.random.default_rng(0).normal(1, 0.1, 80))
-    found = chart("top", "brightness", values)
-    expected = values[0] * (1 - WEIGHT) ** 79 + sum(
-        WEIGHT * value * (1 - WEIGHT) ** (79 - k) for k, value in enumerate(values) if k
-    )
-    assert found.average[-1] == pytest.approx(expected)
-    assert found.low < 1 < found.high
-    assert not found.out
+LIGHTS = ("left", "right", "top")
 
 
-def test_noise_alone_seldom_leaves_the_limits():
-    rng = np.random.default_rng(4)
-    left = [chart("top", "noise", list(rng.normal(1, 0.1, 300))).out for _ in range(300)]
-    assert sum(left) <= 6  # at any one look; 2 % at most
+@pytest.fixture(scope="module")
+def reference():
+    rng = np.random.default_rng(0)
+    return RigReference.learn([measure_rig(make_capture(rng, 3, 64)[0]) for _ in range(30)])
 
 
-def test_without_a_baseline_there_are_no_limits():
-    assert chart("top", "noise", [1.0] * BASELINE).low is None
-    assert not chart("top", "noise", [1.0] * (BASELINE - 1) + [9.0]).out
+def deviations(reference, rng, right: float = 0.0) -> np.ndarray:
+    """[Q, 1 + N] of one more capture of a rig in order, but for the brightness of one light, in logarithms."""
+    found = rng.normal(size=(len(QUANTITIES), 4)) * np.array(reference.spreads)
+    found[QUANTITIES.index("brightness"), 2] += right
+    return found
 
 
-def test_a_light_that_fades_leaves_its_limits_and_the_others_stay():
+def add(watch: RigWatch, id: str, found: np.ndarray) -> None:
+    watch.add(id, SimpleNamespace(inspection=SimpleNamespace(rig_deviations=found)))
+
+
+def test_the_average_on_a_chart_is_exponentially_weighted(reference):
     rng = np.random.default_rng(1)
-    figures = []
-    for k in range(BASELINE + 60):
-        images = make_capture(rng, 3, 64)[0].astype(float)
-        images[1] *= 1 - 0.003 * max(0, k - BASELINE)
-        figures.append(measure(images.astype(np.uint8)))
-    found = {(each.light, each.figure): each for each in charts_of(("left", "right", "top"), figures)}
-    assert found["right", "brightness"].out
-    assert "clean the light" in found["right", "brightness"].advice
-    assert not found["left", "brightness"].out
-    assert not found["top", "brightness"].out
+    past = [deviations(reference, rng) for _ in range(40)]
+    watch = RigWatch(reference, LIGHTS)
+    found = {(chart.quantity, chart.light): chart for chart in watch.charts(past)}
+    assert set(found) == {(quantity, light) for quantity in QUANTITIES for light in (ALL, *LIGHTS)}
+    spread = np.array(reference.spreads)[0, 0]
+    expected = 0.0
+    for each in past:
+        expected += WEIGHT * (float(np.clip(each[0, 0], -4 * spread, 4 * spread)) - expected)
+    chart = found["brightness", ALL]
+    assert chart.average[-1] == pytest.approx(100 * np.expm1(expected))
+    assert chart.values[-1] == pytest.approx(100 * np.expm1(past[-1][0, 0]))
+    assert chart.low < 0 < chart.high
+    assert not any(each.out for each in found.values())
 
 
-def test_figures_tell_blur_noise_and_brightness_apart_at_both_depths():
-    import cv2
+def test_one_light_that_fades_is_named_with_its_mend_also_after_a_restart(reference):
+    rng = np.random.default_rng(2)
+    watch = RigWatch(reference, LIGHTS)
+    past = []
+    for k in range(80):
+        past.append((f"part-{k}", deviations(reference, rng, -0.01 * max(0, k - 20))))
+        add(watch, *past[-1])
+    assert len(watch.drifting) == 1
+    assert watch.drifting[0].startswith("light right: ")
+    assert "darker than in training" in watch.drifting[0]
+    assert "clean the lamps" in watch.drifting[0]
+    out = [(chart.quantity, chart.light) for chart in watch.charts([each for _, each in past]) if chart.out]
+    assert out == [("brightness", "right")]
+    again = RigWatch(None, LIGHTS)
+    assert again.drifting == []
+    assert not again.known
+    again.watch(reference, ((id, each.tolist()) for id, each in past))
+    assert again.drifting == watch.drifting
 
-    images = make_capture(np.random.default_rng(2), 2, 128)[0]
-    plain = measure(images)
-    wide = measure(images.astype(np.uint16) * 257)
-    assert wide["brightness"] == pytest.approx(plain["brightness"], rel=1e-3)
-    assert wide["noise"] == pytest.approx(plain["noise"], rel=1e-3)
-    blurred = np.stack([cv2.GaussianBlur(i.transpose(1, 2, 0), (0, 0), 2).transpose(2, 0, 1) for i in images])
-    assert measure(blurred)["sharpness"][0] < 0.5 * plain["sharpness"][0]
-    flat = np.full_like(images, 128)
-    noise = measure(np.clip(flat + np.random.default_rng(3).normal(0, 5.1, images.shape), 0, 255).astype(np.uint8))
-    assert noise["noise"][0] == pytest.approx(0.02, rel=0.1)  # 5.1 / 255
+
+def test_a_light_that_moves_leaves_its_limits_and_the_others_stay():
+    shifts = np.random.default_rng(3).normal(0, 0.05, (BASELINE + 30, 3, 2))
+    shifts[BASELINE:, 1, 0] += 2  # one light, two pixels to the right
+    charts = registration_charts(LIGHTS, shifts)
+    assert [chart.light for chart in charts] == [f"{light}, {axis}" for light in LIGHTS for axis in "xy"]
+    found = {chart.light: chart for chart in charts}
+    assert [light for light, chart in found.items() if chart.out] == ["right, x"]
+    (words,) = registration_advice(charts)
+    assert words.startswith("light right, x: +1.9 px from where it lay; check that camera, lens")
+    before = registration_charts(LIGHTS, shifts[:BASELINE])
+    assert {chart.low for chart in before} == {None}
+    assert registration_advice(before) == []

@@ -16,7 +16,7 @@ from captures import make_capture
 from station_process import StationProcess, uploads
 
 pytestmark = needs_browser
-PAGES = ("live", "history", "review", "threshold", "models", "rig", "parts/part-2")
+PAGES = ("live", "history", "review", "threshold", "models", "models/1", "rig", "parts/part-2")
 SHOTS = os.environ.get("AFRD_SCREENSHOTS")  # a folder: python -m pytest tests/station/test_pages.py makes them anew
 
 
@@ -25,7 +25,9 @@ def station(artefact, tmp_path_factory):
     """Has judged 36 captures, every third with a defect; those above half the threshold are for review."""
     folder = tmp_path_factory.mktemp("pages")
     file = folder / "station.yaml"
-    file.write_text(yaml.safe_dump({"station": "cell-3", "model": str(artefact), "review": 0.5}))
+    training = str(artefact.parent / "data")
+    settings = {"station": "cell-3", "model": str(artefact), "review": 0.5, "training": training}
+    file.write_text(yaml.safe_dump(settings))
     station = StationProcess(file, folder / "data")
     rng = np.random.default_rng(5)
     for k in range(36):
@@ -62,7 +64,7 @@ def test_every_page_is_accessible_and_fits_panel_and_phone_light_and_dark(chromi
             assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), f"{name} is too wide"
             if SHOTS:
                 kind = "phone-dark" if size is PHONE else "panel"
-                page.screenshot(path=Path(SHOTS) / f"station-{name.split('/')[0]}-{kind}.png")
+                page.screenshot(path=Path(SHOTS) / f"station-{name.replace('/', '-')}-{kind}.png")
         page.context.close()
 
 
@@ -106,6 +108,18 @@ def test_all_lights_zoom_in_step_and_the_map_fades(page):
     assert page.eval_on_selector(".viewer .map", "each => getComputedStyle(each).opacity") == "0.25"
     page.click("text=Whole part")
     assert "matrix(1, 0, 0, 1, 0, 0)" in page.eval_on_selector(".grid img", "each => getComputedStyle(each).transform")
+
+
+def test_a_part_is_shown_beside_the_good_parts_that_look_most_like_it(page, station):
+    station.client.post("/api/captures/part-0/review", json={"label": "good"})
+    page.goto("/parts/part-3")
+    page.wait_for_selector("text=of the training")
+    pictures = page.locator(".tiles img")
+    assert pictures.count() == 4
+    loaded = "all => Promise.all(all.map(each => each.decode().then(() => each.naturalWidth)))"
+    assert page.eval_on_selector_all(".tiles img", loaded) == [64] * 4
+    assert station.client.get("/training/..%2Fstation.sqlite").status_code == 404
+    assert station.client.get("/training/session.key").status_code == 404
 
 
 def test_review_by_keys_with_a_brushed_mask(page, station):

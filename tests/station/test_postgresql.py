@@ -5,6 +5,7 @@ import pwd
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import yaml
@@ -20,25 +21,24 @@ pytestmark = pytest.mark.skipif(not SERVERS, reason="no PostgreSQL server on thi
 
 
 @pytest.fixture
-def database(tmp_path_factory):
+def database():
     """The URL of an empty database on a server of its own; a server does not run as root."""
-    folder = tmp_path_factory.mktemp("postgresql")
     user = "postgres" if os.getuid() == 0 else None
-    if user:
-        owner = pwd.getpwnam(user)
-        os.chown(folder, owner.pw_uid, owner.pw_gid)
-        for parent in list(folder.parents)[:3]:
-            parent.chmod(parent.stat().st_mode | 0o011)
-    tools, port, data = SERVERS[-1], free_port(), folder / "data"
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        if user:
+            owner = pwd.getpwnam(user)
+            os.chown(folder, owner.pw_uid, owner.pw_gid)
+        tools, port, data = SERVERS[-1], free_port(), folder / "data"
 
-    def run(*command: str) -> None:
-        subprocess.run(command, user=user, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+        def run(*command: str) -> None:
+            subprocess.run(command, user=user, cwd=folder, check=True, stdout=subprocess.DEVNULL)
 
-    run(str(tools / "initdb"), "-D", str(data), "-A", "trust", "-U", "afrd")
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
-    run(str(tools / "pg_ctl"), "-D", str(data), "-o", options, "-l", str(folder / "log"), "-w", "start")
-    yield f"postgresql+psycopg://afrd@127.0.0.1:{port}/postgres"
-    run(str(tools / "pg_ctl"), "-D", str(data), "-m", "fast", "-w", "stop")
+        run(str(tools / "initdb"), "-D", str(data), "-A", "trust", "-U", "afrd")
+        options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
+        run(str(tools / "pg_ctl"), "-D", str(data), "-o", options, "-l", str(folder / "log"), "-w", "start")
+        yield f"postgresql+psycopg://afrd@127.0.0.1:{port}/postgres"
+        run(str(tools / "pg_ctl"), "-D", str(data), "-m", "fast", "-w", "stop")
 
 
 def test_two_stations_share_a_history_and_write_at_once(database, artefact, parts, tmp_path):

@@ -234,6 +234,8 @@ def test_an_opc_ua_client_reads_the_newest_answer_and_may_go_away(serve, artefac
                 for name in names
             }
             found["recipe"] = await (await system.get_child(f"{space}:ActiveRecipe")).read_value()
+            results = await (await system.get_child(f"{space}:Results")).read_value()
+            found["results"] = [json.loads(each) for each in results]
             found["top"] = await (await system.get_child([f"{space}:Lights", f"{space}:top"])).read_value()
             return found
 
@@ -247,6 +249,8 @@ def test_an_opc_ua_client_reads_the_newest_answer_and_may_go_away(serve, artefac
     answer = station.post(parts[2], "three").json()
     found = asyncio.run(read(3))
     assert (found["ResultId"], found["ShownBy"]) == ("three", answer["shown_by"] or "")
+    assert [each["id"] for each in found["results"]] == ["one", "nobody-is-there", "three"]
+    assert found["results"][-1] == answer
 
 
 def test_a_secret_that_is_not_set_ends_the_start(artefact, tmp_path, monkeypatch):

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from afrd.model.teacher import Teacher
 
 
+GROWTH_FILE = "growth.safetensors"
+"""In the folder of a run that can take in further good parts (`afrd.training.growth`)."""
+
+
 class Gaussian(Strict):
     """Of the vector of all lights at a place."""
 
@@ -62,6 +66,10 @@ class JointConfig(TrainConfig):
         ge=0,
         description="Good captures are scored a fold at a time by a model without it, and all are fitted; 0: hold out.",
     )
+    growable: bool = Field(
+        False,
+        description="Keep what further good parts take to be added: 2 MB a capture of 6 × 256². No folds: holds out.",
+    )
     alike_lights: Literal["stack", "average"] = Field(
         "stack",
         description="Where all lights show the same picture: stack them all the same, or average them (nearest).",
@@ -90,7 +98,7 @@ class Joint(Family):
     title = "Joint model"
     names = ("joint",)
     config = JointConfig
-    capabilities = Capabilities(evidence=True, leave_out=True, known_defects=True)
+    capabilities = Capabilities(evidence=True, leave_out=True, grow=True, known_defects=True)
 
     def build(self, config: JointConfig, teacher: Teacher, lights: int) -> JointGaussian:
         from afrd.model import JointGaussian
@@ -99,7 +107,7 @@ class Joint(Family):
 
     def scored_parts(self, config: JointConfig, captures: CaptureSet, holdout: CaptureSet) -> int:
         parts = len(set(holdout.groups))
-        return parts + len(set(captures.groups)) if config.folds > 1 else parts
+        return parts + len(set(captures.groups)) if config.folds > 1 and not config.growable else parts
 
     def fit(self, model: JointGaussian, captures: CaptureSet, holdout: CaptureSet, job: Job) -> HeldOutScores:
         from afrd.training.joint import fit

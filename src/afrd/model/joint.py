@@ -178,6 +178,21 @@ class JointGaussian(MultiLightModel):
         self.expectation.orient(*self._take(mean, covariance, seen))
         return count
 
+    def grow(self, moments: Moments, disturbed: Tensor, vectors: Iterable[Tensor]) -> None:
+        """Learn good parts anew from the moments of all their vectors; what was learned of defects stays.
+
+        disturbed: what `disturbed` was after the fit. vectors: [B, N · D, h, w] of the same captures.
+        """
+        self._disturbed = disturbed
+        self.expectation.orient(*self._take(moments.mean(), moments.covariance(), moments.count))
+        self._refresh()
+        self.learn_expectation(self.looked_at(each) for each in vectors)
+
+    @property
+    def disturbed(self) -> Tensor:
+        """[N · D, N · D] float64: mean product of what disturbances change in a vector. Not part of the state."""
+        return self._disturbed
+
     def _take(self, mean: Tensor, covariance: Tensor, samples: int) -> tuple[Tensor, Tensor]:
         """Of good parts' vectors. Returns the covariance as it is used, and the unit in which levels are compared."""
         covariance = covariance + self.settings.disturbance * self._disturbed

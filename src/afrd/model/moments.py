@@ -55,6 +55,17 @@ class Moments:
             result._scatter = self._scatter - part._scatter - between
         return result
 
+    def parts(self) -> tuple[int, Tensor, Tensor]:
+        """Number, mean [D] and scatter about it [D, D], to be written down."""
+        return self.count, self._mean, self._scatter
+
+    @classmethod
+    def of_parts(cls, count: int, mean: Tensor, scatter: Tensor) -> Self:
+        """From what `parts` gave."""
+        result = cls(len(mean))
+        result.count, result._mean, result._scatter = count, mean.double(), scatter.double()
+        return result
+
     def mean(self) -> Tensor:
         """[D] float64. Raises ModelError: no vectors."""
         if not self.count:

@@ -2,6 +2,7 @@
 
 from afrd.rig.drift import RigReference
 from afrd.rig.measure import RigMeasurement, measure_rig
-from afrd.rig.monitor import RUN_LENGTH, Drift, RigMonitor
+from afrd.rig.monitor import RUN_LENGTH, WEIGHT, Drift, RigMonitor
+from afrd.rig.words import QUANTITIES
 
-__all__ = ["RUN_LENGTH", "Drift", "RigMeasurement", "RigMonitor", "RigReference", "measure_rig"]
+__all__ = ["QUANTITIES", "RUN_LENGTH", "WEIGHT", "Drift", "RigMeasurement", "RigMonitor", "RigReference", "measure_rig"]

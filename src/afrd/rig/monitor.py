@@ -90,6 +90,16 @@ class RigMonitor:
         return self._found(self._beyond() & ~before)
 
     @property
+    def averages(self) -> np.ndarray:
+        """[Q, 1 + N]: of the deviations now, of the whole rig and then of each light."""
+        return self._averages.copy()
+
+    @property
+    def limits(self) -> np.ndarray:
+        """[Q, 1 + N]: an average beyond it, to either side, signals."""
+        return self._limits.copy()
+
+    @property
     def drifts(self) -> tuple[Drift, ...]:
         """All that signal now, those of the whole rig first."""
         return self._found(self._beyond())

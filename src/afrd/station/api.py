@@ -10,6 +10,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse
 
 from afrd.errors import DatasetError
+from afrd.station.bundles import FIELD
 from afrd.station.files import MAP_FILE
 from afrd.station.history import Filter
 from afrd.station.pictures import as_png
@@ -26,20 +27,22 @@ _NOT_FOUND: dict[int | str, Any] = {404: FAILURE}
 
 def upload_schema(lights: tuple[str, ...]) -> dict[str, Any]:
     """The request body of `POST /api/captures`, for the OpenAPI schema."""
-    files = {light: {"type": "string", "format": "binary"} for light in lights}
     id = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"}
-    form = {
-        "type": "object",
-        "properties": files | {"id": id},
-        "required": list(lights),
-        "additionalProperties": False,
-    }
-    return {"required": True, "content": {"multipart/form-data": {"schema": form}}}
+
+    def form(fields: tuple[str, ...]) -> dict[str, Any]:
+        files = {field: {"type": "string", "format": "binary"} for field in fields}
+        properties = files | {"id": id}
+        return {"type": "object", "properties": properties, "required": list(fields), "additionalProperties": False}
+
+    schema = {"oneOf": [form(lights), form((FIELD,))]}
+    return {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
 
 
 @router.post("/api/captures", response_model=Answer, responses=_REFUSALS, tags=["captures"])
 async def post_capture(request: Request) -> dict[str, Any]:
     """Judge one capture: one file a light, the field named as the light, and optionally its `id`.
+
+    Or all lights as one file, field `capture`: a TIFF with a page for each light, or an npz (`afrd.station.bundles`).
 
     The answer leaves once the record and the images are on the disk. The same capture sent again under its id gets the
     same answer. 503 with Retry-After: the queue is full.

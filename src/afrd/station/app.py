@@ -13,7 +13,7 @@ from fastapi.staticfiles import StaticFiles
 
 import afrd
 from afrd.errors import AfrdError, DatasetError
-from afrd.station import api, downloads, engineer_pages, login, pages
+from afrd.station import api, downloads, engineer_pages, login, model_pages, pages
 from afrd.station.guard import Guard
 from afrd.station.page import message
 from afrd.station.refusals import Refused
@@ -44,6 +44,7 @@ def create_app(service: Service) -> FastAPI:
     app.include_router(api.router)
     app.include_router(pages.router)
     app.include_router(engineer_pages.router)
+    app.include_router(model_pages.router)
     app.include_router(downloads.router)
     app.include_router(login.router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))

@@ -17,7 +17,7 @@ def drift_svg(chart: Chart) -> Markup:
         if limit is not None:
             y = _y(limit, low, high)
             parts.append(f'<line class="limit" x1="0" x2="{_WIDTH}" y1="{y:.1f}" y2="{y:.1f}"/>')
-    return _svg(parts, f"{chart.figure} of light {chart.light}, now {chart.average[-1]:.3g}", low, high)
+    return _svg(parts, f"{chart.quantity} of {chart.light}, now {chart.average[-1]:.3g}", low, high)
 
 
 def scores_svg(shares: Sequence[float]) -> Markup:
@@ -59,10 +59,9 @@ def _svg(parts: Sequence[str], words: str, low: float | None = None, high: float
 
 
 def _dots(values: Sequence[float], low: float, high: float) -> str:
-    return "".join(
-        f'<circle class="dot" cx="{_x(k, len(values)):.1f}" cy="{_y(value, low, high):.1f}" r="1.6"/>'
-        for k, value in enumerate(values)
-    )
+    """One path of round points: a page of many charts stays small."""
+    points = "".join(f"M{_x(k, len(values)):.1f},{_y(value, low, high):.1f}h0" for k, value in enumerate(values))
+    return f'<path class="dot" d="{points}"/>'
 
 
 def _line(values: Sequence[float], low: float, high: float) -> str:

@@ -60,6 +60,7 @@ class StationConfig(_Strict):
     capture to its answer; what takes longer is marked. threads: of the inspection; None for every usable processor.
     access: who may use it; without, only this machine.
     shifts: local times at which they begin, as "06:00".
+    training: folder of the captures that the first model learned from; versions trained here learn from them too.
     """
 
     station: Name = "station"
@@ -78,6 +79,7 @@ class StationConfig(_Strict):
     retention: Retention = Retention()
     access: AccessRules | None = None
     shifts: tuple[time, ...] = (time(6), time(14), time(22))
+    training: Path | None = None
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
@@ -95,7 +97,8 @@ class StationConfig(_Strict):
 
     def beside(self, folder: Path) -> Self:
         """With relative paths taken from `folder`."""
-        return self.model_copy(update={"model": folder / self.model, "data": folder / self.data})
+        paths = {name: folder / path for name in ("model", "data", "training") if (path := getattr(self, name))}
+        return self.model_copy(update=paths)
 
 
 def load_station(path: Path) -> StationConfig:
@@ -112,5 +115,5 @@ def load_station(path: Path) -> StationConfig:
         return StationConfig.model_validate(file.value).beside(path.parent)
     except ValidationError as error:
         where = error.errors()[0]["loc"]
-        secret = where[:1] == ("access",)  # what stands there never reaches a log
+        secret = where[:1] in (("access",), ("sinks",), ("database",))  # what stands there never reaches a log
         raise file.error(complaint(error, secret), *where) from None

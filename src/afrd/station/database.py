@@ -48,10 +48,16 @@ def writing(engine: Engine) -> Engine:
     return engine.execution_options(**{_WRITES: True})
 
 
-def _migrate(engine: Engine) -> None:
-    """In one transaction: a process killed meanwhile leaves the tables as they were."""
+def migrations() -> Config:
+    """Alembic's, for this package's tables; `attributes["connection"]` says where."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    return config
+
+
+def _migrate(engine: Engine) -> None:
+    """In one transaction: a process killed meanwhile leaves the tables as they were."""
+    config = migrations()
     with writing(engine).begin() as connection:
         if engine.dialect.name == "postgresql":  # stations that start at once migrate one after the other
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(4158)")

@@ -18,8 +18,9 @@ import yaml
 
 from afrd.cli.bars import bar
 from afrd.datasets import open_dataset
+from afrd.families.joint import JointConfig
 from afrd.render import render_dataset
-from afrd.training import TrainConfig, train
+from afrd.training import train
 
 CLASS = "Confetto"
 COUNTS = {"train": 20, "val": 6, "test": 16}
@@ -32,10 +33,11 @@ def run_demo(out: Path, *, port: int = 8080, pause: float = 2.0, parts: int | No
     with bar("rendering captures") as progress:
         render_dataset(out / "data", (CLASS,), **COUNTS, size=SIZE, progress=progress)
     good, held_out = (open_dataset(out / "data", CLASS, split) for split in ("train", "val"))
-    config = TrainConfig(image_size=SIZE, false_alarm_rate=0.15)
+    config = JointConfig(image_size=SIZE, false_alarm_rate=0.15, growable=True)
     train(good, out / "runs" / CLASS, config, holdout=held_out, resume=True)
     station = out / "station.yaml"
     settings = {"station": "demo", "model": f"runs/{CLASS}", "data": "station", "review": 0.8, "cycle_seconds": 1.0}
+    settings["training"] = f"data/{CLASS}"
     station.write_text(yaml.safe_dump(settings, sort_keys=False))
     command = [sys.executable, "-m", "afrd", "serve", str(station), "--port", str(port)]
     server = subprocess.Popen(command)

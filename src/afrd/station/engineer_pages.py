@@ -1,4 +1,4 @@
-"""The pages that engineers work with: threshold, models, rig."""
+"""The pages that engineers work with: threshold and rig; models have a file of their own."""
 
 import time
 
@@ -6,6 +6,7 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
 
 from afrd.rates import stated_and_seen
+from afrd.rig import WEIGHT
 from afrd.station import charts, drift, statistics
 from afrd.station.page import Text, by, page, service_of
 
@@ -58,57 +59,25 @@ def set_threshold(request: Request, threshold: Text = "", reason: Text = "") -> 
     return RedirectResponse("/threshold", 303)
 
 
-@router.get("/models")
-def models(request: Request) -> Response:
-    """Versions, which judges, and what people found of each."""
-    service = service_of(request)
-    rows = service.versions.rows()
-    return page(
-        request,
-        "models.html",
-        "Models",
-        models=[(row, service.statistics.agreement(row.name)) for row in rows],
-        active=service.judge.version.name,
-        previous=service.versions.previous(),
-        folder=service.versions.folder,
-        found=service.versions.found(),
-        audit=service.versions.audit(),
-    )
-
-
-@router.post("/models")
-def add_model(request: Request, name: Text) -> Response:
-    """A version from the models folder."""
-    service_of(request).versions.add(name, by(request, "engineer"))
-    return RedirectResponse("/models", 303)
-
-
-@router.post("/models/{number}/activate")
-def activate_model(request: Request, number: int) -> Response:
-    """Judge by this version; also the way back."""
-    service = service_of(request)
-    service.versions.activate(number, service.judge, by(request, "engineer"))
-    return RedirectResponse("/models", 303)
-
-
 @router.get("/rig")
 def rig(request: Request) -> Response:
     """Drift of every light, scores over time, and what was refused."""
     service = service_of(request)
-    found = service.charts()
-    rows = service.statistics.figures(service.versions.activated_at())
-    shares = [row.score / row.threshold for row in rows if row.threshold and row.verdict != "light fault"]
+    registration = service.registration_charts()
+    found = [*service.rig_charts(), *registration]
+    shares = service.statistics.shares(service.judge.version.name)
     return page(
         request,
         "rig.html",
         "Rig",
         charts={
-            figure: [(each, charts.drift_svg(each)) for each in found if each.figure == figure]
-            for figure in (drift.FIGURES if found else ())
+            quantity: [(each, charts.drift_svg(each)) for each in found if each.quantity == quantity]
+            for quantity in dict.fromkeys(each.quantity for each in found)
         },
-        drifting=[each for each in found if each.out],
+        known=service.rig.known,
+        drifting=[*service.drifts(), *drift.registration_advice(registration)],
         baseline=drift.BASELINE,
-        weight=drift.WEIGHT,
+        weight=WEIGHT,
         scores=charts.scores_svg(shares) if shares else "",
         refused=service.refusals.count,
         refusals=list(service.refusals.newest),

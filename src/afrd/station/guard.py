@@ -11,6 +11,7 @@ from urllib.parse import quote, urlsplit
 
 from itsdangerous import BadData, URLSafeTimedSerializer
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -20,6 +21,7 @@ from afrd.station.access import LOCAL, Access, Person
 COOKIE = "afrd-station"
 SESSION_SECONDS = 12 * 3600
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+_FORM, _DRAWING = 100_000, 32_000_000  # bytes of a form, and of one with a brushed mask
 _OPEN = ("/healthz", "/login", "/static/")
 _CHANGES = {"POST", "PUT", "PATCH", "DELETE"}
 _HEADERS = {
@@ -63,8 +65,9 @@ class Guard:
                 MutableHeaders(scope=message).update(_HEADERS)
             await send(message)
 
-        handler = self._refusal(Request(scope)) or self._app
-        await handler(scope, receive, with_headers)
+        request = Request(scope)
+        handler = self._refusal(request) or _too_large(request) or self._app
+        await handler(scope, _bounded(request, receive), with_headers)
 
     def _refusal(self, request: Request) -> Response | None:
         """None where the request may pass; then `request.state.person` is who asks."""
@@ -94,6 +97,39 @@ class Guard:
 
 
 _BEARER = {"WWW-Authenticate": "Bearer"}
+
+
+def _allowed(request: Request) -> int | None:
+    """Bytes of a body; None where the upload itself is counted, by the station's own limits."""
+    path = request.url.path
+    if path == "/api/captures":
+        return None
+    return _DRAWING if path.startswith("/review/") else _FORM
+
+
+def _too_large(request: Request) -> Response | None:
+    """Where the request says so itself, before anything is read."""
+    declared, allowed = request.headers.get("content-length", ""), _allowed(request)
+    if allowed is None or not declared.isdigit() or int(declared) <= allowed:
+        return None
+    return _say(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"more than the {allowed / 1e6:g} MB that are taken here")
+
+
+def _bounded(request: Request, receive: Receive) -> Receive:
+    """The same body, cut off where it is larger than allowed, whatever was declared: forms are kept in memory."""
+    allowed, received = _allowed(request), 0
+    if allowed is None:
+        return receive
+
+    async def counted() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > allowed:
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"more than {allowed / 1e6:g} MB")
+        return message
+
+    return counted
 
 
 def _foreign(request: Request, strict: bool) -> bool:

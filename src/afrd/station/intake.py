@@ -14,6 +14,7 @@ import numpy as np
 
 from afrd.datasets.images import Header, decode, header_of, together
 from afrd.datasets.problems import ProblemError
+from afrd.station.bundles import FIELD, unpack
 from afrd.station.config import Limits
 from afrd.station.refusals import Refused, refuse_all, wrong
 
@@ -51,17 +52,23 @@ class Intake:
         """Raises Refused: 422 for wrong lights, names, formats or sizes, 413 for more pixels than allowed."""
         if id is not None and not ID.fullmatch(id):
             raise wrong("id", "expected 1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit")
+        if set(files) == {FIELD} and FIELD not in self.lights:
+            files = unpack(files[FIELD], self.lights, self.limits)
         self._require_lights(files)
         headers = self._headers(files)
         images = self._decoded(files, headers)
-        digest = hashlib.sha256()
-        for light in self.lights:
-            digest.update(f"{light}\0{len(files[light])}\0".encode())
-            digest.update(files[light])
         named = {
             light: (f"{k:02d}.{_SUFFIXES[headers[light].format]}", files[light]) for k, light in enumerate(self.lights)
         }
-        return Taken(id or new_id(), images, named, digest.hexdigest(), source, arrived, time.time())
+        return Taken(
+            id or new_id(),
+            images,
+            named,
+            digest_of({light: files[light] for light in self.lights}),
+            source,
+            arrived,
+            time.time(),
+        )
 
     def _require_lights(self, files: Mapping[str, bytes]) -> None:
         problems = [(light, "missing; send one image for each light") for light in self.lights if light not in files]
@@ -127,6 +134,15 @@ class Intake:
         if problems:
             raise refuse_all(problems)
         return together(images)
+
+
+def digest_of(files: Mapping[str, bytes]) -> str:
+    """SHA-256 of a capture's light names and files, in the order of the lights, hex."""
+    digest = hashlib.sha256()
+    for light, content in files.items():
+        digest.update(f"{light}\0{len(content)}\0".encode())
+        digest.update(content)
+    return digest.hexdigest()
 
 
 def _unreadable(light: str, error: Exception) -> str:

@@ -2,12 +2,14 @@
 
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
+from afrd.card import ModelCard
 from afrd.errors import StationError
 from afrd.fail_safe import OnLightFault
 from afrd.inspector import Inspection, Inspector
@@ -43,11 +45,21 @@ class Judgement:
     model: str
     seconds: float
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is wrong with the lights, and with the whole rig."""
+        return (*self.inspection.light_notes, *self.inspection.rig_notes)
+
 
 def load_version(path: Path, threshold: float | None, on_light_fault: OnLightFault | None) -> Version:
     """A run folder or artefact, named after it and its weights. Raises what `Inspector.load` raises."""
     inspector = Inspector.load(path, on_light_fault=on_light_fault)
     return Version(version_name(path, inspector.card.trained_digest), path, inspector, threshold)
+
+
+def card_to_show(card: ModelCard) -> dict[str, Any]:
+    """As JSON values, without what only the light check reads."""
+    return card.model_dump(mode="json", exclude={"light_reference"})
 
 
 def version_name(path: Path, digest: str) -> str:
@@ -73,37 +85,45 @@ class Judge:
 
     def activate(self, version: Version) -> None:
         """Judge by this one from now on. Raises StationError: it was trained for other lights."""
-        before = self.version.inspector.lights.names
-        if version.inspector.lights.names != before:
-            raise StationError(
-                f"model {version.name}: was trained for the lights {', '.join(version.inspector.lights.names)}; this "
-                f"station has {', '.join(before)}: activate a model that was trained for them"
-            )
+        require_lights(version, self.version.inspector.lights.names)
         with self._lock:
             self._version = version
 
     def judge(self, images: np.ndarray, id: str) -> Judgement:
         """images: [N, 3, H, W], in the order of the lights. Raises ModelError: they do not fit the model."""
-        version = self.version
-        started = time.perf_counter()
-        inspection = version.inspector.inspect(images, id)
-        seconds = time.perf_counter() - started
-        threshold = version.threshold_for(inspection)
-        verdict = station_verdict(inspection, threshold, self._review)
-        evidence: dict[str, Any] | None = None
-        if inspection.light_evidence is not None:
-            names = version.inspector.lights.names
-            evidence = {name: round(float(e), 6) for name, e in zip(names, inspection.light_evidence, strict=True)}
-        shown = evidence is not None and verdict in ("anomalous", "review")
-        return Judgement(
-            inspection,
-            verdict,
-            threshold,
-            max(evidence, key=evidence.__getitem__) if shown else None,
-            evidence,
-            version.name,
-            seconds,
+        return judged_by(self.version, images, id, self._review)
+
+
+def require_lights(version: Version, lights: Sequence[str]) -> None:
+    """Raises StationError: the model was trained for other lights than the station's."""
+    if version.inspector.lights.names != tuple(lights):
+        raise StationError(
+            f"model {version.name}: was trained for the lights {', '.join(version.inspector.lights.names)}; this "
+            f"station has {', '.join(lights)}: take a model that was trained for them"
         )
+
+
+def judged_by(version: Version, images: np.ndarray, id: str, review: float | None) -> Judgement:
+    """What one model makes of a capture; arguments and errors as of `Judge`."""
+    started = time.perf_counter()
+    inspection = version.inspector.inspect(images, id)
+    seconds = time.perf_counter() - started
+    threshold = version.threshold_for(inspection)
+    verdict = station_verdict(inspection, threshold, review)
+    evidence: dict[str, Any] | None = None
+    if inspection.light_evidence is not None:
+        names = version.inspector.lights.names
+        evidence = {name: round(float(e), 6) for name, e in zip(names, inspection.light_evidence, strict=True)}
+    shown = evidence is not None and verdict in ("anomalous", "review")
+    return Judgement(
+        inspection,
+        verdict,
+        threshold,
+        max(evidence, key=evidence.__getitem__) if shown else None,
+        evidence,
+        version.name,
+        seconds,
+    )
 
 
 def station_verdict(inspection: Inspection, threshold: float, review: float | None) -> StationVerdict:

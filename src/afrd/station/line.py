@@ -51,7 +51,8 @@ class Slot:
 class Line:
     """size: captures that wait or are judged, at most. cycle_seconds: what an answer may take; more is marked late.
 
-    tell: called with every answer, also "not judged"; must return at once and not raise.
+    tell: called with every answer, also "not judged"; judged: with every capture that was judged, once it is answered.
+    Both must return at once and not raise.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Line:
         size: int,
         cycle_seconds: float | None = None,
         tell: Callable[[Answer], None] = lambda _: None,
+        judged: Callable[[Taken, Judgement], None] = lambda *_: None,
     ) -> None:
         self.judge, self.store, self.size, self.cycle_seconds = judge, store, size, cycle_seconds
         self._slots = threading.BoundedSemaphore(size)
@@ -71,7 +73,7 @@ class Line:
         self._finishing = ThreadPoolExecutor(1, "finish")
         self._judging = threading.Thread(target=self._work, name="judge", daemon=True)
         self._pace = 0.1  # seconds a capture, running mean
-        self._tell = tell
+        self._tell, self._judged = tell, judged
 
     def start(self) -> None:
         """Begin to judge."""
@@ -182,6 +184,8 @@ class Line:
             self._done(taken.id)
             job.answered.set_result(result)
             self._tell(result)
+            if judgement is not None:
+                self._judged(taken, judgement)
 
     def _settled(self, job: _Job, judgement: Judgement | None, error: Exception | None) -> Answer:
         taken = job.taken
@@ -222,7 +226,7 @@ def _answer(id: str, judgement: Judgement, seconds: float) -> Answer:
         "score": judgement.inspection.score,
         "threshold": judgement.threshold,
         "shown_by": judgement.shown_by,
-        "light_notes": list(judgement.inspection.light_notes),
+        "light_notes": list(judgement.notes),
         "seconds": round(seconds, 6),
         "model": judgement.model,
     }

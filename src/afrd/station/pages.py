@@ -51,7 +51,7 @@ def _live(service: Service) -> dict[str, Any]:
         "lights": service.intake.lights,
         "shift": shift,
         "counts": service.statistics.counts(shift),
-        "drifting": service.drifting(),
+        "drifting": service.drifts(),
         "refusals": list(service.refusals.newest),
     }
 
@@ -119,6 +119,22 @@ def overlay(request: Request, id: str) -> Response:
     row = row_of(request, id)
     path = service_of(request).store.files.path(row.folder or "", MAP_FILE)
     return Response(map_overlay(path, row.threshold or 1.0), media_type="image/png", headers=_FOREVER)
+
+
+@router.get("/parts/{id}/alike")
+def alike(request: Request, id: str) -> Response:
+    """Good parts that look most like it."""
+    found = service_of(request).gallery.nearest(row_of(request, id), lambda id: f"/parts/{quote(id)}/{THUMBNAIL_FILE}")
+    return page(request, "alike.html", "Part", alike=found)
+
+
+@router.get("/training/{name}")
+def training(request: Request, name: str) -> Response:
+    """The small picture of a capture of the training."""
+    path = service_of(request).gallery.path(name)
+    if path is None:
+        raise HTTPException(404, f"no picture {name!r} of the training")
+    return FileResponse(path, headers=_FOREVER)
 
 
 @router.get("/parts/{id}/{name}")

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from afrd.rig import QUANTITIES
 from afrd.station.tables import CaptureRow, ReviewRow
 
 NOT_JUDGED = "not judged"
@@ -40,7 +41,8 @@ def detail(row: CaptureRow, reviews: list[ReviewRow]) -> dict[str, Any]:
     return summary(row) | {
         "lights": list(row.files),
         "light_evidence": row.light_evidence,
-        "light_figures": row.light_figures,
+        "rig": row.rig_deviations and dict(zip(QUANTITIES, row.rig_deviations, strict=True)),
+        "shifts": row.shifts and dict(zip(row.files, row.shifts, strict=True)),
         "inspection_seconds": row.inspection_seconds,
         "digest": row.digest,
         "reviews": [review(each) for each in reviews],

@@ -42,11 +42,16 @@ class Review(BaseModel):
 
 
 class Detail(Summary):
-    """All that is on record. digest: SHA-256 of the images."""
+    """All that is on record. digest: SHA-256 of the images.
+
+    rig: quantity → deviation from training, logarithms, of the whole rig and then of each light. shifts: light → x, y
+    in pixels against the other lights, once it was measured.
+    """
 
     lights: list[str]
     light_evidence: dict[str, float] | None
-    light_figures: dict[str, list[float]] | None
+    rig: dict[str, list[float]] | None
+    shifts: dict[str, list[float]] | None
     inspection_seconds: float | None
     digest: str
     reviews: list[Review]

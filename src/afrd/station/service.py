@@ -10,19 +10,26 @@ import time
 from concurrent.futures import Future
 from pathlib import Path
 
+import numpy as np
+
 from afrd.errors import StationError
+from afrd.imaging.registration import estimate_shifts
 from afrd.station.access import Access
 from afrd.station.config import StationConfig
 from afrd.station.database import open_database, sqlite_url
-from afrd.station.drift import BASELINE, Chart, charts_of
+from afrd.station.drift import BASELINE, LOOKED_BACK, SHOWN, Chart, RigWatch, registration_charts
+from afrd.station.gallery import Gallery
 from afrd.station.guard import Sessions
 from afrd.station.history import History
-from afrd.station.intake import Intake
-from afrd.station.judge import Judge
+from afrd.station.idle import Idle
+from afrd.station.intake import Intake, Taken
+from afrd.station.judge import Judge, Judgement
+from afrd.station.learning import Learning
 from afrd.station.line import Answer, Line, Slot
 from afrd.station.masks import read_mask_drawing
 from afrd.station.refusals import Rate, Refusals, Refused, wrong
 from afrd.station.retention import Keeper
+from afrd.station.shadow import Shadow
 from afrd.station.sinks.config import needs_outbox
 from afrd.station.sinks.running import Sinks
 from afrd.station.sources.running import Sources
@@ -58,7 +65,14 @@ class Service:
         self.history = History(self.engine, config.station)
         self.statistics = Statistics(self.engine, config.station)
         self.intake = Intake(lights, config.limits)
-        self.line = Line(self.judge, self.store, config.queue, config.cycle_seconds, self.sinks.tell)
+        self.shadow = Shadow(self._note_shadow, config.review)
+        self.shadow.watch(self.versions.shadow())
+        self.idle = Idle(lambda: self.line.waiting > 0, (self.shadow.look, self._measure_shifts))
+        self.rig = RigWatch(None, lights)
+        self._watch_rig()
+        self.line = Line(self.judge, self.store, config.queue, config.cycle_seconds, self.sinks.tell, self._judged)
+        self.learning = Learning(self.engine, config, self.versions, self.store, self.judge)
+        self.gallery = Gallery(self.engine, config.station, config.data, config.training)
         self.sources = Sources(config.sources, config.data, lights, self.inspect)
         self.keeper = Keeper(self.store, config.retention)
         self.access = Access(config.access) if config.access else None
@@ -73,15 +87,20 @@ class Service:
             _log.warning("%d captures were taken and not answered before this start; they are judged now", recovered)
         self.sinks.start()
         self.line.start()
+        self.idle.start()
         self.keeper.start()
+        self.gallery.start()
         self.sources.start()
 
     def stop(self) -> None:
         """Answer what is queued, and close."""
         self.sources.stop()
         self.line.stop()
+        self.idle.stop()
+        self.learning.jobs.stop()
         self.sinks.stop()
         self.keeper.stop()
+        self.gallery.stop()
         self.engine.dispose()
 
     def require_rate(self) -> None:
@@ -132,14 +151,50 @@ class Service:
             self.versions.record(by, "reviewed", id, {"label": label, "type": defect_type})
         return row
 
-    def charts(self) -> list[Chart]:
-        """Drift of every light since the active model judges."""
-        rows = self.statistics.figures(self.versions.activated_at(), oldest=BASELINE)
-        return charts_of(self.intake.lights, [row.light_figures for row in rows if row.light_figures])
+    def activate(self, number: int, by: str) -> None:
+        """Judge by this version from the next part on. Raises StationError."""
+        row = self.versions.activate(number, self.judge, by)
+        if self.shadow.version is not None and self.shadow.version.name == row.name:
+            self.shadow.watch(None)
+        self._watch_rig()
 
-    def drifting(self) -> list[Chart]:
-        """Those that left their limits."""
-        return [chart for chart in self.charts() if chart.out]
+    def set_shadow(self, number: int | None, by: str) -> None:
+        """Let this version judge beside the active one; None ends it. Raises StationError."""
+        self.shadow.watch(self.versions.set_shadow(number, self.judge, by))
+
+    def drifts(self) -> list[str]:
+        """What has changed in the rig, in words, each with its mend."""
+        return self.rig.drifting
+
+    def rig_charts(self) -> list[Chart]:
+        """Of the captures that the active model judged."""
+        model = self.judge.version.name
+        past = [row.rig_deviations for row in self.statistics.rig(model, SHOWN + 100)]
+        return self.rig.charts(past)
+
+    def registration_charts(self) -> list[Chart]:
+        """Of the captures since the active model judges."""
+        model = self.judge.version.name
+        shifts = [row.shifts for row in self.statistics.shifts(model, SHOWN, BASELINE)]
+        return registration_charts(self.intake.lights, shifts)
+
+    def _judged(self, taken: Taken, judgement: Judgement) -> None:
+        self.rig.add(taken.id, judgement)
+        self.idle.offer(taken.images, taken.id)
+
+    def _watch_rig(self) -> None:
+        version = self.judge.version
+        past = self.statistics.rig(version.name, LOOKED_BACK)
+        reference = version.inspector.card.rig_reference
+        self.rig.watch(reference, ((row.id, row.rig_deviations) for row in past))
+
+    def _measure_shifts(self, images: np.ndarray, id: str) -> None:
+        if len(images) > 1:
+            self.store.add_shifts(id, estimate_shifts(images)[0])
+
+    def _note_shadow(self, id: str, judgement: Judgement) -> None:
+        said = (judgement.model, judgement.verdict, judgement.inspection.score, judgement.threshold)
+        self.store.add_opinion(id, *said)
 
     def problems(self) -> list[str]:
         """What somebody should look after; empty where all is well."""

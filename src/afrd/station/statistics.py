@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from scipy.stats import beta
-from sqlalchemy import ColumnElement, Engine, and_, case, func, select
+from sqlalchemy import ColumnElement, Engine, Select, and_, case, func, select
 from sqlalchemy.orm import Session
 
 from afrd.station.records import NOT_JUDGED, VERDICTS
-from afrd.station.tables import CaptureRow, ReviewRow
+from afrd.station.tables import CaptureRow, OpinionRow, ReviewRow
 
 NEWEST = 5000  # parts that histogram and drift look back on
 
@@ -34,6 +35,25 @@ class Agreement:
     def agreed(self) -> float | None:
         """Share in which both say the same; None before the first review."""
         return (self.good_passed + self.defect_stopped) / self.reviewed if self.reviewed else None
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Parts that another model judged: what both say. stops: this one alone would; passes: this one alone would.
+
+    apart: (id, verdict of the one that judged, of this one, label) of the newest on which they differ.
+    """
+
+    both_pass: int
+    both_stop: int
+    stops: int
+    passes: int
+    apart: list[tuple[Any, ...]]
+
+    @property
+    def parts(self) -> int:
+        """All of them."""
+        return self.both_pass + self.both_stop + self.stops + self.passes
 
 
 @dataclass(frozen=True)
@@ -78,18 +98,43 @@ class Statistics:
         return {name: found.get(name, 0) for name in VERDICTS}
 
     def agreement(self, model: str | None = None) -> Agreement:
-        """Over all reviewed parts, or those that one model judged."""
-        passed = CaptureRow.verdict == "good"
-        query = select(CaptureRow.label, passed, func.count()).where(
-            self._of_station, CaptureRow.label.is_not(None), CaptureRow.state == "judged"
-        )
+        """Over all reviewed parts; of one model over those that it judged or was asked about."""
+        verdict: ColumnElement[Any] = CaptureRow.verdict
+        conditions = [self._of_station, CaptureRow.label.is_not(None), CaptureRow.state == "judged"]
         if model is not None:
-            query = query.where(CaptureRow.model == model)
+            verdict = case((CaptureRow.model == model, CaptureRow.verdict), else_=OpinionRow.verdict)
+            conditions.append(verdict.is_not(None))
+        passed = verdict == "good"
+        query = select(CaptureRow.label, passed, func.count())
+        if model is not None:
+            query = query.outerjoin(OpinionRow, _said_by(model))
         with Session(self._engine) as session:
-            rows = session.execute(query.group_by(CaptureRow.label, passed)).all()
+            rows = session.execute(query.where(*conditions).group_by(CaptureRow.label, passed)).all()
         found = {(label, bool(good)): count for label, good, count in rows}
         pairs = (("good", True), ("good", False), ("defect", True), ("defect", False))
         return Agreement(*(found.get(pair, 0) for pair in pairs))
+
+    def beside(self, model: str, newest: int = 20) -> Beside:
+        """What a model says beside those that judged."""
+        others, own = CaptureRow.verdict == "good", OpinionRow.verdict == "good"
+        query = (
+            select(others, own, func.count())
+            .join(OpinionRow, _said_by(model))
+            .where(self._of_station, CaptureRow.model != model)
+            .group_by(others, own)
+        )
+        apart = (
+            select(CaptureRow.id, CaptureRow.verdict, OpinionRow.verdict, CaptureRow.label)
+            .join(OpinionRow, _said_by(model))
+            .where(self._of_station, CaptureRow.model != model, others != own)
+            .order_by(CaptureRow.number.desc())
+            .limit(newest)
+        )
+        with Session(self._engine) as session:
+            found = {(bool(judged), bool(said)): count for judged, said, count in session.execute(query)}
+            rows = [tuple(row) for row in session.execute(apart)]
+        counts = (found.get(pair, 0) for pair in ((True, True), (False, False), (True, False), (False, True)))
+        return Beside(*counts, rows)
 
     def to_review(self) -> int:
         """Parts that wait for a person."""
@@ -118,13 +163,31 @@ class Statistics:
         with Session(self._engine) as session:
             return [Scored(*row) for row in session.execute(query)]
 
-    def figures(self, since: float, newest: int = 300, oldest: int = 0) -> list[CaptureRow]:
-        """Judged captures since then, oldest first: the `oldest` first ones and the `newest` last ones."""
-        query = select(CaptureRow).where(self._of_station, CaptureRow.state == "judged", CaptureRow.taken_at >= since)
-        with Session(self._engine, expire_on_commit=False) as session:
-            last = session.scalars(query.order_by(CaptureRow.taken_at.desc()).limit(newest)).all()[::-1]
-            first = session.scalars(query.order_by(CaptureRow.taken_at).limit(oldest)).all() if oldest else []
-        return [row for row in first if not last or row.number < last[0].number] + list(last)
+    def rig(self, model: str, newest: int) -> list[Any]:
+        """(id, rig_deviations) of the newest captures that a model judged, oldest first."""
+        query = select(CaptureRow.id, CaptureRow.rig_deviations).where(CaptureRow.rig_deviations.is_not(None))
+        return self._newest_of(query, model, newest)
+
+    def shifts(self, model: str, newest: int, oldest: int) -> list[Any]:
+        """(number, shifts) of captures that a model judged, oldest first: the first ones, and the newest."""
+        query = select(CaptureRow.number, CaptureRow.shifts).where(CaptureRow.shifts.is_not(None))
+        last = self._newest_of(query, model, newest)
+        with Session(self._engine) as session:
+            mine = query.where(self._of_station, CaptureRow.model == model)
+            first = session.execute(mine.order_by(CaptureRow.number).limit(oldest)).all()
+        return [row for row in first if row.number < last[0].number] + last if last else []
+
+    def shares(self, model: str, newest: int = 300) -> list[float]:
+        """Score over threshold of the newest parts that a model judged, oldest first; light faults aside."""
+        query = select(CaptureRow.score / CaptureRow.threshold).where(
+            CaptureRow.verdict != "light fault", CaptureRow.threshold > 0
+        )
+        return [row[0] for row in self._newest_of(query, model, newest)]
+
+    def _newest_of(self, query: Select[Any], model: str, newest: int) -> list[Any]:
+        mine = query.where(self._of_station, CaptureRow.model == model)
+        with Session(self._engine) as session:
+            return session.execute(mine.order_by(CaptureRow.number.desc()).limit(newest)).all()[::-1]
 
     def defect_types(self) -> list[str]:
         """Those that people named, most frequent first."""
@@ -142,6 +205,10 @@ class Statistics:
     def _waiting(self) -> ColumnElement[bool]:
         verdicts = CaptureRow.verdict.in_(("review", "anomalous"))
         return and_(self._of_station, verdicts, CaptureRow.label.is_(None), CaptureRow.state == "judged")
+
+
+def _said_by(model: str) -> ColumnElement[bool]:
+    return and_(OpinionRow.capture == CaptureRow.number, OpinionRow.model == model)
 
 
 def what_if(parts: Sequence[Scored], share: float) -> Change:

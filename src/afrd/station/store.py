@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, select
+import numpy as np
+from sqlalchemy import Engine, delete, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
@@ -16,10 +17,9 @@ from afrd.station.database import writing
 from afrd.station.files import CaptureFiles
 from afrd.station.intake import Taken
 from afrd.station.judge import Judgement
-from afrd.station.light_figures import measure
 from afrd.station.pictures import THUMBNAIL_FILE, thumbnail
 from afrd.station.records import answer, iso
-from afrd.station.tables import CaptureRow, OutboxRow, ReviewRow
+from afrd.station.tables import CaptureRow, OpinionRow, OutboxRow, ReviewRow
 
 _log = logging.getLogger("afrd.station")
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
@@ -65,7 +65,6 @@ class Store:
             files={light: name for light, (name, _) in taken.files.items()},
             bytes=sum(len(content) for _, content in taken.files.values()),
             light_notes=[],
-            light_figures=measure(taken.images),
             late=False,
             note=None if folder else f"images are not stored: {self.trouble}",
         )
@@ -115,6 +114,25 @@ class Store:
                 session.commit()
         except DBAPIError as error:
             self._troubled(error)
+
+    def add_opinion(self, id: str, model: str, verdict: str, score: float, threshold: float) -> None:
+        """What a model that did not judge says of a capture; its newest word counts."""
+        with Session(self._writing) as session:
+            row = self._row(session, id)
+            if row is None:
+                return
+            session.execute(delete(OpinionRow).where(OpinionRow.capture == row.number, OpinionRow.model == model))
+            said = {"model": model, "at": time.time(), "verdict": verdict, "score": score, "threshold": threshold}
+            session.add(OpinionRow(capture=row.number, **said))
+            session.commit()
+
+    def add_shifts(self, id: str, shifts: np.ndarray) -> None:
+        """[N, 2] x, y in pixels, how the lights of a capture lie against each other."""
+        with Session(self._writing) as session:
+            row = self._row(session, id)
+            if row is not None:
+                row.shifts = np.round(shifts, 3).tolist()
+                session.commit()
 
     def find(self, id: str) -> CaptureRow | None:
         """The record of this id."""
@@ -179,13 +197,15 @@ class Store:
 
 def _verdict(judgement: Judgement) -> dict[str, Any]:
     """The columns that come from the judgement."""
+    deviations = judgement.inspection.rig_deviations
     return {
         "verdict": judgement.verdict,
         "score": judgement.inspection.score,
         "threshold": judgement.threshold,
         "shown_by": judgement.shown_by,
         "light_evidence": judgement.light_evidence,
-        "light_notes": list(judgement.inspection.light_notes),
+        "light_notes": list(judgement.notes),
+        "rig_deviations": None if deviations is None else np.round(deviations, 5).tolist(),
         "model": judgement.model,
         "inspection_seconds": round(judgement.seconds, 6),
     }

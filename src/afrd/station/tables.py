@@ -17,7 +17,8 @@ class CaptureRow(Base):
     digest: SHA-256 of the images. folder: of images and map, relative to the data folder; None where they could not be
     stored or were removed by retention. files: light → file name; bytes: of all of them.
     seconds: from arrival to answer; inspection_seconds: of the inspection alone. late: longer than the cycle allows.
-    label: of the newest review, good or defect.
+    label: of the newest review, good or defect. rig_deviations: of `afrd.rig.QUANTITIES`, each of the whole rig and
+    then of each light, from the model's training. shifts: x, y in pixels of each light against the others, once known.
     """
 
     __tablename__ = "captures"
@@ -47,7 +48,8 @@ class CaptureRow(Base):
     shown_by: Mapped[str | None]
     light_evidence: Mapped[dict[str, Any] | None]
     light_notes: Mapped[list[Any]]
-    light_figures: Mapped[dict[str, Any] | None]
+    rig_deviations: Mapped[list[Any] | None]
+    shifts: Mapped[list[Any] | None]
     model: Mapped[str | None] = mapped_column(String(128))
     seconds: Mapped[float | None]
     inspection_seconds: Mapped[float | None]
@@ -72,8 +74,27 @@ class ReviewRow(Base):
     mask: Mapped[str | None]
 
 
+class OpinionRow(Base):
+    """What a model that did not judge a part says of it: beside the one that did, or asked later."""
+
+    __tablename__ = "opinions"
+    __table_args__ = (UniqueConstraint("capture", "model"), Index("opinions_by_model", "model"))
+
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    capture: Mapped[int] = mapped_column(ForeignKey("captures.number", ondelete="CASCADE"))
+    model: Mapped[str] = mapped_column(String(128))
+    at: Mapped[float]
+    verdict: Mapped[str] = mapped_column(String(16))
+    score: Mapped[float]
+    threshold: Mapped[float]
+
+
 class ModelRow(Base):
-    """A version that a station can judge with. threshold: set by a person instead of the model's own; else None."""
+    """A version that a station can judge with. threshold: set by a person instead of the model's own; else None.
+
+    shadow: judges beside the active one. snapshot: SHA-256 of the list of captures that it learned from
+    (`snapshot.parquet` in its folder), where the station made it.
+    """
 
     __tablename__ = "models"
     __table_args__ = (UniqueConstraint("station", "name"),)
@@ -86,6 +107,8 @@ class ModelRow(Base):
     activated_at: Mapped[float | None]
     threshold: Mapped[float | None]
     card: Mapped[dict[str, Any]]
+    shadow: Mapped[bool] = mapped_column(default=False)
+    snapshot: Mapped[str | None]
 
 
 class AuditRow(Base):

@@ -1,5 +1,7 @@
 """The models of a station: which there are, which judges, and who changed it."""
 
+import logging
+import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -7,13 +9,15 @@ from pathlib import Path
 from sqlalchemy import Engine, Select, select
 from sqlalchemy.orm import Session
 
-from afrd.errors import StationError
+from afrd.errors import AfrdError, StationError
 from afrd.fail_safe import OnLightFault
+from afrd.files import is_temporary
 from afrd.runtimes import SUFFIXES
 from afrd.station.database import writing
-from afrd.station.judge import Judge, Version, load_version
+from afrd.station.judge import Judge, Version, card_to_show, load_version, require_lights
 from afrd.station.tables import AuditRow, ModelRow
 
+_log = logging.getLogger("afrd.station")
 FOLDER = "models"
 
 
@@ -25,6 +29,8 @@ class Versions:
         self._on_light_fault = on_light_fault
         self.folder = root / FOLDER
         self.folder.mkdir(exist_ok=True)
+        for left in filter(is_temporary, list(self.folder.iterdir())):  # of a training that was killed
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
 
     def current(self, configured: Path) -> Version:
         """The one that was active when the station ended; a model of the station file that is new judges at once.
@@ -33,7 +39,8 @@ class Versions:
         """
         version = load_version(configured.resolve(), None, self._on_light_fault)
         if all(row.name != version.name for row in self.rows()):
-            self._put(version, "station", "activated model of the station file", activate=True)
+            card, action = card_to_show(version.inspector.card), "activated model of the station file"
+            self.put(version.path, version.name, card, "station", action, activate=True)
         active = self._newest_active()
         if active is None or active.name == version.name:
             return version if active is None else replace(version, threshold=active.threshold)
@@ -68,17 +75,76 @@ class Versions:
         version = load_version((self.folder / name).resolve(), None, self._on_light_fault)
         if any(row.name == version.name for row in self.rows()):
             raise StationError(f"model {name!r}: {version.name} was added before; it is the same training")
-        return self._put(version, by, "added model", activate=False)
+        return self.put(version.path, version.name, card_to_show(version.inspector.card), by)
 
-    def activate(self, number: int, judge: Judge, by: str) -> ModelRow:
-        """Judge by this one from the next capture on. Raises StationError: no such model, or one for other lights."""
+    def put(
+        self,
+        path: Path,
+        name: str,
+        card: dict,
+        by: str,
+        action: str = "added model",
+        *,
+        snapshot: str | None = None,
+        activate: bool = False,
+    ) -> ModelRow:
+        """One more version. snapshot: digest of its list of captures, where the station made it."""
+        now = time.time()
+        row = ModelRow(
+            station=self._station,
+            name=name,
+            path=str(path.resolve()),
+            added_at=now,
+            activated_at=now if activate else None,
+            card=card,
+            shadow=False,
+            snapshot=snapshot,
+        )
+        with Session(self._writing, expire_on_commit=False) as session:
+            session.add_all([row, self._audit(by, action, name, {})])
+            session.commit()
+        return row
+
+    def row(self, number: int) -> ModelRow:
+        """Raises StationError: no such version."""
         row = next((row for row in self.rows() if row.number == number), None)
         if row is None:
             raise StationError(f"model {number}: no such version")
+        return row
+
+    def shadow(self) -> Version | None:
+        """The one that judges beside the active one; None where there is none, or it cannot be loaded any more."""
+        row = next((row for row in self.rows() if row.shadow), None)
+        try:
+            return row and self._loaded(row)
+        except AfrdError as error:
+            _log.warning("model %s was in shadow: %s", row.name, error)
+            return None
+
+    def set_shadow(self, number: int | None, judge: Judge, by: str) -> Version | None:
+        """Judge beside the active one from now on; None ends it. Raises StationError as `activate`, or it is active."""
+        version = None
+        if number is not None:
+            version = self._loaded(self.row(number))
+            require_lights(version, judge.version.inspector.lights.names)
+            if version.name == judge.version.name:
+                raise StationError(f"model {version.name}: judges already")
+        with Session(self._writing) as session:
+            for row in session.scalars(self._mine()):
+                row.shadow = row.number == number
+            action = "put in shadow" if version else "ended the shadow of"
+            session.add(self._audit(by, action, version.name if version else "the model", {}))
+            session.commit()
+        return version
+
+    def activate(self, number: int, judge: Judge, by: str) -> ModelRow:
+        """Judge by this one from the next capture on. Raises StationError: no such model, or one for other lights."""
+        row = self.row(number)
         before = judge.version.name
         judge.activate(self._loaded(row))
         with Session(self._writing) as session:
-            session.get_one(ModelRow, number).activated_at = time.time()
+            active = session.get_one(ModelRow, number)
+            active.activated_at, active.shadow = time.time(), False
             session.add(self._audit(by, "activated model", row.name, {"before": before}))
             session.commit()
         return row
@@ -115,21 +181,6 @@ class Versions:
                 f"model {row.name}: {row.path} holds another training now; add that one as a new version"
             )
         return version
-
-    def _put(self, version: Version, by: str, action: str, activate: bool) -> ModelRow:
-        now = time.time()
-        row = ModelRow(
-            station=self._station,
-            name=version.name,
-            path=str(version.path),
-            added_at=now,
-            activated_at=now if activate else None,
-            card=version.inspector.card.model_dump(mode="json", exclude={"light_reference"}),
-        )
-        with Session(self._writing, expire_on_commit=False) as session:
-            session.add_all([row, self._audit(by, action, version.name, {})])
-            session.commit()
-        return row
 
     def _audit(self, by: str, action: str, subject: str, detail: dict) -> AuditRow:
         return AuditRow(station=self._station, at=time.time(), by=by, action=action, subject=subject, detail=detail)

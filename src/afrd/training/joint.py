@@ -27,7 +27,8 @@ def fit(model: JointGaussian, captures: CaptureSet, holdout: CaptureSet, job: Jo
     """
     device, painting, disturbing = job.fabric.device, job.config.painting, job.config.disturbing
     model.to(device).eval()
-    seed, cross = job.config.seed, job.config.folds > 1 and not (captures.imaging and captures.imaging.tiling)
+    seed, config = job.config.seed, job.config
+    cross = config.folds > 1 and not config.growable and not (captures.imaging and captures.imaging.tiling)
     own = read_features(model, captures, job.store, job.data_digest, device)
     held_out = read_features(model, holdout, job.store, job.holdout_digest, device)
     sources = [own, held_out] if cross else [own]
@@ -59,6 +60,10 @@ def fit(model: JointGaussian, captures: CaptureSet, holdout: CaptureSet, job: Jo
         good = score_held_out(model, held_out, device, holdout.imaging).scores
         if offsets := known_offsets(model, job.known, FOUND * max(good), device):
             model.know(offsets, read)
+    if job.config.growable:
+        from afrd.training.growth import remember, write_memory  # which loads runs, as this makes them
+
+        write_memory(job.out, remember(model, captures, holdout, job.config, device))
     if folds:
         return folds.score(model, seed, disturbing.copies, device)
     scored = [score_held_out(model, held_out, device, holdout.imaging, without_each=True)]

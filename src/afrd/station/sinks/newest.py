@@ -1,7 +1,8 @@
-"""Sinks that show the newest answer alone, in a thread each: a slow one delays nothing and misses only old answers."""
+"""Sinks that show the newest answers, in a thread each: a slow one delays nothing and misses only old answers."""
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -16,19 +17,19 @@ class Show(Protocol):
         """Before the first answer; again after a while where it raised."""
 
     def show(self, answer: dict[str, Any]) -> None:
-        """The newest answer, and only that."""
+        """One answer; those before it were shown, or there were too many."""
 
     def close(self) -> None:
         """Nobody judges any more."""
 
 
 class Newest:
-    """Calls `show` with the newest answer there is."""
+    """Calls `show` with every answer in order; of more than `keep` that wait, with the newest."""
 
-    def __init__(self, name: str, sink: Show) -> None:
+    def __init__(self, name: str, sink: Show, keep: int = 1) -> None:
         self.name, self._sink = name, sink
         self._changed = threading.Condition()
-        self._answer: dict[str, Any] | None = None
+        self._answers: deque[dict[str, Any]] = deque(maxlen=keep)
         self._ending = False
         self._thread = threading.Thread(target=self._work, name=f"sink {name}", daemon=True)
         self.trouble: str | None = None
@@ -40,7 +41,7 @@ class Newest:
     def put(self, answer: dict[str, Any]) -> None:
         """Returns at once."""
         with self._changed:
-            self._answer = answer
+            self._answers.append(answer)
             self._changed.notify()
 
     def stop(self) -> None:
@@ -57,8 +58,8 @@ class Newest:
                     return
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._answer is not None or self._ending)
-                answer, self._answer = self._answer, None
+                self._changed.wait_for(lambda: self._answers or self._ending)
+                answer = self._answers.popleft() if self._answers else None
             if answer is None:
                 break
             self._try(self._sink.show, answer)

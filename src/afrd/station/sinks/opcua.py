@@ -1,7 +1,9 @@
 """An OPC UA server with the station's newest answer. Names after OPC 40100-1, Machine Vision."""
 
 import asyncio
+import json
 import threading
+from collections import deque
 from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -12,13 +14,15 @@ from asyncua.common.node import Node
 from afrd.station.sinks.config import OpcUaConfig
 
 NAMESPACE = "urn:afrd:station"
+KEPT = 500
 _SECONDS = 30
 
 
 class OpcUa:
-    """VisionSystem: SystemState, ActiveRecipe (the model), LatestResult (ResultId, Verdict, Score, …), Lights.
+    """VisionSystem: SystemState, ActiveRecipe (the model), LatestResult (ResultId, Verdict, Score, …), Lights, Results.
 
-    A light's health is "good", or what the newest capture says of it.
+    A light's health is "good", or what the newest capture says of it. Results: the newest `KEPT` answers as JSON,
+    oldest first, for a client that was away.
     """
 
     def __init__(self, config: OpcUaConfig, station: str, lights: Sequence[str]) -> None:
@@ -27,6 +31,7 @@ class OpcUa:
         self._server: Server | None = None
         self._nodes: dict[str, Node] = {}
         self._health: dict[str, Node] = {}
+        self._results: deque[str] = deque(maxlen=KEPT)
 
     def begin(self) -> None:
         self._loop = asyncio.new_event_loop()
@@ -71,6 +76,7 @@ class OpcUa:
         ):
             initial = {text: "", number: 0.0, ua.VariantType.UInt64: 0}.get(kind, datetime(1970, 1, 1))
             self._nodes[name] = await parent.add_variable(space, name, initial, kind)
+        self._nodes["Results"] = await system.add_variable(space, "Results", ua.Variant([], text, is_array=True))
         for light in self._lights:
             self._health[light] = await health.add_variable(space, light, "", text)
         await self._nodes["SystemState"].write_value("Ready")
@@ -93,5 +99,7 @@ class OpcUa:
             ("CreationTime", datetime.now(UTC)),
         ):
             await nodes[name].write_value(value)
+        self._results.append(json.dumps(answer, ensure_ascii=False))
+        await nodes["Results"].write_value(ua.Variant(list(self._results), ua.VariantType.String, is_array=True))
         count = await nodes["Count"].read_value()
         await nodes["Count"].write_value(ua.Variant(count + 1, ua.VariantType.UInt64))  # last: now the rest is whole

@@ -33,7 +33,7 @@ class Sinks:
                 case AnswerFileConfig():
                     self._newest.append(Newest(config.name, AnswerFile(data / config.path)))
                 case OpcUaConfig():
-                    self._newest.append(Newest(config.name, _opcua(config, station, lights)))
+                    self._newest.append(Newest(config.name, _opcua(config, station, lights), keep=1000))
 
     def start(self) -> None:
         """Deliver."""

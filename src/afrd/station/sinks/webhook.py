@@ -19,6 +19,9 @@ class Webhook:
 
     def __init__(self, config: WebhookConfig, secret: str) -> None:
         self._config, self._secret = config, secret
+        self._where = (
+            f"{config.url.scheme}://{config.url.host}{config.url.path}"  # a name and a password stay out of logs
+        )
         self._opener = urllib.request.build_opener(_NoRedirect())
 
     def deliver(self, message: dict[str, Any]) -> None:
@@ -33,9 +36,9 @@ class Webhook:
             with self._opener.open(request, timeout=self._config.timeout_seconds) as answer:
                 answer.read(1 << 16)
         except urllib.error.HTTPError as error:
-            raise DeliveryError(f"{self._config.url} answered {error.code}") from error
+            raise DeliveryError(f"{self._where} answered {error.code}") from error
         except OSError as error:
-            raise DeliveryError(f"{self._config.url}: {getattr(error, 'reason', None) or error}") from error
+            raise DeliveryError(f"{self._where}: {getattr(error, 'reason', None) or error}") from error
 
     def close(self) -> None:
         """Nothing is kept open."""

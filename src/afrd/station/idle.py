@@ -1,0 +1,67 @@
+"""What is done with a part after its answer, while the line has nothing to judge. A verdict waits for one such look.
+
+A busy line looks at nothing here: of the parts that wait, the oldest are skipped, and counted.
+"""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+_log = logging.getLogger("afrd.station")
+WAITING = 4  # captures kept; memory is bounded by them
+_LOOK_SECONDS = 0.05
+
+Look = Callable[[np.ndarray, str], None]
+"""(images, id) of a capture that was judged. May raise."""
+
+
+class Idle:
+    """busy: whether the line has parts to judge. looks: done one after the other with every part."""
+
+    def __init__(self, busy: Callable[[], bool], looks: Sequence[Look]) -> None:
+        self._busy, self._looks = busy, tuple(looks)
+        self._waiting: deque[tuple[np.ndarray, str]] = deque()
+        self._changed = threading.Condition()
+        self._ending = False
+        self._thread = threading.Thread(target=self._work, name="idle", daemon=True)
+        self.skipped = 0
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """After the part at hand."""
+        with self._changed:
+            self._ending = True
+            self._changed.notify()
+        self._thread.join()
+
+    def offer(self, images: np.ndarray, id: str) -> None:
+        """A part that was judged. Returns at once."""
+        with self._changed:
+            if len(self._waiting) == WAITING:
+                self._waiting.popleft()
+                self.skipped += 1
+            self._waiting.append((images, id))
+            self._changed.notify()
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._ending)
+                if self._ending:
+                    return
+                if self._busy():
+                    self._changed.wait(_LOOK_SECONDS)
+                    continue
+                part = self._waiting.popleft()
+            for look in self._looks:
+                try:
+                    look(*part)
+                except Exception:  # the line goes on
+                    _log.exception("capture %s: could not be looked at again", part[1])
+            del part  # its pictures are not held while waiting for the next

@@ -1,0 +1,69 @@
+"""What a version learned from, as a list that is written once: `snapshot.parquet` in its folder, one row a capture.
+
+id, role, digest, defect_type, lights, files, mask, said_by, taken_at. role: "learned from", "held out" (sets the
+threshold), or "known defect". digest: SHA-256 of light names and images, as on record. files: one a light, relative to
+the station's data folder where they lie below it. Knows no database and no network.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+from pyarrow import parquet
+
+from afrd.errors import StationError
+from afrd.files import atomic_path
+from afrd.station.intake import digest_of
+
+SNAPSHOT_FILE = "snapshot.parquet"
+LEARNED, HELD_OUT, DEFECT = "learned from", "held out", "known defect"
+_TEXT, _TEXTS = pyarrow.string(), pyarrow.list_(pyarrow.string())
+_SCHEMA = pyarrow.schema(
+    [
+        ("id", _TEXT),
+        ("role", _TEXT),
+        ("digest", _TEXT),
+        ("defect_type", _TEXT),
+        ("lights", _TEXTS),
+        ("files", _TEXTS),
+        ("mask", _TEXT),
+        ("said_by", _TEXT),
+        ("taken_at", _TEXT),
+    ]
+)
+
+
+def with_digest(row: Mapping[str, Any], root: Path) -> dict[str, Any]:
+    """The row with the digest of its files. Raises StationError: they are gone, or not those on record."""
+    try:
+        files = {light: (root / name).read_bytes() for light, name in zip(row["lights"], row["files"], strict=True)}
+    except OSError as error:
+        raise StationError(f"capture {row['id']}: {error.filename} cannot be read ({error.strerror})") from error
+    digest = digest_of(files)
+    if row.get("digest", digest) != digest:
+        raise StationError(
+            f"capture {row['id']}: its images are not those that were judged; restore them, or take its review back"
+        )
+    return {**row, "digest": digest}
+
+
+def write_snapshot(path: Path, rows: Sequence[Mapping[str, Any]]) -> str:
+    """Whole or not there; returns the SHA-256 of the file, hex."""
+    with atomic_path(path) as temporary:
+        parquet.write_table(pyarrow.Table.from_pylist([dict(row) for row in rows], _SCHEMA), temporary)
+    return snapshot_digest(path)
+
+
+def read_snapshot(path: Path) -> list[dict[str, Any]]:
+    """Its rows. Raises StationError: damaged."""
+    try:
+        return parquet.read_table(path, schema=_SCHEMA).to_pylist()
+    except (OSError, pyarrow.ArrowInvalid) as error:
+        raise StationError(f"{path}: cannot be read as a snapshot ({error}); restore it") from error
+
+
+def snapshot_digest(path: Path) -> str:
+    """SHA-256 of the file, hex."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,173 @@
+"""Further good parts for a fitted joint model, without fitting it anew: their moments are added to those it came from.
+
+A run that was trained `growable` keeps a memory beside its weights: number, mean and scatter of the vectors of its good
+captures (`afrd.model.moments`), the vectors themselves in half precision, and those of the held-out captures. Mean and
+covariance of the grown model are exactly those of a fit to all captures. What is usual at which places and the
+threshold are learned anew from the vectors, without the teacher. The directions of painted defects and of disturbances
+stay those of the first fit.
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from afrd.card import ModelCard
+from afrd.checkpoint import load_model, read_tensors, save_model, trained_digest
+from afrd.datasets import CaptureSet, require_lights, verify
+from afrd.errors import ModelError, RunError
+from afrd.families import TrainConfig
+from afrd.families.joint import GROWTH_FILE
+from afrd.files import atomic_folder, atomic_path
+from afrd.model import JointGaussian
+from afrd.model.moments import Moments
+from afrd.progress import Progress
+from afrd.training.disturbed import disturbed_copies
+from afrd.training.false_alarms import choose_threshold
+from afrd.training.features import Recompute
+from afrd.training.loop import BELOW_HIGHEST
+from afrd.yaml_model import parse
+
+
+@dataclass(frozen=True)
+class Memory:
+    """moments: of all vectors that are learned from. disturbed: [T, T], see `JointGaussian.disturbed`.
+
+    vectors: [M, T, h, w] half, of the captures learned from. held_out: [K, T, h, w] half, of those that set the
+    threshold, disturbed copies among them; groups: the part that each of these shows.
+    """
+
+    moments: Moments
+    disturbed: Tensor
+    vectors: Tensor
+    held_out: Tensor
+    groups: tuple[str, ...]
+
+
+@torch.inference_mode()
+def remember(
+    model: JointGaussian, captures: CaptureSet, holdout: CaptureSet, config: TrainConfig, device: torch.device
+) -> Memory:
+    """Of a model that was just fitted to `captures`. Raises ModelError: captures that are looked at in tiles."""
+    if captures.imaging and captures.imaging.tiling:
+        raise ModelError("a model that looks at captures in tiles cannot grow; leave out --growable or the tiles")
+    copies = disturbed_copies(holdout, config.seed, config.disturbing.copies)
+    moments, vectors = _seen(model, _each(model, captures, device))
+    return Memory(
+        moments,
+        model.disturbed,
+        vectors,
+        torch.cat([each.half().cpu() for part in (holdout, *copies) for each in _each(model, part, device)]),
+        tuple(holdout.groups) * (1 + len(copies)),
+    )
+
+
+def write_memory(run: Path, memory: Memory) -> None:
+    """Into the run's folder, whole or not at all."""
+    count, mean, scatter = memory.moments.parts()
+    tensors = {
+        "count": torch.tensor(count),
+        "mean": mean,
+        "scatter": scatter,
+        "disturbed": memory.disturbed,
+        "vectors": memory.vectors,
+        "held_out": memory.held_out,
+    }
+    with atomic_path(run / GROWTH_FILE) as temporary:
+        save_file(tensors, temporary, metadata={"groups": json.dumps(memory.groups)})
+
+
+def read_memory(run: Path) -> Memory:
+    """Raises RunError: the run keeps none, or it is damaged."""
+    path = run / GROWTH_FILE
+    if not path.is_file():
+        raise RunError(f"{run}: cannot grow, it was trained without --growable; train a new version once")
+    tensors = read_tensors(path)
+    with safe_open(path, "pt") as file:
+        groups = tuple(json.loads(file.metadata()["groups"]))
+    moments = Moments.of_parts(int(tensors["count"]), tensors["mean"], tensors["scatter"])
+    return Memory(moments, tensors["disturbed"], tensors["vectors"], tensors["held_out"], groups)
+
+
+@torch.inference_mode()
+def grow(run: Path, captures: CaptureSet, out: Path, progress: Progress | None = None) -> ModelCard:
+    """The run's model with further good captures, as a run of its own at `out`.
+
+    progress(done, steps). Raises RunError, ModelError, DatasetError: it cannot grow, other lights, damaged captures.
+    """
+    model, card = load_model(run)
+    memory = read_memory(run)
+    require_lights(captures.lights, card.lights.rig(), "further captures")
+    captures = captures.read_as(card.imaging)
+    verify(captures)
+    steps = len(captures) + len(memory.vectors) + len(captures) + len(memory.held_out)
+    done = iter(range(1, steps + 1))
+
+    def told(items: Iterable[Tensor]) -> Iterable[Tensor]:
+        for item in items:
+            yield item
+            if progress:
+                progress(next(done), steps)
+
+    moments, more = _seen(model, told(_each(model, captures, torch.device("cpu"))))
+    vectors = torch.cat([memory.vectors, more])
+    memory = replace(memory, moments=memory.moments + moments, vectors=vectors)
+    model.grow(memory.moments, memory.disturbed, told(each[None].float() for each in memory.vectors))
+    card = _card(model, card, memory, len(captures), told)
+    with atomic_folder(out) as temporary:
+        for name in ("run.yaml", "teacher.safetensors"):
+            shutil.copyfile(run / name, temporary / name)
+        write_memory(temporary, memory)
+        save_model(temporary, model, card)
+    return card
+
+
+def _card(model: JointGaussian, card: ModelCard, memory: Memory, more: int, told: Callable) -> ModelCard:
+    """With the threshold of the grown model, by the same rule as at training."""
+    config = parse(TrainConfig, card.config, Path("model.yaml"))
+    every = range(model.lights)
+    subsets: list[Sequence[int] | None] = [None]
+    if card.thresholds_without is not None:
+        subsets += [[k for k in every if k != gone] for gone in every]
+    scores: list[list[float]] = [[] for _ in subsets]
+    for vectors in told(each[None].float() for each in memory.held_out):
+        for lights, mine in zip(subsets, scores, strict=True):
+            mine.append(float(model.judge_vectors(vectors, lights).score))
+    chosen, *without = (
+        choose_threshold(
+            each, config.false_alarm_rate, memory.groups, tail=config.tail, highest=BELOW_HIGHEST * model.highest
+        )
+        for each in scores
+    )
+    return card.model_copy(
+        update={
+            "captures": card.captures + more,
+            "trained_digest": trained_digest(model),
+            "threshold": chosen.value,
+            "false_alarm_rate": chosen.rate,
+            "false_alarm_bound": chosen.bound,
+            "tail": chosen.tail,
+            "threshold_interval": chosen.interval,
+            "thresholds_without": tuple(each.value for each in without) if without else None,
+        }
+    )
+
+
+def _each(model: JointGaussian, captures: Sequence, device: torch.device) -> Iterable[Tensor]:
+    """[1, T, h, w] of each capture."""
+    return (model.describe(levels) for levels in Recompute(model, captures, device).each())
+
+
+def _seen(model: JointGaussian, captures: Iterable[Tensor]) -> tuple[Moments, Tensor]:
+    """The moments of all places that are looked at, and the vectors as they are kept."""
+    moments, kept = Moments(len(model.mean)), []
+    for vectors in captures:
+        moments.add(model.looked_at(vectors)[0].flatten(1).T)
+        kept.append(vectors.half().cpu())
+    return moments, torch.cat(kept)

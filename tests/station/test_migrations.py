@@ -1,0 +1,42 @@
+"""A database of an earlier version keeps everything that is on record."""
+
+import sqlite3
+
+import pytest
+from alembic import command
+from sqlalchemy import create_engine
+
+from afrd.station.database import migrations, open_database, sqlite_url
+from afrd.station.history import Filter, History
+
+
+@pytest.fixture
+def old(tmp_path):
+    """The tables of revision 0001 with a capture, its review and a model."""
+    config = migrations()
+    with create_engine(sqlite_url(tmp_path)).begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+    with sqlite3.connect(tmp_path / "station.sqlite") as database:
+        values = {
+            "number": 7, "station": "a", "id": "part", "state": "judged", "source": "http", "taken_at": 1.5,
+            "digest": "d", "files": "{}", "bytes": 3, "verdict": "good", "light_notes": "[]", "light_figures": "{}",
+            "late": 0, "label": "good",
+        }  # fmt: skip
+        database.execute(f"INSERT INTO captures ({', '.join(values)}) VALUES (:{', :'.join(values)})", values)
+        database.execute("INSERT INTO reviews (capture, at, by, label) VALUES (7, 2.5, 'ada', 'good')")
+        database.execute("INSERT INTO models (station, name, path, added_at, card) VALUES ('a', 'm@1', '/m', 1, '{}')")
+    return tmp_path
+
+
+def test_nothing_on_record_is_lost(old):
+    for _ in range(2):  # the second time there is nothing to do
+        engine = open_database(sqlite_url(old))
+        row, reviews = History(engine, "a").get("part")
+        assert (row.number, row.verdict, row.label, row.rig_deviations) == (7, "good", "good", None)
+        assert [(review.by, review.label) for review in reviews] == [("ada", "good")]
+        assert History(engine, "a").page(Filter(label="good"))[0].id == "part"
+        engine.dispose()
+    with sqlite3.connect(old / "station.sqlite") as database:
+        assert database.execute("SELECT name, shadow, snapshot FROM models").fetchall() == [("m@1", 0, None)]
+        assert database.execute("PRAGMA foreign_key_check").fetchall() == []

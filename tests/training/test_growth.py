@@ -1,0 +1,105 @@
+"""A grown model against one that was fitted to all captures from scratch."""
+
+import numpy as np
+import pytest
+import torch
+
+from afrd import Inspector
+from afrd.checkpoint import load_model
+from afrd.datasets import open_dataset
+from afrd.errors import DatasetError, RunError
+from afrd.families import TrainConfig, build_model
+from afrd.families.joint import GROWTH_FILE, Disturbing, JointConfig, Painting
+from afrd.training import train
+from afrd.training.disturbed import with_disturbances
+from afrd.training.features import Recompute
+from afrd.training.growth import grow, read_memory
+from afrd.yaml_model import parse
+from captures import make_capture, write_folder
+
+SIZE, MORE = 64, 4
+LITTLE = {"painting": Painting(captures=4, pairs=6), "disturbing": Disturbing(captures=3, copies=1)}
+
+
+@pytest.fixture(scope="module")
+def captures(tmp_path_factory):
+    """(learned from at first, held out, further ones, all that are learned from in the end)"""
+    root = tmp_path_factory.mktemp("growth")
+    write_folder(root, {"train": {"good": 9 + MORE}, "val": {"good": 5}}, lights=("left", "right", "top"), size=SIZE)
+    good, held_out = (open_dataset(root, None, split) for split in ("train", "val"))
+    return good.subset(range(9)), held_out, good.subset(range(9, 9 + MORE)), good
+
+
+@pytest.fixture(scope="module")
+def runs(captures, tmp_path_factory):
+    """(trained, grown)"""
+    root = tmp_path_factory.mktemp("runs")
+    first, held_out, more, _ = captures
+    config = JointConfig(image_size=SIZE, false_alarm_rate=0.2, growable=True, **LITTLE)
+    train(first, root / "trained", config, holdout=held_out)
+    steps = []
+    grow(root / "trained", more, root / "grown", lambda done, total: steps.append((done, total)))
+    assert [done for done, _ in steps] == list(range(1, steps[-1][1] + 1))
+    return root / "trained", root / "grown"
+
+
+def test_it_is_the_model_of_a_fit_to_all_captures(captures, runs):
+    first, _, _, every = captures
+    trained, card = load_model(runs[0])
+    grown, _ = load_model(runs[1])
+    cpu = torch.device("cpu")
+    scratch = build_model(parse(TrainConfig, card.config, runs[0]), 3).eval()
+    every = every.read_as(card.imaging)
+    with torch.inference_mode():
+        disturbed = with_disturbances(scratch, first.read_as(card.imaging), cpu, 0, LITTLE["disturbing"].captures)
+        scratch.fit(lambda: Recompute(scratch, every, cpu).each(), disturbed=disturbed)
+        assert int(grown.samples) == int(scratch.samples) == 13 * (SIZE // 8) ** 2
+        torch.testing.assert_close(grown.mean, scratch.mean, rtol=1e-5, atol=1e-6)
+        scale = scratch.covariance.diagonal().rsqrt()
+        apart = (grown.covariance - scratch.covariance) * scale[:, None] * scale
+        assert apart.abs().max() < 1e-5
+        # with the directions of defects that the first fit learned, it judges alike; vectors are kept in half precision
+        scratch.defects.load_state_dict(trained.defects.state_dict())
+        scratch.grow(_moments(scratch, every), read_memory(runs[0]).disturbed, _vectors(scratch, every))
+        rng = np.random.default_rng(5)
+        for defect in (False, True):
+            images = torch.from_numpy(make_capture(rng, 3, SIZE, defect)[0])[None]
+            torch.testing.assert_close(grown(images).anomaly_map, scratch(images).anomaly_map, rtol=0.02, atol=0.02)
+            assert not torch.allclose(grown(images).anomaly_map, trained(images).anomaly_map, rtol=0.02, atol=0.02)
+
+
+def test_its_threshold_follows_from_its_own_scores_of_the_held_out_captures(captures, runs):
+    inspector = Inspector.load(runs[1])
+    assert inspector.card.captures == 9 + MORE
+    assert (inspector.card.holdout, inspector.card.holdout_parts) == (10, 5)
+    scores = [inspector.inspect(capture.images).score for capture in captures[1]]
+    assert min(scores) * 0.98 < inspector.threshold
+    assert sum(score > 1.02 * inspector.threshold for score in scores) <= 1  # a fifth of five parts, and rounding
+    assert len(inspector.card.thresholds_without) == 3
+
+
+def test_it_grows_again_and_by_nothing_else_than_good_parts_of_its_lights(captures, runs, tmp_path):
+    more = captures[2]
+    card = grow(runs[1], more.subset([0]), tmp_path / "again")
+    assert card.captures == 9 + MORE + 1
+    assert read_memory(tmp_path / "again").moments.count == 14 * (SIZE // 8) ** 2
+    write_folder(tmp_path / "two", {"train": {"good": 2}}, lights=("left", "right"), size=SIZE)
+    with pytest.raises(DatasetError, match="further captures"):
+        grow(runs[1], open_dataset(tmp_path / "two", None, "train"), tmp_path / "never")
+    (tmp_path / "again" / GROWTH_FILE).unlink()
+    with pytest.raises(RunError, match="trained without --growable"):
+        grow(tmp_path / "again", more, tmp_path / "never")
+    assert not (tmp_path / "never").exists()
+
+
+def _vectors(model, captures):
+    return (model.describe(levels) for levels in Recompute(model, captures, torch.device("cpu")).each())
+
+
+def _moments(model, captures):
+    from afrd.model.moments import Moments
+
+    moments = Moments(len(model.mean))
+    for vectors in _vectors(model, captures):
+        moments.add(vectors[0].flatten(1).T)
+    return moments
