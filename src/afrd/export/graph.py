@@ -17,7 +17,7 @@ from afrd.model.resizing import matrices, resize
 from afrd.runtimes import Input
 from afrd.runtimes.artefact import INPUT, OUTPUTS
 
-OPSET = 18
+OPSET, IR_VERSION = 18, 10  # of every file: ONNX Runtime 1.18 (May 2024) and later read them
 _MAXIMUM = {"uint8": 255, "uint16": 65535}
 _QUANTISED = ("teacher.backbone", "bottleneck", "student")
 
@@ -75,6 +75,7 @@ def write_onnx(program: ExportedProgram, path: Path) -> tuple[onnx.ModelProto, l
     model = onnx.load(path)
     exact = [node.name for node in model.graph.node if not any(part in _scopes(node) for part in _QUANTISED)]
     _tidy(model.graph)
+    model.ir_version = IR_VERSION
     onnx.save(model, path)
     return model, exact
 
