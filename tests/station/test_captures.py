@@ -12,15 +12,14 @@ from afrd import Inspector
 from afrd.datasets.images import decode
 from afrd.map_png import read_map_png16
 from captures import make_capture
+from station_process import StationProcess, png
 
 LIGHTS = ("left", "right", "top")
 
 
 @pytest.fixture(scope="module")
-def station(run, tmp_path_factory):
-    from station_process import StationProcess
-
-    station = StationProcess(run, tmp_path_factory.mktemp("captures") / "data")
+def station(artefact, tmp_path_factory):
+    station = StationProcess(artefact, tmp_path_factory.mktemp("captures") / "data")
     yield station
     station.kill()
 
@@ -29,8 +28,8 @@ def _images(files):
     return np.stack([decode(content, light) for light, content in files.items()])
 
 
-def test_the_answer_is_the_inspectors_and_on_record(station, run, parts, tmp_path):
-    inspector = Inspector.load(run)
+def test_the_answer_is_the_inspectors_and_on_record(station, artefact, parts, tmp_path):
+    inspector = Inspector.load(artefact)
     for k, files in enumerate(parts[:6]):
         answer = station.post(files, f"part-{k}").raise_for_status().json()
         expected = inspector.inspect(_images(files))
@@ -127,10 +126,10 @@ def test_a_capture_in_one_file_is_the_same_capture(station, parts):
             np.testing.assert_array_equal(decode(served, light), image)
 
 
-def test_health_and_schema(station, run):
+def test_health_and_schema(station):
     health = station.health()
     assert health["status"] == "ok"
-    assert health["model"].startswith("run@")
+    assert health["model"].startswith("model@")
     assert health["queue"] == 0
     schema = station.client.get("/api/openapi.json").json()
     form = schema["paths"]["/api/captures"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
@@ -138,12 +137,19 @@ def test_health_and_schema(station, run):
     assert set(schema["paths"]) >= {"/api/captures", "/api/captures/{id}", "/api/captures/{id}/review", "/healthz"}
 
 
-def test_a_dead_light_is_a_light_fault_or_left_out_and_never_good_in_silence(station, parts):
-    from station_process import png
-
-    dark = parts[0] | {"top": png(np.zeros((3, 64, 64), np.uint8))}
-    answer = station.post(dark).json()
-    assert any("top" in note and "dark" in note for note in answer["light_notes"])
+def test_no_part_passes_while_the_rig_is_broken(station, parts):
+    dark, glaring = (png(np.full((3, 64, 64), value, np.uint8)) for value in (0, 255))
+    swapped = {"left": parts[0]["right"], "right": parts[0]["left"]}
+    for wrong, words in (
+        ({"top": dark}, "light top: dark"),
+        ({"top": glaring}, "light top: overexposed"),
+        (swapped, "lights left and right: swapped"),
+        (dict.fromkeys(parts[0], dark), "dark"),
+        (dict.fromkeys(parts[0], glaring), "overexposed"),
+    ):
+        answer = station.post(parts[0] | wrong).json()
+        assert answer["verdict"] == "light fault", words
+        assert any(words in note for note in answer["light_notes"]), answer["light_notes"]
 
 
 def test_ends_in_order(artefact, parts, serve):

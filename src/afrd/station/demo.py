@@ -18,12 +18,12 @@ import yaml
 
 from afrd.cli.bars import bar
 from afrd.datasets import open_dataset
-from afrd.families.joint import JointConfig
+from afrd.families.joint import JointConfig, Painting
 from afrd.render import render_dataset
 from afrd.training import train
 
 CLASS = "Confetto"
-COUNTS = {"train": 20, "val": 6, "test": 16}
+COUNTS = {"train": 12, "val": 6, "test": 8}
 SIZE = 96  # pixels; as small as lets a line live within a minute
 _BOUNDARY = "afrd-demo"
 
@@ -33,7 +33,9 @@ def run_demo(out: Path, *, port: int = 8080, pause: float = 2.0, parts: int | No
     with bar("rendering captures") as progress:
         render_dataset(out / "data", (CLASS,), **COUNTS, size=SIZE, progress=progress)
     good, held_out = (open_dataset(out / "data", CLASS, split) for split in ("train", "val"))
-    config = JointConfig(image_size=SIZE, false_alarm_rate=0.15, growable=True)
+    config = JointConfig(
+        image_size=SIZE, false_alarm_rate=0.15, growable=True, painting=Painting(captures=12, pairs=24)
+    )
     train(good, out / "runs" / CLASS, config, holdout=held_out, resume=True)
     station = out / "station.yaml"
     settings = {"station": "demo", "model": f"runs/{CLASS}", "data": "station", "review": 0.8, "cycle_seconds": 1.0}
