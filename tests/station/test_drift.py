@@ -4,9 +4,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from sqlalchemy.orm import Session
 
 from afrd.rig import QUANTITIES, WEIGHT, RigReference, measure_rig
+from afrd.station.database import open_database, sqlite_url
 from afrd.station.drift import ALL, BASELINE, RigWatch, registration_advice, registration_charts
+from afrd.station.statistics import Statistics
+from afrd.station.tables import CaptureRow
 from captures import make_capture
 
 LIGHTS = ("left", "right", "top")
@@ -64,6 +68,23 @@ def test_one_light_that_fades_is_named_with_its_mend_also_after_a_restart(refere
     assert not again.known
     again.watch(reference, ((id, each.tolist()) for id, each in past))
     assert again.drifting == watch.drifting
+
+
+def test_captures_whose_rig_was_not_measured_are_passed_over(tmp_path):
+    engine = open_database(sqlite_url(tmp_path))
+    measured = [[0.1] * 4] * 5
+    with Session(engine) as session:
+        for k, found in enumerate((measured, None, measured)):
+            session.add(
+                CaptureRow(
+                    station="a", id=f"part-{k}", state="judged", source="http", taken_at=k, digest="", files={},
+                    bytes=0, light_notes=[], late=False, verdict="good", model="m", rig_deviations=found, shifts=None,
+                )
+            )  # fmt: skip
+        session.commit()
+    statistics = Statistics(engine, "a")
+    assert [row.id for row in statistics.rig("m", 10)] == ["part-0", "part-2"]
+    assert statistics.shifts("m", 10, 10) == []
 
 
 def test_a_light_that_moves_leaves_its_limits_and_the_others_stay():

@@ -48,8 +48,8 @@ class CaptureRow(Base):
     shown_by: Mapped[str | None]
     light_evidence: Mapped[dict[str, Any] | None]
     light_notes: Mapped[list[Any]]
-    rig_deviations: Mapped[list[Any] | None]
-    shifts: Mapped[list[Any] | None]
+    rig_deviations: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
+    shifts: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
     model: Mapped[str | None] = mapped_column(String(128))
     seconds: Mapped[float | None]
     inspection_seconds: Mapped[float | None]
