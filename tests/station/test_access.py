@@ -71,7 +71,8 @@ def test_operators_review_and_engineers_change(guarded, parts):
     assert operator.post("/parts/judged/review", data={"label": "good"}).status_code == 303
     change = {"threshold": "0.7", "reason": "trial"}
     assert operator.post("/threshold", data=change).status_code == 403
-    assert operator.post("/models/1/activate").status_code == 403
+    for path in ("1/activate", "1/shadow", "1/compare", "shadow/end", "train", "grow"):
+        assert operator.post(f"/models/{path}").status_code == 403, path
     assert operator.post("/models", data={"name": "x"}).status_code == 403
     assert engineer.post("/threshold", data=change).status_code == 303
     text = engineer.get("/models").text

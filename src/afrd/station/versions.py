@@ -30,7 +30,7 @@ class Versions:
         self.folder = root / FOLDER
         self.folder.mkdir(exist_ok=True)
         for left in filter(is_temporary, list(self.folder.iterdir())):  # of a training that was killed
-            shutil.rmtree(left) if left.is_dir() else left.unlink()
+            shutil.rmtree(left, ignore_errors=True)  # its process may still be ending
 
     def current(self, configured: Path) -> Version:
         """The one that was active when the station ended; a model of the station file that is new judges at once.
