@@ -83,6 +83,14 @@ METHODS: dict[str, Method] = {
         Method("ssim-ae", "AE (SSIM)", "image", "baselines.autoencoder:ssim"),
         Method("l2-ae", "AE (L2)", "image", "baselines.autoencoder:l2"),
         Method("spade", "SPADE", "image", "baselines.spade:spade", seeded=False, shares=True),
+        Method("riad", "RIAD", "image", "baselines.riad:riad"),
+        Method("students", "Uninformed Students", "image", "baselines.students:students"),
+        Method("cdo", "CDO", "image", "baselines.cdo:cdo"),
+        Method("hit-milf", "HIT-MiLF", "image", "baselines.hit_milf:hit_milf", extra="baselines"),
+        Method("multi-branch", "multi-branch AE", "lights", "baselines.multi_branch:multi_branch", features=False),
+        Method("supersimplenet", "SuperSimpleNet", "lights", "inspected:guest", extra="baselines", features=False),
+        Method("efficientad", "EfficientAD", "lights", "inspected:guest", extra="baselines", features=False),
+        Method("dinomaly", "Dinomaly", "lights", "inspected:guest", extra="baselines", features=False),
     )
 }
 

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.v2 import Compose, Normalize, Resize
+from torchvision.tv_tensors import Mask
 
 from afrd.datasets import CaptureSet, read_ahead
 from afrd.errors import ModelError
@@ -107,7 +108,8 @@ class _Pictures(Dataset):
         capture = self.captures[index // self.each]
         with torch.no_grad():
             pictures = self.guest.pictures(lights_of(capture.images))
-        return ImageItem(image=pictures[index % self.each], gt_label=torch.tensor(0))
+        size = pictures.shape[-2:]
+        return ImageItem(image=pictures[index % self.each], gt_label=torch.tensor(0), gt_mask=Mask(torch.zeros(size)))
 
 
 def lights_of(images: np.ndarray) -> Tensor:
