@@ -37,7 +37,7 @@ def test_it_scores_and_maps_every_image_and_the_same_again(method, sets):
     np.testing.assert_allclose(found.scores, again.scores, rtol=1e-4)
 
 
-@pytest.mark.parametrize(("method", "epochs"), [(students.students, 12), (cdo.cdo, 4), (hit_milf.hit_milf, 1)])
+@pytest.mark.parametrize(("method", "epochs"), [(students.students, 8), (cdo.cdo, 3), (hit_milf.hit_milf, 1)])
 def test_a_planted_defect_lights_up_where_it_is(method, epochs, sets):
     found, masks = of_first_light(method, sets, epochs=epochs), sets[3]
     assert found.maps[3:][masks].mean() > found.maps[3:][~masks].mean() + found.holdout_maps.std() / 2
@@ -66,7 +66,7 @@ def test_riad_gradients_against_numbers_by_hand():
 
 
 def test_riad_learns_good_images(sets):
-    short, long = (of_first_light(riad.riad, sets, epochs=epochs) for epochs in (1, 12))
+    short, long = (of_first_light(riad.riad, sets, epochs=epochs) for epochs in (1, 8))
     assert long.holdout_maps.mean() < short.holdout_maps.mean()
 
 
@@ -101,5 +101,6 @@ def test_every_light_has_its_branch_and_a_pattern_in_one_light_is_found():
     bad[:, 1, :, 20:36, 20:36] = torch.from_numpy(np.indices((16, 16)).sum(0) // 2 % 2).float()
     settings = QUICK.model_copy(update={"epochs": 60, "batch_size": 4})
     found = multi_branch.reproduce(captures[1::2], captures[2::4], bad, settings, 0)
-    assert found.scores.min() > 2 * found.holdout_scores.max()
-    assert found.maps[:, 20:36, 20:36].mean() > 2 * found.maps[:, :, 44:].mean()
+    where = np.s_[:, 20:36, 20:36]
+    assert found.scores.min() > found.holdout_scores.max()
+    assert found.maps[where].mean() > 2 * found.holdout_maps[where].mean()

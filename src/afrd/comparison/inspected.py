@@ -37,29 +37,6 @@ def inspect(data: ClassData, job: Job, settings: Settings) -> Scored:
         return judge_as_inspected(run, card, data)
 
 
-GUESTS = {"supersimplenet": "Supersimplenet", "efficientad": "EfficientAd", "dinomaly": "Dinomaly"}
-
-
-def guest(data: ClassData, job: Job, settings: Settings) -> Scored:
-    """A class of anomalib with its own training, on the mean of the lights: `afrd train --fusion anomalib:CLASS`.
-
-    One that takes no backbone from outside brings its own weights, and fails where they cannot be fetched.
-    """
-    config = TrainConfig.acting(
-        f"anomalib:{GUESTS[job.method]}",
-        teacher=settings.teacher,
-        teacher_weights=settings.teacher_weights,
-        image_size=settings.image_size,
-        false_alarm_rate=settings.false_alarm_rate,
-        seed=job.seed,
-        anomalib={"epochs": settings.epochs},
-    )
-    with TemporaryDirectory() as folder:
-        run = Path(folder) / "run"
-        card = train(data.train, run, config, holdout=data.holdout, resumable=False)
-        return judge_as_inspected(run, card, data)
-
-
 def judge_as_inspected(run: Path, card: ModelCard, data: ClassData) -> Scored:
     """Held-out and test captures by a run folder; its lights are checked apart, for every method alike."""
     inspector = Inspector.load(run, check_lights=False)

@@ -88,9 +88,9 @@ METHODS: dict[str, Method] = {
         Method("cdo", "CDO", "image", "baselines.cdo:cdo"),
         Method("hit-milf", "HIT-MiLF", "image", "baselines.hit_milf:hit_milf", extra="baselines"),
         Method("multi-branch", "multi-branch AE", "lights", "baselines.multi_branch:multi_branch", features=False),
-        Method("supersimplenet", "SuperSimpleNet", "lights", "inspected:guest", extra="baselines", features=False),
-        Method("efficientad", "EfficientAD", "lights", "inspected:guest", extra="baselines", features=False),
-        Method("dinomaly", "Dinomaly", "lights", "inspected:guest", extra="baselines", features=False),
+        Method("supersimplenet", "SuperSimpleNet", "lights", "guest:guest", extra="baselines", features=False),
+        Method("efficientad", "EfficientAD", "lights", "guest:guest", extra="baselines", features=False),
+        Method("dinomaly", "Dinomaly", "lights", "guest:guest", extra="baselines", features=False),
     )
 }
 

@@ -26,6 +26,7 @@ from afrd.model.anomaly_map import AnomalyMap
 STRIDES = (4, 8, 16)
 GAMMA = 2.0
 PATCHES = 5
+RATE = 1e-4
 
 
 def paint(images: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -79,7 +80,7 @@ def cdo(train: np.ndarray, holdout: np.ndarray, test: np.ndarray, settings: Sett
         return sum(collaborative_loss(d, interpolate(masks, d.shape[-2:], mode="nearest")) for d in found)
 
     student.train()
-    optimizer = torch.optim.Adam(student.parameters(), lr=1e-4)
+    optimizer = torch.optim.Adam(student.parameters(), lr=RATE)
     minimise(loss_of, optimizer, backbones.normalised(train, normalisation), settings, seed)
     student.eval()
 

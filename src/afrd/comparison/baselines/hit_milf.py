@@ -14,8 +14,6 @@ whole images; places here, as there is a map to compare then.
 
 import numpy as np
 import torch
-from sklearn.decomposition import PCA
-from sklearn.mixture import GaussianMixture
 from torch import Tensor
 from torch.nn.functional import interpolate
 from torchvision.transforms.v2.functional import gaussian_blur
@@ -23,7 +21,14 @@ from torchvision.transforms.v2.functional import gaussian_blur
 from afrd.comparison.baselines import backbone as backbones
 from afrd.comparison.baselines.shared_features import SharedFeatures
 from afrd.comparison.job import Scored, Settings
+from afrd.errors import MissingExtraError
 from afrd.model.anomaly_map import AnomalyMap
+
+try:
+    from sklearn.decomposition import PCA
+    from sklearn.mixture import GaussianMixture
+except ImportError as error:
+    raise MissingExtraError("scikit-learn", "baselines") from error
 
 STRIDES = (8, 16)
 COMPONENTS, DIMENSIONS = 4, 64
