@@ -37,7 +37,16 @@ def test_it_scores_and_maps_every_image_and_the_same_again(method, sets):
     np.testing.assert_allclose(found.scores, again.scores, rtol=1e-4)
 
 
-@pytest.mark.parametrize(("method", "epochs"), [(students.students, 8), (cdo.cdo, 3), (hit_milf.hit_milf, 1)])
+def test_cdo_finds_noise_that_it_has_learned_to_tell(sets, monkeypatch):
+    monkeypatch.setattr(cdo, "RATE", 3e-3)  # of few steps
+    good, bad = sets[0][:, 0], sets[1][:, 0].copy()
+    bad[:, :, 20:36, 20:36] = np.random.default_rng(0).integers(0, 256, (4, 3, 16, 16), np.uint8)
+    found = cdo.cdo(good, sets[1][:, 0], bad, QUICK.model_copy(update={"epochs": 14}), 0)
+    assert found.scores.min() > found.holdout_scores.max()
+    assert found.maps[:, 20:36, 20:36].mean() > 1.5 * found.maps[:, :10].mean()
+
+
+@pytest.mark.parametrize(("method", "epochs"), [(students.students, 8), (hit_milf.hit_milf, 1)])
 def test_a_planted_defect_lights_up_where_it_is(method, epochs, sets):
     found, masks = of_first_light(method, sets, epochs=epochs), sets[3]
     assert found.maps[3:][masks].mean() > found.maps[3:][~masks].mean() + found.holdout_maps.std() / 2

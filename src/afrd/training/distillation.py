@@ -90,10 +90,11 @@ def epoch(number: int, model, features, optimizer, config: DistillationConfig, f
         fabric.backward(loss * (len(mine) * world / len(whole)))  # processes are averaged; captures should be
         optimizer.step()
         optimizer.zero_grad()
-        seen += len(whole)
-        losses.append(loss.detach() * len(mine))
+        seen += len(batch)
+        once = len(batch) / len(whole)  # a capture that several processes were given counts once
+        losses.append(loss.detach() * len(mine) * once)
         if light_weights is not None:
-            weights.append(light_weights.detach().float().sum(0))
+            weights.append(light_weights.detach().float().sum(0) * once)
 
     def mean(parts: list[torch.Tensor]) -> torch.Tensor:
         return fabric.all_reduce(torch.stack(parts).sum(0), reduce_op="sum") / seen
