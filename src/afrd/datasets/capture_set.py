@@ -87,10 +87,6 @@ class CaptureSet(Sequence[Capture]):
             self.imaging
         )
 
-    def repeated(self, times: int) -> "CaptureSet":
-        """All of them, so many times one after the other."""
-        return self.subset(i for _ in range(times) for i in range(len(self)))
-
     def joined(self, other: "CaptureSet") -> "CaptureSet":
         """These and then the others, read as these. Groups of the two are different parts."""
         records = [

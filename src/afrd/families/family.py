@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -27,7 +27,7 @@ class HeldOutScores(NamedTuple):
     captures: the one of each score, which may stand there several times, as with disturbed copies; None: those of
         `holdout`. Their groups are the parts that the threshold counts. without_captures: the same of `without`, where
         these are others. fitted: how many good captures the model has learned from, where these are among them
-        (`afrd.training.cross_fit`).
+        (`afrd.training.cross_fit`). clean: the scores without disturbed copies; None: there are none.
     """
 
     scores: list[float]
@@ -35,14 +35,22 @@ class HeldOutScores(NamedTuple):
     captures: CaptureSet | None = None
     without_captures: CaptureSet | None = None
     fitted: int | None = None
+    clean: list[float] | None = None
 
-    def with_copies(self, holdout: CaptureSet, copies: Sequence[HeldOutScores]) -> HeldOutScores:
-        """These of `holdout`, and those of disturbed copies of the same captures, in the same order."""
+    def with_copies(self, copies: Sequence[HeldOutScores]) -> HeldOutScores:
+        """A capture counts by the largest score of its own and its disturbed copies, which are in the same order.
+
+        What is promised then holds on the station's worse days too.
+        """
         every = [self, *copies]
         without = None
         if self.without is not None:
-            without = [[x for one in every for x in one.without[k]] for k in range(len(self.without))]
-        return HeldOutScores([x for one in every for x in one.scores], without, holdout.repeated(len(every)))
+            without = [_largest(one.without[k] for one in every) for k in range(len(self.without))]
+        return self._replace(scores=_largest(one.scores for one in every), without=without, clean=self.scores)
+
+
+def _largest(of_each: Iterable[Sequence[float]]) -> list[float]:
+    return [max(scores) for scores in zip(*of_each, strict=True)]
 
 
 @dataclass(frozen=True)

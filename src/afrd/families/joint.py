@@ -51,7 +51,7 @@ class Disturbing(Strict):
     """Copies of good captures as a disturbed station sees them: what changes then is no defect."""
 
     captures: int = Field(20, ge=0, description="That what disturbances change is learned from, at most.")
-    copies: int = Field(1, ge=0, description="Of each capture that the threshold comes from.")
+    copies: int = Field(2, ge=0, description="Of each capture that the threshold comes from.")
 
 
 class JointConfig(TrainConfig):

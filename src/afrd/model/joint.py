@@ -98,8 +98,10 @@ class JointGaussian(MultiLightModel):
         read: Callable[[], Iterable[Sequence[Tensor]]],
         defects: Pairs = (),
         disturbed: Iterable[tuple[Sequence[Tensor], Sequence[Tensor]]] = (),
+        again: Callable[[], Iterable[Tensor]] | None = None,
     ) -> None:
         """read: gives the levels of good captures, [B, N, C, h, w] each; called twice. Memory does not grow with them.
+        again: gives their vectors, as `looked_at` does, instead of the second call.
 
         defects: good captures with and without defects; without any, all directions count alike.
         disturbed: good captures, as they are and as a disturbed station sees them; changes between them count less.
@@ -113,9 +115,11 @@ class JointGaussian(MultiLightModel):
             defects, self.describe, self._whitening(self.covariance.cpu().double()).float().to(self.mean)
         )
         self._refresh()
-        again = self.learn_expectation(self.looked_at(self.describe(levels)) for levels in read())
-        if again != captures:
-            raise ModelError(f"{captures} captures, then {again}; expected the same ones twice: pass a function")
+        seen = self.learn_expectation(
+            again() if again else (self.looked_at(self.describe(levels)) for levels in read())
+        )
+        if seen != captures:
+            raise ModelError(f"{captures} captures, then {seen}; expected the same ones twice: pass a function")
 
     def learn_expectation(self, vectors: Iterable[Tensor]) -> int:
         """What is usual at which places, once mean, covariance and defects are known.

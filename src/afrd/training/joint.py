@@ -1,5 +1,6 @@
 """The joint model's fit: two passes over good captures, and one over captures with painted defects, no gradients."""
 
+import functools
 import itertools
 from collections.abc import Iterator
 
@@ -33,8 +34,10 @@ def fit(model: JointGaussian, captures: CaptureSet, holdout: CaptureSet, job: Jo
     held_out = read_features(model, holdout, job.store, job.holdout_digest, device)
     sources = [own, held_out] if cross else [own]
     folds = Folds(captures.joined(holdout), job.config.folds, seed) if cross else None
-    total = 2 * sum(map(len, sources)) + painting_count(len(captures), painting)
-    total += disturbing_count(captures, disturbing.captures) + (sum(map(len, sources)) if job.known else 0)
+    again = folds.kept if folds and folds.keeps_all else None  # else the features are read a second time
+    passes = (1 if again else 2) + (1 if job.known else 0)
+    total = passes * sum(map(len, sources)) + painting_count(len(captures), painting)
+    total += disturbing_count(captures, disturbing.captures)
     done = itertools.count(1)
 
     def counted(items):
@@ -43,10 +46,10 @@ def fit(model: JointGaussian, captures: CaptureSet, holdout: CaptureSet, job: Jo
             if job.on_features:
                 job.on_features(next(done), total)
 
-    passes = itertools.count(1)
+    first = iter([True])
 
     def read() -> Iterator[list[Tensor]]:
-        keeps = folds and next(passes) == 2  # of the two passes of a fit
+        keeps = folds and next(first, False)
         each = itertools.chain.from_iterable(source.each() for source in sources)
         for number, levels in enumerate(counted(on_device(levels, device) for levels in each)):
             if keeps:
@@ -55,7 +58,7 @@ def fit(model: JointGaussian, captures: CaptureSet, holdout: CaptureSet, job: Jo
 
     painted = with_defects(model, captures, device, seed, painting, one_kind_each=job.known is not None)
     disturbed = with_disturbances(model, captures, device, seed, disturbing.captures)
-    model.fit(read, counted(painted), counted(disturbed))
+    model.fit(read, counted(painted), counted(disturbed), again and functools.partial(again, model))
     if job.known:
         good = score_held_out(model, held_out, device, holdout.imaging).scores
         if offsets := known_offsets(model, job.known, FOUND * max(good), device):
@@ -70,4 +73,4 @@ def fit(model: JointGaussian, captures: CaptureSet, holdout: CaptureSet, job: Jo
     for copy in disturbed_copies(holdout, seed, disturbing.copies):
         features = Recompute(model, copy, device)
         scored.append(score_held_out(model, features, device, holdout.imaging, without_each=True))
-    return scored[0].with_copies(holdout, scored[1:])
+    return scored[0].with_copies(scored[1:])

@@ -38,6 +38,15 @@ class Folds:
         self._moments: list[Moments] = []
         self._kept: list[Tensor] = []
 
+    @property
+    def keeps_all(self) -> bool:
+        """Whether the vectors of all captures are kept, so that none has to be read a second time."""
+        return len(self.scored) == len(self.captures)
+
+    def kept(self, model: JointGaussian) -> Iterator[Tensor]:
+        """The vectors of places that are looked at, a capture after the other."""
+        return self._others(model, -1, model.mean.device)
+
     def keep(self, model: JointGaussian, number: int, levels: Sequence[Tensor]) -> None:
         """Of capture `number` of all, in their order."""
         vectors = model.describe(levels)
@@ -58,7 +67,8 @@ class Folds:
         versions = 1 + copies
         disturbed = [Recompute(model, copy, device) for copy in disturbed_copies(self.scored, seed, copies)]
         scores = np.zeros((versions, len(self.scored)))
-        without: list[list[float]] = [[] for _ in range(model.lights if model.lights > 1 else 0)]
+        lights = model.lights if model.lights > 1 else 0
+        without: list[list[list[float]]] = [[[] for _ in range(versions)] for _ in range(lights)]
         every = sum(self._moments[1:], self._moments[0])
         for fold in range(self.of.max() + 1):
             inside = np.flatnonzero(self.of == fold)
@@ -68,7 +78,7 @@ class Folds:
                 vectors = model.describe(disturbed[version - 1].batch([i])) if version else kept
                 scores[version, i] = float(other.judge_vectors(vectors).score)
                 for k, mine in enumerate(without if fold == 0 else ()):
-                    mine.append(float(other.judge_vectors(vectors, set(range(model.lights)) - {k}).score))
+                    mine[version].append(float(other.judge_vectors(vectors, set(range(model.lights)) - {k}).score))
         learned = len(self.captures)
         if (odd := outlier(self.scored, scores[0])) is not None:  # in doubt nothing is learned from it
             own = [i for i, group in enumerate(self.scored.groups) if group == self.scored.groups[odd]]
@@ -78,8 +88,11 @@ class Folds:
             model.load_state_dict(other.state_dict())
             learned -= len(own)
         first = self.scored.subset(np.flatnonzero(self.of == 0))
-        captures, first = self.scored.repeated(versions), first.repeated(versions)
-        return HeldOutScores(scores.flatten().tolist(), without or None, captures, first, learned)
+        clean, *copies = (
+            HeldOutScores(scores[v].tolist(), [mine[v] for mine in without] or None, self.scored, first, learned)
+            for v in range(versions)
+        )
+        return clean.with_copies(copies)
 
     def _moments_of(self, model: JointGaussian, i: int) -> Moments:
         return Moments(len(model.mean)).add(model.looked_at(self._kept[i].float().to(model.mean))[0].flatten(1).T)

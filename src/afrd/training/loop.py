@@ -164,7 +164,7 @@ def _card(
     captures: CaptureSet,
 ) -> ModelCard:
     config, scored = record.config, held_out.captures or holdout
-    doubtful = question_outlier(scored, held_out.scores)
+    doubtful = question_outlier(scored, held_out.clean or held_out.scores)
 
     def choose(scores: list[float], of: CaptureSet) -> Threshold:
         counted = [i for i, group in enumerate(of.groups) if group != doubtful] or range(len(of))

@@ -42,7 +42,7 @@ def fit(model: NearestPatches, captures: CaptureSet, holdout: CaptureSet, job: J
     for copy in disturbed_copies(holdout, seed, COPIES):
         scores.append(_scores(model, (capture.images for capture in read_ahead(copy)), device))
     first, *copies = (HeldOutScores(*each) for each in scores)
-    return first.with_copies(holdout, copies)
+    return first.with_copies(copies)
 
 
 def choose_looks(model: NearestPatches, good: np.ndarray, bad: np.ndarray) -> None:
