@@ -28,7 +28,7 @@ def afrd(*arguments):
 def eyecandies(tmp_path_factory):
     root = tmp_path_factory.mktemp("eyecandies")
     counts = {"train": (2, 0), "val": (1, 0), "test_public": (2, 2), "test_private": (1, 1)}
-    write_eyecandies(root, paper.CLASSES, counts, size=512, width=2)
+    write_eyecandies(root, paper.CLASSES, counts, size=128, width=2)
     return root
 
 

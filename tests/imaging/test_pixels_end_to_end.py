@@ -14,6 +14,7 @@ from afrd.imaging.pixels import to_linear
 from afrd.inspector import Inspector
 from afrd.training import TrainConfig, train
 from captures import write_folder, write_image, write_lights
+from quick import QUICK
 
 LIGHTS = ("left", "right", "top")
 COUNTS = {"train": {"good": 8}, "val": {"good": 3}, "test": {"good": 3, "scratch": 3}}
@@ -48,7 +49,7 @@ def linear(tmp_path_factory) -> Path:
 
 
 def _train(data: Path, run: Path, **options) -> Inspector:
-    config = TrainConfig(image_size=64, imaging=ImagingOptions(**options))
+    config = TrainConfig(image_size=64, imaging=ImagingOptions(**options), **QUICK)
     train(open_dataset(data, split="train"), run, config, holdout=open_dataset(data, split="val"))
     return Inspector.load(run, check_lights=False)
 

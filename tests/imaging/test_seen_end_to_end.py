@@ -12,6 +12,7 @@ from afrd.export import export_run
 from afrd.inspector import Inspector
 from afrd.training import TrainConfig, train
 from captures import write_folder, write_image, write_lights
+from quick import QUICK
 from surfaces import LIGHTS, SIDE, capture, part
 
 NAMES = tuple(f"light{k}" for k in range(LIGHTS))
@@ -133,7 +134,7 @@ def test_captures_read_otherwise_are_registered_too(data, inspector) -> None:
 def test_one_light_is_a_capture(fusion: str, tmp_path) -> None:
     counts = {"train": {"good": 5}, "val": {"good": 3}, "test": {"good": 1, "scratch": 1}}
     write_folder(tmp_path / "data", counts, lights=["ring"], size=64)
-    options = {} if fusion == "joint" else {"epochs": 1}
+    options = QUICK if fusion == "joint" else {"epochs": 1}
     config = TrainConfig(fusion=fusion, image_size=64, **options)
     captures, held = (open_dataset(tmp_path / "data", split=split) for split in ("train", "val"))
     with pytest.warns(UserWarning, match="one light: .*other lights, one picture each, would tell more"):

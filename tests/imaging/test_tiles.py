@@ -18,6 +18,7 @@ from afrd.inspector import Inspector
 from afrd.model.anomaly_map import score as score_of_tensor
 from afrd.training import TrainConfig, train
 from captures import write_image
+from quick import QUICK
 from surfaces import LIGHTS, SIDE, capture, part
 
 TILE = 64
@@ -151,10 +152,10 @@ def test_the_artefact_takes_the_same_tiles(data, run, tmp_path) -> None:
 
 def test_a_small_picture_stays_one_square_with_the_same_result(data, tmp_path) -> None:
     captures, held = open_dataset(data, split="train"), open_dataset(data, split="val")
-    train(captures, tmp_path / "plain", TrainConfig(image_size=TILE), holdout=held)
+    train(captures, tmp_path / "plain", TrainConfig(image_size=TILE, **QUICK), holdout=held)
     with pytest.warns(UserWarning, match="tile 128: larger than the captures of 128×128 px; each is .* one square"):
         options = ImagingOptions(tile=128)
-        train(captures, tmp_path / "tiled", TrainConfig(image_size=TILE, imaging=options), holdout=held)
+        train(captures, tmp_path / "tiled", TrainConfig(image_size=TILE, imaging=options, **QUICK), holdout=held)
     plain, tiled = (Inspector.load(tmp_path / name) for name in ("plain", "tiled"))
     assert plain.threshold == tiled.threshold
     images = open_dataset(data, split="test")[6].images
