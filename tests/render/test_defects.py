@@ -85,3 +85,12 @@ def test_defects_span_small_and_large_faint_and_strong():
 def _change(a, b):
     lights = a.exposure.images
     return np.mean([np.abs(lights[k].astype(float) - b.exposure.images[k]).mean(axis=2) for k in lights], axis=0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_defects_are_as_large_as_asked(kind):
+    candy = CLASSES["Confetto"]()
+    bad = render_object(candy, "test_public", 1, bad=True, seed=11, size=96, kinds=(kind,), defect_size=(6, 12))
+    rows, columns = np.nonzero(bad.masks[kind])
+    assert 6 <= max(np.ptp(rows), np.ptp(columns)) + 1 <= 12
+    assert bad.masks[kind].sum() >= 3

@@ -77,6 +77,10 @@ def render(
         bool,
         typer.Option(help="Noise, vignetting, defocus, drift and JPEG of a station's camera; or hardly any noise."),
     ] = True,
+    defect_size: Annotated[
+        str | None,
+        typer.Option(help="Defects so many pixels across, e.g. 10..30. [default: relative to the part]"),
+    ] = None,
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0 is one per core.")] = 0,
 ) -> None:
     """Render your own multi-light captures, in the Eyecandies layout."""
@@ -95,9 +99,19 @@ def render(
             size=size,
             seed=seed,
             camera=camera,
+            defect_size=_between(defect_size) if defect_size else None,
             workers=workers,
             progress=progress,
         )
+
+
+def _between(text: str) -> tuple[float, float]:
+    """LEAST..MOST."""
+    try:
+        least, most = map(float, text.split(".."))
+    except ValueError:
+        raise typer.BadParameter(f"{text!r}: expected two sizes in pixels, e.g. 10..30") from None
+    return least, most
 
 
 @app.command()

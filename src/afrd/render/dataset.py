@@ -26,7 +26,8 @@ RECIPE = 1
 """Counts up when the same seed would give other pictures than before."""
 
 _RECIPE_FILE, _LIGHTS_FILE, _PARTIAL = "render.yaml", "lights.yaml", ".partial"
-_SIZES = (16, 1024)
+_SIZES = (16, 4096)
+_LEAST_DEFECT = 3  # pixels
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class _Object:
     seed: int
     size: int
     camera: bool
+    defect_size: tuple[float, float] | None
 
     @property
     def bad(self) -> bool:
@@ -66,6 +68,7 @@ def render_dataset(
     size: int = 256,
     seed: int = 0,
     camera: bool = True,
+    defect_size: tuple[float, float] | None = None,
     workers: int = 0,
     progress: Progress | None = None,
 ) -> None:
@@ -74,6 +77,7 @@ def render_dataset(
     train, val: good captures a class. test, test_private: captures in `test_public` and `test_private`, half of them
         bad (of an odd number, one more). test_private has no labels on disk.
     camera: photographed as stations do (`afrd.render.camera`), or with hardly any noise.
+    defect_size: least and largest size of defects in pixels, see `render_object`; None: relative to the part.
     size: side of the square images in pixels. seed: the same one gives the same bytes, whatever `workers`.
     workers: processes; 0 is one a core. More than one are started by `spawn`: call this under `__main__`'s guard.
     progress: called with (captures done, captures in all), first with those that were there already.
@@ -83,11 +87,11 @@ def render_dataset(
     """
     out = Path(out)
     counts = {"train": train, "val": val, "test_public": test, "test_private": test_private}
-    _check(classes, counts, size, seed, workers)
+    _check(classes, counts, size, seed, workers, defect_size)
     mitsuba()
-    _claim(out, seed, size, camera)
+    _claim(out, seed, size, camera, defect_size)
     wanted = [
-        _Object(out, name, split, index, seed, size, camera)
+        _Object(out, name, split, index, seed, size, camera, defect_size)
         for name in dict.fromkeys(classes)
         for split, count in counts.items()
         for index in range(count)
@@ -127,14 +131,28 @@ def _rendered(items: list[_Object], workers: int) -> Iterator[None]:
 def _render(item: _Object) -> None:
     candy = CLASSES[item.name]()
     rendered = render_object(
-        candy, item.split, item.index, bad=item.bad, seed=item.seed, size=item.size, camera=item.camera
+        candy,
+        item.split,
+        item.index,
+        bad=item.bad,
+        seed=item.seed,
+        size=item.size,
+        camera=item.camera,
+        defect_size=item.defect_size,
     )
     name = sample_name(item.split, item.index)
     partial = item.out / _PARTIAL / f"{item.name}-{item.split}-{name}-{os.getpid()}"
     write_sample(rendered, item.folder, name, partial, labelled=item.split != "test_private")
 
 
-def _check(classes: Sequence[str], counts: dict[str, int], size: int, seed: int, workers: int) -> None:
+def _check(
+    classes: Sequence[str],
+    counts: dict[str, int],
+    size: int,
+    seed: int,
+    workers: int,
+    defect_size: tuple[float, float] | None,
+) -> None:
     unknown = [name for name in classes if name not in CLASSES]
     if unknown or not classes:
         said = f"no class named {', '.join(unknown)}" if unknown else "no class given"
@@ -148,11 +166,17 @@ def _check(classes: Sequence[str], counts: dict[str, int], size: int, seed: int,
         raise DatasetError(f"image size {size}: expected {_SIZES[0]} to {_SIZES[1]} pixels")
     if seed < 0 or workers < 0:
         raise DatasetError(f"{'seed' if seed < 0 else 'workers'} {min(seed, workers)}: expected 0 or more")
+    if defect_size and not _LEAST_DEFECT <= defect_size[0] < defect_size[1] <= size / 2:
+        raise DatasetError(
+            f"defect size {defect_size[0]:g} to {defect_size[1]:g} px: expected two sizes, the smaller first, from "
+            f"{_LEAST_DEFECT} to {size // 2} px, half the picture"
+        )
 
 
-def _claim(out: Path, seed: int, size: int, camera: bool) -> None:
+def _claim(out: Path, seed: int, size: int, camera: bool, defect_size: tuple[float, float] | None) -> None:
     """Makes `out` a rendered data set of this seed and size, or makes sure that it is one."""
     recipe = {"recipe": RECIPE, "seed": seed, "size": size, "camera": camera}
+    recipe |= {"defect_size": list(map(float, defect_size)) if defect_size else None}
     path = out / _RECIPE_FILE
     if path.exists():
         try:
@@ -162,7 +186,7 @@ def _claim(out: Path, seed: int, size: int, camera: bool) -> None:
                 f"{path}: not readable as YAML ({error}); delete {out} or choose another folder"
             ) from error
         for key, value in recipe.items():
-            was = {"camera": False, **found}.get(key) if isinstance(found, dict) else None  # older folders had none
+            was = {"camera": False, **found}.get(key) if isinstance(found, dict) else None  # older ones say less
             if was != value:
                 raise DatasetError(
                     f"{out} was rendered with {key} {was}, not {value}: use another folder, or delete this one"

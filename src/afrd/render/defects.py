@@ -43,16 +43,17 @@ def draw_kinds(rng: np.random.Generator) -> tuple[str, ...]:
 
 
 def add_defect(
-    kind: str, surface: Surface, rng: np.random.Generator, scale: float
+    kind: str, surface: Surface, rng: np.random.Generator, scale: float, shrink: float = 1.0
 ) -> tuple[Surface, np.ndarray, Defect]:
     """The surface with one more defect, its footprint [V] and how it was drawn. The given surface is left as it is.
 
     scale: height or slope of defects on this class relative to a smooth part (their breadth goes with its root).
+    shrink: breadth, and the grain within, relative to what is drawn; no defect is higher than it is broad.
     """
     facing = np.flatnonzero(surface.out[:, 2] > 0.5)
     centre = int(facing[rng.integers(len(facing))])
     surface = replace(surface, albedo=surface.albedo.copy(), relief=surface.relief.copy())
-    form, radius, strength, weight = _APPLY[kind](surface, centre, rng, scale)
+    form, radius, strength, weight = _APPLY[kind](surface, centre, rng, scale, shrink)
     place = tuple(round(float(v), 4) for v in surface.vertices[centre])
     return surface, np.abs(weight), Defect(kind, form, round(radius, 4), round(strength, 4), place)
 
@@ -103,8 +104,8 @@ def _groove(surface: Surface, centre: int, width: float, rng: np.random.Generato
     return np.where((surface.out @ normal > -0.2) & (np.abs(offset @ normal) < half), d, 99.0)
 
 
-def _bumps(surface: Surface, centre: int, rng: np.random.Generator, scale: float):
-    radius, height = _between(rng, 0.3, 0.95) * scale**0.5, _between(rng, 0.05, 0.32) * scale
+def _bumps(surface: Surface, centre: int, rng: np.random.Generator, scale: float, shrink: float):
+    radius, height = _between(rng, 0.3, 0.95) * scale**0.5 * shrink, _between(rng, 0.05, 0.32) * scale
     form = str(rng.choice(["swelling", "blister", "crumb"]))
     height = min(height, 0.5 * radius)
     d = _cluster(surface, centre, radius, rng, int(rng.integers(1, 4)))
@@ -120,16 +121,16 @@ def _bumps(surface: Surface, centre: int, rng: np.random.Generator, scale: float
     return form, radius, height, weight
 
 
-def _dents(surface: Surface, centre: int, rng: np.random.Generator, scale: float):
+def _dents(surface: Surface, centre: int, rng: np.random.Generator, scale: float, shrink: float):
     form = str(rng.choice(["pit", "chip", "groove"], p=[0.45, 0.35, 0.2]))
     depth = _between(rng, 0.05, 0.32) * scale
     if form == "groove":
-        radius = _between(rng, 0.08, 0.17) * scale**0.5
+        radius = _between(rng, 0.08, 0.17) * scale**0.5 * shrink
         depth = min(depth, 0.8 * radius)
         d = _groove(surface, centre, radius, rng)
         weight = np.clip(1 - d**2, 0, 1)
     else:
-        radius = _between(rng, 0.3, 0.95) * scale**0.5
+        radius = _between(rng, 0.3, 0.95) * scale**0.5 * shrink
         depth = min(depth, 0.5 * radius)
         d = _cluster(surface, centre, radius, rng, int(rng.integers(1, 3)))
         if form == "pit":
@@ -142,15 +143,15 @@ def _dents(surface: Surface, centre: int, rng: np.random.Generator, scale: float
     return form, radius, depth, weight
 
 
-def _colors(surface: Surface, centre: int, rng: np.random.Generator, scale: float):
+def _colors(surface: Surface, centre: int, rng: np.random.Generator, scale: float, shrink: float):
     form = str(rng.choice(["stain", "speckles", "streak"], p=[0.55, 0.25, 0.2]))
-    radius, opacity = _between(rng, 0.3, 0.95) * scale**0.5, _between(rng, 0.35, 1.0)
+    radius, opacity = _between(rng, 0.3, 0.95) * scale**0.5 * shrink, _between(rng, 0.35, 1.0)
     if form == "streak":
-        radius = _between(rng, 0.08, 0.16) * scale**0.5
+        radius = _between(rng, 0.08, 0.16) * scale**0.5 * shrink
         d = _groove(surface, centre, radius, rng)
     elif form == "speckles":
         d = _distance(surface, centre, radius * 1.2, rng)
-        spots = smoothstep(0.05, 0.3, Noise(rng)(surface.vertices, rng.uniform(2.2, 4.5)))
+        spots = smoothstep(0.05, 0.3, Noise(rng)(surface.vertices, rng.uniform(2.2, 4.5) / shrink))
         d = np.where(d < 1, 1.1 - spots * smoothstep(1.0, 0.8, d), 99.0)
     else:
         d = _cluster(surface, centre, radius, rng, int(rng.integers(1, 4)))
@@ -176,20 +177,20 @@ def _other_colour(local: np.ndarray, rng: np.random.Generator) -> np.ndarray:
             return to_linear(other)
 
 
-def _normals(surface: Surface, centre: int, rng: np.random.Generator, scale: float):
+def _normals(surface: Surface, centre: int, rng: np.random.Generator, scale: float, shrink: float):
     form = str(rng.choice(["grain", "scratches", "smear"], p=[0.45, 0.35, 0.2]))
-    radius, slope = _between(rng, 0.35, 1.0) * scale**0.5, _between(rng, 0.3, 1.4) * scale
+    radius, slope = _between(rng, 0.35, 1.0) * scale**0.5 * shrink, _between(rng, 0.3, 1.4) * scale
     d = _cluster(surface, centre, radius, rng, int(rng.integers(1, 3)))
     weight = smoothstep(1.0, 0.65, d)
     weight = weight / max(float(weight.max()), 1e-9)
     noise, points = Noise(rng), surface.vertices
     if form == "grain":
-        bend = noise.vectors(points, rng.uniform(3.0, 9.0)) * 2.2
+        bend = noise.vectors(points, rng.uniform(3.0, 9.0) / shrink) * 2.2
     elif form == "scratches":
         normal = surface.out[centre]
         across = unit(np.cross(normal, rng.normal(size=3)))
         lines = (points @ across)[:, None] * np.array([1.0, 0, 0]) + 0.06 * (points @ np.cross(normal, across))[:, None]
-        bend = across * (noise.fractal(lines, rng.uniform(5.0, 9.0), 2, 0.7) * 2.4)[:, None]
+        bend = across * (noise.fractal(lines, rng.uniform(5.0, 9.0) / shrink, 2, 0.7) * 2.4)[:, None]
     else:
         # rubbed smooth: the light no longer sees the relief; a little of a common lean tells it on smooth parts too
         lean = unit(np.cross(surface.out[centre], rng.normal(size=3)))
@@ -199,7 +200,8 @@ def _normals(surface: Surface, centre: int, rng: np.random.Generator, scale: flo
     return form, radius, slope, weight
 
 
-_APPLY: dict[str, Callable[[Surface, int, np.random.Generator, float], tuple[str, float, float, np.ndarray]]] = {
+_Apply = Callable[[Surface, int, np.random.Generator, float, float], tuple[str, float, float, np.ndarray]]
+_APPLY: dict[str, _Apply] = {
     "bumps": _bumps,
     "dents": _dents,
     "colors": _colors,

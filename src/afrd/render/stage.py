@@ -5,6 +5,7 @@ which runs on between two parts. Light is additive: the capture under all spots 
 linear light, so it is not rendered. Exposure is fixed per light, as on a real station. Knows no classes and no files.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -85,17 +86,25 @@ def pose() -> np.ndarray:
 
 
 def observe(
-    surface: Surface, footprints: dict[str, np.ndarray], size: int, rng: np.random.Generator, camera: bool = True
-) -> Exposure:
+    surface: Surface,
+    footprints: dict[str, np.ndarray],
+    size: int,
+    rng: np.random.Generator,
+    camera: bool = True,
+    accept: Callable[[dict[str, np.ndarray]], bool] = lambda weights: True,
+) -> Exposure | None:
     """One part under the six lights, `size`² pixels.
 
     footprints: per name a weight per vertex [V]; comes back as an image, interpolated where the camera sees it.
     camera: photographed as stations do (`afrd.render.camera`); False is a sensor with hardly any noise, and all spots
         are the exact sum of the four.
+    accept: whether footprints, as they are seen, will do; where not, nothing else is rendered and there is no exposure.
     """
     mi = mitsuba()
     scene = _scene(mi, surface, size, rng)
     geometry = _geometry(mi, scene, surface, footprints, size)
+    if not accept(geometry["weights"]):
+        return None
     params = mi.traverse(scene)
     through = surface.material.translucency > 0
     # Opaque parts need one bounce; light that went into a part and out again needs some, and all of it denoised.
@@ -129,6 +138,11 @@ def observe(
     linear = {"all_spots": every, **linear, "light_box": sensed(box)}
     images = photograph(linear, rng) if camera else {name: _develop(image) for name, image in linear.items()}
     return Exposure(images=images, **geometry)
+
+
+def on_picture(points: np.ndarray, size: int) -> np.ndarray:
+    """[..., 3] cm as x right, y up from the middle of the picture, in pixels, [..., 2]."""
+    return points[..., :2] * (size * FOCAL / (CAMERA_HEIGHT - points[..., 2:]))
 
 
 def _sensor(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
