@@ -187,7 +187,7 @@ def test_a_set_grows_by_captures_and_classes(out, tmp_path):
         ({"classes": []}, "no class given: choose from"),
         ({"train": -1}, "train: -1 captures; expected 0 or more"),
         ({"size": 4}, "image size 4: expected 16 to 4096"),
-        ({"defect_size": (10, 30)}, r"defect size 10 to 30 px: expected two sizes, .* from 3 to 16 px, half the picture"),
+        ({"defect_size": (10, 30)}, r"defect size 10 to 30 px: expected two sizes, .* from 3 to 16 px, half the pic"),
         ({"defect_size": (4, 8)}, r"rendered with defect_size None, not \[4.0, 8.0\]"),
         ({"workers": -2}, "workers -2: expected 0 or more"),
     ],
