@@ -142,6 +142,8 @@ def test_a_memory_bank_as_large_as_what_was_learned_comes_back_and_reads_each_li
     ("fusion", "arguments", "said"),
     [
         ("anomalib:Nope", "{}", r"anomalib has no model 'Nope'; choose from .*Padim"),
+        ("anomalib:Dinomaly", "{}", r"Crop size 392 cannot be larger .*; choose another --image-size"),
+        ("anomalib:EfficientAd", "{}", r"train it by anomalib's Engine on a LightsDataModule"),
         ("anomalib:Stfpm", "{}", r"learns from a backbone of its own"),
         ("anomalib:Padim", "{n", r"--anomalib-arguments '\{n': no JSON"),
         ("anomalib:Padim", "[1]", r"write an object"),

@@ -9,7 +9,7 @@ from afrd.comparison.inspected import judge_as_inspected
 from afrd.comparison.job import Job, Scored, Settings
 from afrd.training import TrainConfig, train
 
-CLASSES = {"supersimplenet": "Supersimplenet", "efficientad": "EfficientAd", "dinomaly": "Dinomaly"}
+CLASSES = {"supersimplenet": "Supersimplenet", "dinomaly": "Dinomaly"}
 
 
 def guest(data: ClassData, job: Job, settings: Settings) -> Scored:

@@ -89,7 +89,6 @@ METHODS: dict[str, Method] = {
         Method("hit-milf", "HIT-MiLF", "image", "baselines.hit_milf:hit_milf", extra="baselines"),
         Method("multi-branch", "multi-branch AE", "lights", "baselines.multi_branch:multi_branch", features=False),
         Method("supersimplenet", "SuperSimpleNet", "lights", "guest:guest", extra="baselines", features=False),
-        Method("efficientad", "EfficientAD", "lights", "guest:guest", extra="baselines", features=False),
         Method("dinomaly", "Dinomaly", "lights", "guest:guest", extra="baselines", features=False),
     )
 }

@@ -29,7 +29,7 @@ from torchvision.transforms.v2 import Compose, Normalize, Resize
 from torchvision.tv_tensors import Mask
 
 from afrd.datasets import CaptureSet, read_ahead
-from afrd.errors import ModelError
+from afrd.errors import ModelError, WeightsError
 from afrd.families import HeldOutScores, Job
 from afrd.families.anomalib import AnomalibConfig
 from afrd.model.multi_light import MultiLightModel, Prediction
@@ -81,7 +81,10 @@ class Guest(MultiLightModel):
             engine = Engine(
                 default_root_dir=folder, accelerator="cpu", devices=1, logger=False, enable_progress_bar=False, **given
             )
-            engine.fit(module, train_dataloaders=loader)
+            try:
+                engine.fit(module, train_dataloaders=loader)
+            except OSError as error:
+                raise _no_weights(job.config, error) from error
         self.guest = module.model.cpu()
         self.requires_grad_(False).eval()
         with torch.inference_mode():
@@ -123,7 +126,10 @@ def _module(config: AnomalibConfig, teacher: Teacher) -> AnomalibModule:
     takes = inspect.signature(kind.__init__).parameters
     parts = {name: False for name in ("post_processor", "evaluator", "visualizer") if name in takes}
     size = (config.image_size, config.image_size)
-    parts["pre_processor"] = kind.configure_pre_processor(size)
+    try:
+        parts["pre_processor"] = kind.configure_pre_processor(size)
+    except ValueError as error:
+        raise ModelError(f"{config.fusion}: {error}; choose another --image-size") from error
     if "backbone" in takes and "backbone" not in given:
         if kind is models.Stfpm:  # one module from outside would be its teacher and its student
             raise ModelError("anomalib:Stfpm learns from a backbone of its own: name it in --anomalib-arguments")
@@ -138,8 +144,16 @@ def _module(config: AnomalibConfig, teacher: Teacher) -> AnomalibModule:
         warnings.filterwarnings("ignore", message="Attribute .* is an instance of `nn.Module`")
         try:
             return kind(**parts, **given)
-        except TypeError as error:
+        except (TypeError, ValueError) as error:
             raise ModelError(f"{config.fusion}: {error}; correct --anomalib-arguments") from error
+        except OSError as error:
+            raise _no_weights(config, error) from error
+
+
+def _no_weights(config: AnomalibConfig, error: OSError) -> WeightsError:
+    """What a class says that brings weights of its own, where there is no network."""
+    said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return WeightsError(f"{config.fusion}: its own weights cannot be fetched ({said}); fetch them once with a network")
 
 
 def _class(config: AnomalibConfig) -> type[AnomalibModule]:
@@ -148,6 +162,10 @@ def _class(config: AnomalibConfig) -> type[AnomalibModule]:
     if not (inspect.isclass(kind) and issubclass(kind, AnomalibModule)):
         there = ", ".join(sorted(models.list_models("pascal")))
         raise ModelError(f"anomalib has no model {name!r}; choose from {there}")
+    if (
+        kind is models.EfficientAd
+    ):  # it counts the steps of the Engine's data module, and downloads images to learn from
+        raise ModelError("anomalib:EfficientAd is no family here; train it by anomalib's Engine on a LightsDataModule")
     return kind
 
 
