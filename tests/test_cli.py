@@ -9,19 +9,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from command import afrd
+from quick import QUICK_OPTIONS
+
 COMMANDS = ("demo", "render", "check", "train", "evaluate", "predict", "report", "export", "benchmark")
-
-
-def afrd(*arguments, check: int | None = 0) -> subprocess.CompletedProcess:
-    done = subprocess.run([sys.executable, "-m", "afrd", *map(str, arguments)], capture_output=True, text=True)
-    assert check is None or done.returncode == check, done.stderr
-    return done
 
 
 @pytest.fixture(scope="module")
 def run(tiny, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("cli") / "run"
-    afrd("train", tiny, "--category", "Confetto", "--out", out, "--image-size", 64)
+    afrd("train", tiny, "--category", "Confetto", "--out", out, "--image-size", 64, *QUICK_OPTIONS)
     return out
 
 
