@@ -94,6 +94,8 @@ def test_a_full_disk_is_announced_and_verdicts_go_on(artefact, serve, parts):
         answer = station.post(parts[k], f"full-{k}")
         assert answer.status_code == 200, answer.text
         assert answer.json()["verdict"] in ("good", "anomalous")
+    for page in ("live", "history", "review", "parts/full-0"):  # also of parts without images
+        assert station.client.get(f"/{page}").status_code == 200, page
     health = station.health()
     assert health["status"] == "degraded"
     assert any("cannot be stored" in problem for problem in health["problems"])
