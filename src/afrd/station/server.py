@@ -31,7 +31,8 @@ def serve(station: Path, data: Path | None, host: str, port: int) -> None:
         )
     config.data.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    for chatty in ("alembic", "asyncua"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     bind_threads(config)
     with locked_file(config.data / "station.lock", f"{config.data}: another station serves it; choose another --data"):
         listening = _listen(host, port)

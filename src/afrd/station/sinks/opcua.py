@@ -15,7 +15,7 @@ from afrd.station.sinks.config import OpcUaConfig
 
 NAMESPACE = "urn:afrd:station"
 KEPT = 500
-_SECONDS = 30
+_SECONDS, _OPENING_SECONDS = 30, 600  # its address space takes seconds to build, and minutes on a busy machine
 
 
 class OpcUa:
@@ -37,7 +37,7 @@ class OpcUa:
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, name="opcua", daemon=True).start()
         try:
-            self._run(self._open())
+            self._run(self._open(), _OPENING_SECONDS)
         except BaseException:
             self._loop.call_soon_threadsafe(self._loop.stop)
             raise
@@ -49,8 +49,8 @@ class OpcUa:
         self._run(self._server.stop())
         self._loop.call_soon_threadsafe(self._loop.stop)
 
-    def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(_SECONDS)
+    def _run(self, work: Coroutine[Any, Any, None], seconds: float = _SECONDS) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(seconds)
 
     async def _open(self) -> None:
         server = Server()
