@@ -40,7 +40,7 @@ class Memory:
     """moments: of all vectors that are learned from. disturbed: [T, T], see `JointGaussian.disturbed`.
 
     vectors: [M, T, h, w] half, of the captures learned from. held_out: [K, T, h, w] half, of those that set the
-    threshold, disturbed copies among them; groups: the part that each of these shows.
+    threshold, and then of their disturbed copies; groups: the part that each held-out capture shows.
     """
 
     moments: Moments
@@ -64,7 +64,7 @@ def remember(
         model.disturbed,
         vectors,
         torch.cat([each.half().cpu() for part in (holdout, *copies) for each in _each(model, part, device)]),
-        tuple(holdout.groups) * (1 + len(copies)),
+        tuple(holdout.groups),
     )
 
 
@@ -139,9 +139,14 @@ def _card(model: JointGaussian, card: ModelCard, memory: Memory, more: int, told
     for vectors in told(each[None].float() for each in memory.held_out):
         for lights, mine in zip(subsets, scores, strict=True):
             mine.append(float(model.judge_vectors(vectors, lights).score))
+    captures = len(memory.groups)
     chosen, *without = (
         choose_threshold(
-            each, config.false_alarm_rate, memory.groups, tail=config.tail, highest=BELOW_HIGHEST * model.highest
+            [max(each[i::captures]) for i in range(captures)],  # a capture counts at its worst, copies included
+            config.false_alarm_rate,
+            memory.groups,
+            tail=config.tail,
+            highest=BELOW_HIGHEST * model.highest,
         )
         for each in scores
     )
