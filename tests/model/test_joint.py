@@ -171,6 +171,34 @@ def test_evidence_is_what_the_other_lights_do_not_explain(model, levels):
     np.testing.assert_allclose(answer.light_weights[0, 0], excess / excess.sum(), rtol=1e-2)
 
 
+def test_weights_are_noise_in_the_distance_and_count_in_the_evidence(model, levels):
+    """Light 1 of weight 1/4: three times its own covariance added; of weight 0: left out."""
+    mean, covariance, _ = gaussian(levels)
+    odd = [level[:1] + torch.randn(level[:1].shape, generator=torch.Generator().manual_seed(3)) for level in levels]
+    d = len(mean) // LIGHTS
+    own = slice(d, 2 * d)
+    noisy = covariance.copy()
+    noisy[own, own] *= 4
+    x = vectors(odd)[0].reshape(LIGHTS * d, -1).T - mean
+    squares = np.einsum("pi,ij,pj->p", x, np.linalg.inv(noisy), x) / len(mean)
+    try:
+        with torch.inference_mode():
+            even = model.judge(odd)
+            without = model.judge(odd, [0, 2])
+            assert model.trust((1.0, 0.25, 1.0))
+            offsets = model.describe(odd) - model.offset[:, None, None]
+            found = model._surprise(offsets, model.distance).flatten()
+            less = model.judge(odd)
+            model.trust((1.0, 0.0, 1.0))
+            none = model.judge(odd)
+    finally:
+        model.trust((1.0, 1.0, 1.0))
+    np.testing.assert_allclose(found, 0.5 * np.log1p(squares**2), rtol=2e-3)
+    assert less.light_weights[0, 0, 1] < even.light_weights[0, 0, 1]
+    assert torch.equal(none.anomaly_map, without.anomaly_map)
+    assert none.light_weights[0, 0, 1] == 0
+
+
 def test_of_few_captures_the_expectation_learns_no_more_than_the_mean(teacher, levels):
     few = JointGaussian(teacher, lights=LIGHTS, image_size=SIZE).eval()
     seen, new = [level[:3] for level in levels], [level[3:20] for level in levels]
@@ -242,6 +270,12 @@ def test_bad_input_is_named(teacher, levels, model):
         with torch.inference_mode():
             blank.fit(lambda: [blank.extract(black[:1]), blank.extract(black[1:])])
     once = iter([[level[:2] for level in levels]])
+    with pytest.raises(ModelError, match=r"lights \[1\] have the weight 0"):
+        try:
+            model.trust((1.0, 0.0, 1.0))
+            model.judge(levels, [1])
+        finally:
+            model.trust((1.0,) * LIGHTS)
     with pytest.raises(ModelError, match="2 captures, then 0; expected the same ones twice"):
         JointGaussian(teacher, lights=LIGHTS, image_size=SIZE).fit(lambda: once)
     for lights in ([], [3], [-1, 0]):

@@ -81,12 +81,17 @@ def render(
         str | None,
         typer.Option(help="Defects so many pixels across, e.g. 10..30. [default: relative to the part]"),
     ] = None,
+    rig: Annotated[
+        str | None, typer.Option(help="Rig file with other lights, or the name of a shipped one (docs/lights.md).")
+    ] = None,
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0 is one per core.")] = 0,
 ) -> None:
     """Render your own multi-light captures, in the Eyecandies layout."""
     from afrd.cli.bars import bar
     from afrd.render import CLASSES, render_dataset
+    from afrd.render.rig_file import read_rig
 
+    stands = read_rig(rig) if rig else None
     names = [name.strip() for name in classes.split(",")] if classes else list(CLASSES)
     with bar("rendering objects") as progress:
         render_dataset(
@@ -100,6 +105,7 @@ def render(
             seed=seed,
             camera=camera,
             defect_size=_between(defect_size) if defect_size else None,
+            rig=stands,
             workers=workers,
             progress=progress,
         )

@@ -18,8 +18,9 @@ from afrd.console import end_with_parent
 from afrd.errors import DatasetError
 from afrd.progress import Progress
 from afrd.render.classes import CLASSES
+from afrd.render.rig_file import AIM, Rig
 from afrd.render.sample import render_object
-from afrd.render.stage import LIGHT_DIRECTIONS, mitsuba
+from afrd.render.stage import CAMERA_HEIGHT, FOCAL, LIGHT_DIRECTIONS, mitsuba
 from afrd.render.writing import LAST, sample_name, write_sample
 
 RECIPE = 1
@@ -42,6 +43,7 @@ class _Object:
     size: int
     camera: bool
     defect_size: tuple[float, float] | None
+    rig: Rig | None
 
     @property
     def bad(self) -> bool:
@@ -69,6 +71,7 @@ def render_dataset(
     seed: int = 0,
     camera: bool = True,
     defect_size: tuple[float, float] | None = None,
+    rig: Rig | None = None,
     workers: int = 0,
     progress: Progress | None = None,
 ) -> None:
@@ -78,6 +81,7 @@ def render_dataset(
         bad (of an odd number, one more). test_private has no labels on disk.
     camera: photographed as stations do (`afrd.render.camera`), or with hardly any noise.
     defect_size: least and largest size of defects in pixels, see `render_object`; None: relative to the part.
+    rig: of a rig file (`afrd.render.rig_file`), instead of the six lights.
     size: side of the square images in pixels. seed: the same one gives the same bytes, whatever `workers`.
     workers: processes; 0 is one a core. More than one are started by `spawn`: call this under `__main__`'s guard.
     progress: called with (captures done, captures in all), first with those that were there already.
@@ -89,17 +93,16 @@ def render_dataset(
     counts = {"train": train, "val": val, "test_public": test, "test_private": test_private}
     _check(classes, counts, size, seed, workers, defect_size)
     mitsuba()
-    _claim(out, seed, size, camera, defect_size)
+    _claim(out, seed, size, camera, defect_size, rig)
     wanted = [
-        _Object(out, name, split, index, seed, size, camera, defect_size)
+        _Object(out, name, split, index, seed, size, camera, defect_size, rig)
         for name in dict.fromkeys(classes)
         for split, count in counts.items()
         for index in range(count)
     ]
     _check_surplus(out, classes, counts)
     shutil.rmtree(out / _PARTIAL, ignore_errors=True)
-    lights = [{"name": name, "direction": list(d) if d else None} for name, d in LIGHT_DIRECTIONS.items()]
-    _write(out, _LIGHTS_FILE, {"lights": lights})
+    _write(out, _LIGHTS_FILE, {"lights": _lights(rig)})
     missing = [item for item in wanted if not item.done]
     done = len(wanted) - len(missing)
     report = progress or (lambda done, total: None)
@@ -108,6 +111,19 @@ def render_dataset(
         done += 1
         report(done, len(wanted))
     shutil.rmtree(out / _PARTIAL, ignore_errors=True)
+
+
+def _lights(rig: Rig | None) -> list[dict]:
+    """As in lights.yaml; distances in widths of the picture."""
+    if rig is None:
+        return [{"name": name, "direction": list(d) if d else None} for name, d in LIGHT_DIRECTIONS.items()]
+    width = (CAMERA_HEIGHT - AIM[2]) / FOCAL
+    lights = []
+    for light in rig.lights:
+        known = {"direction": list(light.direction)} if light.direction else {}
+        known |= {"distance": round(light.directed.distance / width, 4)} if light.directed else {}
+        lights.append({"name": light.name, **known})
+    return lights
 
 
 def _rendered(items: list[_Object], workers: int) -> Iterator[None]:
@@ -139,6 +155,7 @@ def _render(item: _Object) -> None:
         size=item.size,
         camera=item.camera,
         defect_size=item.defect_size,
+        rig=item.rig,
     )
     name = sample_name(item.split, item.index)
     partial = item.out / _PARTIAL / f"{item.name}-{item.split}-{name}-{os.getpid()}"
@@ -173,10 +190,13 @@ def _check(
         )
 
 
-def _claim(out: Path, seed: int, size: int, camera: bool, defect_size: tuple[float, float] | None) -> None:
+def _claim(
+    out: Path, seed: int, size: int, camera: bool, defect_size: tuple[float, float] | None, rig: Rig | None
+) -> None:
     """Makes `out` a rendered data set of this seed and size, or makes sure that it is one."""
     recipe = {"recipe": RECIPE, "seed": seed, "size": size, "camera": camera}
     recipe |= {"defect_size": list(map(float, defect_size)) if defect_size else None}
+    recipe |= {"rig": rig.model_dump(mode="json", exclude_none=True)} if rig else {}
     path = out / _RECIPE_FILE
     if path.exists():
         try:
@@ -185,6 +205,10 @@ def _claim(out: Path, seed: int, size: int, camera: bool, defect_size: tuple[flo
             raise DatasetError(
                 f"{path}: not readable as YAML ({error}); delete {out} or choose another folder"
             ) from error
+        if isinstance(found, dict) and "rig" in found and rig is None:
+            raise DatasetError(
+                f"{out} was rendered with a rig file: give it again, use another folder, or delete this one"
+            )
         for key, value in recipe.items():
             was = {"camera": False, **found}.get(key) if isinstance(found, dict) else None  # older ones say less
             if was != value:

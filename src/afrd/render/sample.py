@@ -12,6 +12,7 @@ import numpy as np
 
 from afrd.render.candy import Candy
 from afrd.render.defects import FOOTPRINT, KINDS, Defect, add_defect, draw_kinds
+from afrd.render.rig_file import Rig
 from afrd.render.stage import Exposure, observe, on_picture
 from afrd.render.surface import Material, Surface
 
@@ -46,10 +47,11 @@ def render_object(
     kinds: tuple[str, ...] | None = None,
     camera: bool = True,
     defect_size: tuple[float, float] | None = None,
+    rig: Rig | None = None,
 ) -> Rendered:
     """Object `index` of a split; `bad=False` gives the good twin of a bad one.
 
-    kinds: the kinds of defect it is to have; None draws them. camera: see `observe`.
+    kinds: the kinds of defect it is to have; None draws them. camera, rig: see `observe`.
     defect_size: least and largest, in pixels, of the longer side of the box around a mask; None: whatever is drawn. The
         part is then modelled as finely as it is seen.
     """
@@ -65,7 +67,9 @@ def render_object(
             surface, footprints[kind], defect = _add(kind, surface, spoil, candy.defect_scale, size, defect_size)
             defects.append(defect)
         scene.bit_generator.state = scene_state
-        exposure = observe(surface, footprints, size, scene, camera, lambda weights: _seen_well(weights, defect_size))
+        exposure = observe(
+            surface, footprints, size, scene, camera, lambda weights: _seen_well(weights, defect_size), rig
+        )
         if exposure is not None:
             masks = {
                 kind: exposure.weights[kind] >= FOOTPRINT if kind in footprints else np.zeros((size, size), bool)

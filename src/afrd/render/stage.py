@@ -5,7 +5,7 @@ which runs on between two parts. Light is additive: the capture under all spots 
 linear light, so it is not rendered. Exposure is fixed per light, as on a real station. Knows no classes and no files.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 
@@ -15,7 +15,9 @@ from afrd.errors import MissingExtraError
 from afrd.imaging.pixels import to_srgb
 from afrd.render.camera import photograph
 from afrd.render.denoise import denoise
+from afrd.render.emitters import WHITE, Emitter, Lamp, disc, lamps_of
 from afrd.render.noise import Noise
+from afrd.render.rig_file import AIM, Rig
 from afrd.render.surface import Surface
 
 _POLAR = np.radians(52)  # between the camera's axis and a spot: low enough that relief throws shade
@@ -41,8 +43,6 @@ _SPOT_SAMPLES, _BOX_SAMPLES, _GUIDE_SAMPLES = 6, 9, 4  # a pixel
 _WALLS = 0.05  # share of a spot that the walls of the box send back from all around, in units of the light box
 EXPOSURE = {"spot": 0.82, "all_spots": 0.36, "light_box": 0.85}
 """Linear value of a white matte surface that faces a spot (alone or all on) or, in the light box, the camera."""
-# A disc of area A and radiance L at distance d lights a surface that faces it with L·A/d²; white returns 1/π of it.
-_SPOT_RADIANCE = EXPOSURE["spot"] * np.pi * _SPOT_DISTANCE**2 / (np.pi * _SPOT_RADIUS**2)
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,9 @@ def observe(
     rng: np.random.Generator,
     camera: bool = True,
     accept: Callable[[dict[str, np.ndarray]], bool] = lambda weights: True,
+    rig: Rig | None = None,
 ) -> Exposure | None:
-    """One part under the six lights, `size`² pixels.
+    """One part under the six lights, or under those of a rig file, `size`² pixels.
 
     footprints: per name a weight per vertex [V]; comes back as an image, interpolated where the camera sees it.
     camera: photographed as stations do (`afrd.render.camera`); False is a sensor with hardly any noise, and all spots
@@ -101,7 +102,9 @@ def observe(
     accept: whether footprints, as they are seen, will do; where not, nothing else is rendered and there is no exposure.
     """
     mi = mitsuba()
-    scene = _scene(mi, surface, size, rng)
+    lamps = lamps_of(mi, rig) if rig else _station(mi)
+    emitters = {name: emitter for lamp in lamps.values() for name, emitter in lamp.emitters.items()}
+    scene = _scene(mi, surface, size, rng, emitters)
     geometry = _geometry(mi, scene, surface, footprints, size)
     if not accept(geometry["weights"]):
         return None
@@ -113,29 +116,33 @@ def observe(
     )
     light_path, guide = mi.load_dict(bounce), mi.load_dict({"type": "aov", "aovs": "a:albedo,n:sh_normal,p:position"})
 
-    def render(light: str, integrator, samples: int) -> np.ndarray:
-        for name in SPOTS:
-            params[f"{name}.emitter.sampling_weight"] = float(name == light)
-            params[f"{name}.emitter.radiance.value"] = mi.ScalarColor3f(_SPOT_RADIANCE if name == light else 0.0)
-        params["light_box.sampling_weight"] = float(light == "light_box")
-        params["light_box.scale"] = float(light == "light_box")
+    def render(on: Iterable[str], integrator, samples: int) -> np.ndarray:
+        """Emitters by name; none: the light box."""
+        for name, emitter in emitters.items():
+            params[f"{name}.emitter.sampling_weight"] = float(name in on)
+            params[f"{name}.emitter.radiance.value"] = mi.ScalarColor3f(emitter.radiance if name in on else 0.0)
+        params["light_box.sampling_weight"] = float(not on)
+        params["light_box.scale"] = float(not on)
         params.update()
         return np.array(mi.render(scene, integrator=integrator, spp=samples, seed=int(rng.integers(2**31))))
 
-    seen = render("light_box", guide, _GUIDE_SAMPLES)
+    seen = render((), guide, _GUIDE_SAMPLES)
 
     def clean(image: np.ndarray) -> np.ndarray:
         return denoise(image, albedo=seen[..., 0:3], normals=seen[..., 3:6], height=seen[..., 8])
 
-    box = clean(render("light_box", light_path, _SPOT_SAMPLES if through else _BOX_SAMPLES))
+    box = clean(render((), light_path, _SPOT_SAMPLES if through else _BOX_SAMPLES))
     sensed = (lambda image: image) if camera else (lambda image: _sensor(image, rng))
     linear = {}
-    for name in SPOTS:
-        spot = render(name, light_path, _SPOT_SAMPLES)
-        spot = clean(spot) if through else spot
-        linear[name] = sensed(spot + _WALLS * box)
-    every = sum(linear.values()) * (EXPOSURE["all_spots"] / EXPOSURE["spot"])
-    linear = {"all_spots": every, **linear, "light_box": sensed(box)}
+    for name, lamp in lamps.items():
+        light = lamp.box * box
+        if lamp.emitters:
+            light = render(lamp.emitters, light_path, _BOX_SAMPLES if lamp.soft else _SPOT_SAMPLES)
+            light = (clean(light) if through or lamp.soft else light) + _WALLS * box
+        linear[name] = sensed(light if lamp.colour == WHITE else light * np.array(lamp.colour, np.float32))
+    if rig is None:
+        every = sum(linear.values()) * (EXPOSURE["all_spots"] / EXPOSURE["spot"])
+        linear = {"all_spots": every, **linear, "light_box": sensed(box)}
     images = photograph(linear, rng) if camera else {name: _develop(image) for name, image in linear.items()}
     return Exposure(images=images, **geometry)
 
@@ -143,6 +150,12 @@ def observe(
 def on_picture(points: np.ndarray, size: int) -> np.ndarray:
     """[..., 3] cm as x right, y up from the middle of the picture, in pixels, [..., 2]."""
     return points[..., :2] * (size * FOCAL / (CAMERA_HEIGHT - points[..., 2:]))
+
+
+def _station(mi) -> dict[str, Lamp]:
+    """The four spots; what all of them and the light box show follows from them."""
+    at = {name: np.array(AIM) + _SPOT_DISTANCE * np.array(LIGHT_DIRECTIONS[name]) for name in SPOTS}
+    return {name: Lamp({name: disc(mi, at[name], _SPOT_DISTANCE, _SPOT_RADIUS, EXPOSURE["spot"])}) for name in SPOTS}
 
 
 def _sensor(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -196,20 +209,8 @@ def _sensor_of(mi, size: int, exact: bool = False):
     )
 
 
-def _scene(mi, surface: Surface, size: int, rng: np.random.Generator):
+def _scene(mi, surface: Surface, size: int, rng: np.random.Generator, emitters: dict[str, Emitter]):
     transform = mi.ScalarTransform4f
-    aim = np.array([0, 0, 0.6])
-    spots = {
-        name: {
-            "type": "disk",
-            "to_world": transform().look_at(
-                origin=list(aim + _SPOT_DISTANCE * np.array(LIGHT_DIRECTIONS[name])), target=list(aim), up=[0.3, 0.4, 1]
-            )
-            @ transform().scale(_SPOT_RADIUS),
-            "emitter": {"type": "area", "radiance": {"type": "rgb", "value": _SPOT_RADIANCE}},
-        }
-        for name in SPOTS
-    }
     # rng.uniform: the belt runs on by any length and wanders a little sideways
     run = [float(rng.uniform(-0.02, 0.02)), float(rng.uniform(0, 1)), 0.0]
     belt = {
@@ -237,7 +238,7 @@ def _scene(mi, surface: Surface, size: int, rng: np.random.Generator):
             "belt": belt,
             "light_box": box,
             "sensor": _sensor_of(mi, size),
-            **spots,
+            **{name: emitter.lit() for name, emitter in emitters.items()},
         }
     )
 

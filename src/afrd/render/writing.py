@@ -13,7 +13,7 @@ import yaml
 
 from afrd.render.defects import KINDS
 from afrd.render.sample import Rendered
-from afrd.render.stage import CAMERA_HEIGHT, FOCAL, LIGHTS, pose
+from afrd.render.stage import CAMERA_HEIGHT, FOCAL, pose
 
 LAST = "image_0.png"
 """The item that is moved into place last."""
@@ -44,8 +44,8 @@ def write_sample(rendered: Rendered, folder: Path, name: str, partial: Path, lab
 
 def _items(rendered: Rendered, to: Path, labelled: bool) -> None:
     exposure = rendered.exposure
-    for i, light in enumerate(LIGHTS):
-        _png(to / f"image_{i}.png", exposure.images[light][..., ::-1])
+    for i, image in enumerate(exposure.images.values()):
+        _png(to / f"image_{i}.png", image[..., ::-1])
     low, high = float(exposure.depth.min()), float(exposure.depth.max())
     low, high = np.floor(low * 1e5) / 1e5, np.ceil(high * 1e5) / 1e5  # short numbers in the YAML file, and exact ones
     _png(to / "depth.png", np.round((exposure.depth - low) / (high - low) * 65535).astype(np.uint16))
