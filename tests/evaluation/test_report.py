@@ -200,3 +200,12 @@ def test_table_sorts_and_filters_in_a_browser(html, dome_evaluation, tmp_path):
     assert by_id.split(",") == sorted(row.id for row in rows)
     expected = sorted(row.id for row in rows if row.outcome == "found" and "bumps" in row.defects)
     assert filtered.split(",") == expected
+
+
+def test_weights_of_lights_are_shown(domes, dome_evaluation, tmp_path):
+    weights = [1, 0.5, 1, 1, 1, 0]
+    config = {**dome_evaluation.config, "lights": {"names": dome_evaluation.lights, "weights": weights}}
+    weighed = dataclasses.replace(dome_evaluation, config=config)
+    text = Page(report(tmp_path / "report.html", weighed, domes[1], n_examples=1)).text
+    assert "Weights of the lights" in text
+    assert "all spots 1, bottom 0.5" in text

@@ -61,6 +61,7 @@ class LightStudy:
     """See `light_study`. subsets: those looked at, smaller ones first; all of them up to ten lights.
 
     recommended: names of lights; own, elsewhere, against_all, share: see `afrd.lighting.choice.Choice`.
+    by_painted: what painted defects alone would recommend.
     alike: groups of lights that show the same picture. labelled: judged by labelled parts rather than painted defects.
     good, bad: captures that decided. learned_from, held_out: good parts.
     assumed: lights whose exposure lights.yaml does not state, for which 10 ms are taken.
@@ -83,6 +84,7 @@ class LightStudy:
     learned_from: int
     held_out: int
     assumed: tuple[str, ...]
+    by_painted: tuple[str, ...]
 
     def subset(self, lights: tuple[str, ...]) -> Subset:
         """The one of these lights, in any order. Raises KeyError: it was not looked at."""
@@ -143,7 +145,12 @@ class LightStudy:
                 f"[{self.elsewhere.low:.3f}, {self.elsewhere.high:.3f}]; {self.share:.0%} of the resamples choose "
                 f"these."
             )
-        if not self.labelled:
+        if self.labelled:
+            lines.append(
+                f"Painted defects alone would have chosen {_listed(self.by_painted)}, "
+                f"{self.subset(self.by_painted).value:.3f} on the test captures."
+            )
+        else:
             lines.append(
                 "There are no labelled parts of both kinds: painted defects decide, which are not your defects; a few "
                 "bad parts in test/ say more."

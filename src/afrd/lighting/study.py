@@ -83,12 +83,10 @@ def light_study(
     times, assumed = cycle_times(rig)
     subsets = [judged.subset(rig, lights, scores[lights], times) for lights in looked_at]
     everything = tuple(range(n))
-    choice = choose(
-        judged.deciding,
-        np.stack([scores[lights][judged.rows] for lights in looked_at]),
-        [(subset.cycle_ms, len(subset.lights)) for subset in subsets],
-        looked_at.index(everything),
-    )
+    every = np.stack([scores[lights] for lights in looked_at])
+    costs, whole = [(subset.cycle_ms, len(subset.lights)) for subset in subsets], looked_at.index(everything)
+    choice = choose(judged.deciding, every[:, judged.rows], costs, whole)
+    by_painted = choose(judged.painting, every[:, judged.painted], costs, whole) if judged.labelled else choice
     alike = copies(correlations(captures))
     return LightStudy(
         category=captures.category,
@@ -108,6 +106,7 @@ def light_study(
         learned_from=len(captures),
         held_out=len(holdout),
         assumed=assumed,
+        by_painted=subsets[by_painted.index].lights,
     )
 
 
@@ -131,6 +130,7 @@ class _Judge:
         self.labelled = len(set(self.anomalous[self.tested].tolist())) == 2
         self.rows = np.flatnonzero(self.tested if self.labelled else self.painted)
         self.deciding = self._resampled(self.rows)
+        self.painting = self._resampled(np.flatnonzero(self.painted))
 
     def _resampled(self, rows: np.ndarray, resamples: int = 500) -> Resampled:
         groups = [f"{self.parts[i].of == TEST} {self.parts[i].group}" for i in rows]

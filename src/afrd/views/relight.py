@@ -1,0 +1,83 @@
+"""What a part would look like under a light that is missing, from its other lights: linear at each place.
+
+Light adds up, so in linear light a picture under one light is near to a weighted sum of those under the others, with
+weights that depend on how the place is turned and what it is made of. They are learned from good captures, one set for
+places of each look: how the lights stand to one another there says how it is turned. Ridge regression, nothing more.
+"""
+
+from collections.abc import Iterable
+from typing import Self
+
+import numpy as np
+
+from afrd.imaging.pixels import to_linear, to_srgb
+
+LOOKS = 8  # of places
+PLACES = 4_000  # a capture, from which is learned
+RIDGE = 1e-3  # share of the mean square of the other lights
+SEED = 0
+ROUNDS = 8  # of k-means
+
+
+class Relighting:
+    """light: the one that is missing. centres: [L, N - 1] looks; weights: [L, N - 1 + 1], the last of a constant."""
+
+    def __init__(self, light: int, centres: np.ndarray, weights: np.ndarray) -> None:
+        self.light, self.centres, self.weights = light, centres, weights
+
+    @classmethod
+    def learn(cls, captures: Iterable[np.ndarray], light: int) -> Self:
+        """captures: images of all lights, [N, C, H, W] in 0..1, sRGB coded."""
+        rng = np.random.default_rng(SEED)
+        seen, wanted = [], []
+        for images in captures:
+            linear = to_linear(images).reshape(*images.shape[:2], -1)
+            chosen = rng.permutation(linear.shape[-1])[:PLACES]
+            seen.append(np.delete(linear, light, 0)[..., chosen])
+            wanted.append(linear[light][:, chosen])
+        others, true = np.concatenate(seen, -1), np.concatenate(wanted, -1)  # [N - 1, C, P], [C, P]
+        looks = _looks(others)
+        centres = _means(looks, rng)
+        nearest = _nearest(looks, centres)
+        every = others.reshape(len(others), -1)
+        ridge = RIDGE * float((every**2).mean()) + 1e-9
+        whole = _solved(others.reshape(len(others), -1), true.ravel(), ridge, None)
+        weights = [
+            _solved(others[..., nearest == i].reshape(len(others), -1), true[:, nearest == i].ravel(), ridge, whole)
+            for i in range(len(centres))
+        ]
+        return cls(light, centres, np.stack(weights))
+
+    def __call__(self, others: np.ndarray) -> np.ndarray:
+        """others: the other lights' images, in their order, [N - 1, C, H, W] in 0..1. Returns [C, H, W], coded."""
+        linear = to_linear(others).reshape(*others.shape[:2], -1)
+        weights = self.weights[_nearest(_looks(linear), self.centres)]  # [P, N]
+        made = np.einsum("pn,ncp->cp", weights[:, :-1], linear) + weights[:, -1]
+        return to_srgb(made).reshape(others.shape[1:])
+
+
+def _looks(linear: np.ndarray) -> np.ndarray:
+    """[N - 1, C, P] to [P, N - 1]: each light's share of the brightness of a place."""
+    grey = linear.mean(1) + 1e-3
+    return (grey / grey.sum(0)).T
+
+
+def _nearest(looks: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    return ((centres**2).sum(1) - 2 * looks @ centres.T).argmin(1)
+
+
+def _means(looks: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """k-means; a look that no place has any more goes."""
+    centres = looks[rng.permutation(len(looks))[:LOOKS]]
+    for _ in range(ROUNDS):
+        nearest = _nearest(looks, centres)
+        centres = np.stack([looks[nearest == i].mean(0) for i in np.unique(nearest)])
+    return centres
+
+
+def _solved(others: np.ndarray, true: np.ndarray, ridge: float, towards: np.ndarray | None) -> np.ndarray:
+    """others: [N - 1, P], true: [P]. Weights and a constant, drawn to `towards`, that of all places, or to zero."""
+    rows = np.concatenate([others, np.ones((1, others.shape[1]))])
+    prior = np.zeros(len(rows)) if towards is None else towards
+    moment = rows @ rows.T + ridge * max(others.shape[1], 1) * np.eye(len(rows))
+    return prior + np.linalg.solve(moment, rows @ (true - prior @ rows))
