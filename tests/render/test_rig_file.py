@@ -68,21 +68,22 @@ def test_rendered_under_a_rig_file(tmp_path):
         {"name": "red", "spot": SPOT, "colour": [1, 0, 0]},
         {"name": "bar", "bar": bar},
         {"name": "dome", "dome": {}, "exposure": 0.85},
+        {"name": "ring", "ring": {"polar": 40, "distance": 16}},
     )
     counts = ["--train", "1", "--val", "0", "--test", "0", "--size", "32", "--no-camera", "--workers", "1"]
     asked = ["render", str(tmp_path / "set"), "--classes", "HazelnutTruffle", *counts]
     assert CliRunner().invoke(app, [*asked, "--rig", str(rig)], catch_exceptions=False).exit_code == 0
     captures = open_dataset(tmp_path / "set", "HazelnutTruffle")
-    assert captures.lights.names == ("right", "red", "bar", "dome")
+    assert captures.lights.names == ("right", "red", "bar", "dome", "ring")
     width = (10.5 - 0.6) / (711.11 / 512)
     assert captures.lights.distances[:3] == pytest.approx((17 / width, 17 / width, 15 / width), abs=1e-3)
-    right, red, bar, dome = to_linear(captures[0].images / 255)
+    right, red, bar, dome, ring = to_linear(captures[0].images / 255)
     assert red[1:].mean() < 0.02 * red[0].mean()
     assert red[0].mean() == pytest.approx(right[0].mean(), rel=0.1)
     middle = np.s_[:, 8:24]
     assert right[middle][..., 18:22].mean() > 1.5 * right[middle][..., 10:14].mean()  # a ball, lit from the right
     assert bar[middle][..., 18:22].mean() < bar[middle][..., 10:14].mean()
-    assert dome.mean() > 0
+    assert ring.mean() == pytest.approx(dome.mean(), rel=0.5)
     with pytest.raises(DatasetError, match="was rendered with a rig file"):
         CliRunner().invoke(app, asked, catch_exceptions=False)
     found = yaml.safe_load((tmp_path / "set" / "lights.yaml").read_text())["lights"]

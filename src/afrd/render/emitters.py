@@ -39,7 +39,7 @@ def disc(mi, origin: np.ndarray, distance: float, radius: float, exposure: float
     """A disc of area A and radiance L at distance d lights a surface that faces it with L·A/d²; white returns 1/π."""
     towards = mi.ScalarTransform4f().look_at(origin=list(origin), target=list(AIM), up=[0.3, 0.4, 1])
     shape = {"type": "disk", "to_world": towards @ mi.ScalarTransform4f().scale(radius)}
-    return Emitter(shape, exposure * np.pi * distance**2 / (np.pi * radius**2))
+    return Emitter(shape, float(exposure * np.pi * distance**2 / (np.pi * radius**2)))
 
 
 def lamps_of(mi, rig: Rig) -> dict[str, Lamp]:
@@ -67,4 +67,4 @@ def _emitter(mi, part: Spot | Bar, exposure: float) -> Emitter:
         "type": "rectangle",
         "to_world": towards @ mi.ScalarTransform4f().scale([part.length / 2, part.width / 2, 1]),
     }
-    return Emitter(shape, exposure * np.pi * part.distance**2 / (part.length * part.width))
+    return Emitter(shape, float(exposure * np.pi * part.distance**2 / (part.length * part.width)))
