@@ -127,7 +127,7 @@ def test_autoencoders_reproduce_smooth_images_and_not_a_pattern_on_them(method):
 def test_half_precision_trains_to_about_the_same(method, run):
     full, half = run(method).scores, run(method, precision="bf16-mixed").scores
     assert not np.array_equal(full, half)
-    np.testing.assert_allclose(half, full, rtol=0.2)
+    np.testing.assert_allclose(half, full, rtol=0.4)
 
 
 @pytest.mark.parametrize("name", ["efficientnet_lite0", "resnet18"])
