@@ -72,7 +72,7 @@ def test_the_card_holds_what_was_learned(inspector) -> None:
 
 def test_stains_are_found_where_they_are_and_nothing_outside(data, inspector) -> None:
     evaluation = evaluate(inspector, open_dataset(data, split="test"))
-    assert evaluation.image_auroc == 1.0 and evaluation.pixel_auroc > 0.9
+    assert evaluation.image_auroc == 1.0 and evaluation.pixel_auroc > 0.8
     inside = inspector.card.imaging.region.inside
     assert not any(anomaly_map[~inside].any() for anomaly_map in evaluation.maps)
 
