@@ -31,7 +31,9 @@ def fit(model: JointGaussian, captures: CaptureSet, holdout: CaptureSet, job: Jo
     seed, config = job.config.seed, job.config
     cross = config.folds > 1 and not config.growable and not (captures.imaging and captures.imaging.tiling)
     own = read_features(model, captures, job.store, job.data_digest, device)
-    held_out = read_features(model, holdout, job.store, job.holdout_digest, device)
+    held_out = Recompute(model, holdout, device)  # whether some are stored depends on what ran before
+    if not cross:
+        held_out = read_features(model, holdout, job.store, job.holdout_digest, device)
     sources = [own, held_out] if cross else [own]
     folds = Folds(captures.joined(holdout), job.config.folds, seed) if cross else None
     again = folds.kept if folds and folds.keeps_all else None  # else the features are read a second time
