@@ -161,7 +161,8 @@ def test_a_killed_comparison_goes_on_and_a_further_disturbance_is_added(whole, s
     result = read_results(folder)[Job(data.name, "auto", "all", 0)]
     assert list(result["disturbed"]) == [*DISTURB, "gain:0.7"]
     both = scores(folder)
-    assert {key: both[key] for key in scores(whole)} == scores(whole)
+    for key, expected in scores(whole).items():  # features are read in half precision where they are stored
+        np.testing.assert_allclose(both[key], expected, rtol=0.005)
 
 
 def test_mistakes_end_before_anything_runs(suite, data, tmp_path):

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -113,14 +114,14 @@ def render_dataset(
     shutil.rmtree(out / _PARTIAL, ignore_errors=True)
 
 
-def _lights(rig: Rig | None) -> list[dict]:
+def _lights(rig: Rig | None) -> list[dict[str, Any]]:
     """As in lights.yaml; distances in widths of the picture."""
     if rig is None:
         return [{"name": name, "direction": list(d) if d else None} for name, d in LIGHT_DIRECTIONS.items()]
     width = (CAMERA_HEIGHT - AIM[2]) / FOCAL
     lights = []
     for light in rig.lights:
-        known = {"direction": list(light.direction)} if light.direction else {}
+        known: dict[str, Any] = {"direction": list(light.direction)} if light.direction else {}
         known |= {"distance": round(light.directed.distance / width, 4)} if light.directed else {}
         lights.append({"name": light.name, **known})
     return lights
@@ -194,7 +195,7 @@ def _claim(
     out: Path, seed: int, size: int, camera: bool, defect_size: tuple[float, float] | None, rig: Rig | None
 ) -> None:
     """Makes `out` a rendered data set of this seed and size, or makes sure that it is one."""
-    recipe = {"recipe": RECIPE, "seed": seed, "size": size, "camera": camera}
+    recipe: dict[str, Any] = {"recipe": RECIPE, "seed": seed, "size": size, "camera": camera}
     recipe |= {"defect_size": list(map(float, defect_size)) if defect_size else None}
     recipe |= {"rig": rig.model_dump(mode="json", exclude_none=True)} if rig else {}
     path = out / _RECIPE_FILE
