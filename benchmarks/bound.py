@@ -22,6 +22,7 @@ from afrd.datasets import CaptureSet, open_dataset
 from afrd.evaluation.metrics import image_auroc, pixel_metrics
 from afrd.model import JointGaussian
 from afrd.model.defect_space import COVERED, DefectSpace
+from afrd.model.moments import whitening as whitening_of
 from afrd.training.defect_pairs import with_defects
 from by_class import measure_classes
 
@@ -109,7 +110,7 @@ def measure(data: Path, defects: Path, name: str) -> dict[str, dict[str, float]]
             lambda: (model.extract(torch.from_numpy(c.images)[None]) for c in train),
             with_defects(model, train, torch.device("cpu")),
         )
-        whitening = model._whitening(model.covariance.double()).float()
+        whitening = whitening_of(model.covariance.double()).float()
         good, real, test = (
             Whitened(model, whitening, c) for c in (train, open_dataset(defects, name, "test_public"), judged_captures)
         )

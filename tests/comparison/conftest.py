@@ -1,6 +1,7 @@
 """One comparison, written by hand, and its tables."""
 
 import pytest
+import torch
 
 from afrd.comparison.job import ALL_LIGHTS, Job
 from afrd.comparison.tables import build_tables
@@ -24,3 +25,12 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def tables(folder):
     return build_tables(folder.root)
+
+
+@pytest.fixture
+def one_thread():
+    """As jobs have by default: sums in another order would be another training."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -9,7 +9,6 @@ import time
 
 import numpy as np
 import pytest
-import torch
 
 from afrd.comparison.class_data import ClassData
 from afrd.comparison.job import Job, Settings
@@ -58,15 +57,6 @@ def whole(suite, data, tmp_path_factory):
     done = subprocess.run(command(suite, data, folder), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return folder
-
-
-@pytest.fixture
-def one_thread():
-    """As jobs have by default: sums in another order would be another training."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def scores(folder) -> dict:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from afrd.comparison.job import Job, Settings
 from afrd.comparison.pools import Ended
@@ -73,15 +72,6 @@ def whole(tiny, suite, tmp_path_factory):
     done = run(suite, tiny, folder, "--workers=1")
     assert done.returncode == 0, done.stderr
     return folder
-
-
-@pytest.fixture
-def one_thread():
-    """As jobs have by default: sums in another order would be another training."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def test_a_job_scores_as_the_trained_model_scores_the_images(whole, tiny, tmp_path, one_thread):

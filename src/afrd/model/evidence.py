@@ -22,3 +22,12 @@ def residuals(covariance: Tensor, channels: int) -> tuple[Tensor, Tensor]:
         rows.append(torch.linalg.solve_triangular(unit, conditional @ precision[own], upper=False))
         usual.append(torch.cholesky_solve(conditional, unit).diagonal().mean())
     return torch.cat(rows), torch.stack(usual).max()
+
+
+def shares_of(own: Tensor, usual: Tensor, weights: Tensor) -> Tensor:
+    """own: [B, N', D], residuals of the lights, of weights [N']; usual: [], their mean square on good parts.
+
+    [B, N']: each light's share in what is above the usual; sums to 1.
+    """
+    excess = (own.square().mean(-1) - usual).clamp(min=1e-6) * weights
+    return excess / excess.sum(1, keepdim=True)

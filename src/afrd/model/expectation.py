@@ -7,6 +7,7 @@ principal components, which carry the content and hardly a defect. Ridge regress
 """
 
 import copy
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -50,6 +51,17 @@ class Expectation(nn.Module):
         leading = leading * largest.sign() * scale[:, None]  # the sign is free; so it is one
         self.components.copy_((leading / values.flip(0)[: len(self.components)].sqrt()).T)
         self.reset()
+
+    def given(self, covariance: Tensor, whole: Tensor, present: Tensor, missing: Sequence[int] | Tensor) -> Tensor:
+        """[q, len(present)] float64: the components as expected from the columns present, where others are missing.
+
+        covariance: of those present, whole: of all columns, both float64.
+        """
+        components = self.components.cpu().double()
+        own = components[:, present]
+        if not len(missing):
+            return own
+        return own + components[:, missing] @ torch.linalg.solve(covariance, whole[present][:, missing]).T
 
     def reset(self) -> None:
         """Before captures are added."""

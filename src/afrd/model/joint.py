@@ -25,18 +25,18 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, conv2d, interpolate
+from torch.nn.functional import conv2d, interpolate
 
 from afrd.errors import ModelError
 from afrd.families.joint import Gaussian
 from afrd.model.anomaly_map import AnomalyMap, score
 from afrd.model.defect_space import DefectSpace, Pairs
-from afrd.model.evidence import residuals
+from afrd.model.evidence import residuals, shares_of
 from afrd.model.expectation import Expectation
-from afrd.model.mean_and_covariance import mean_and_covariance
-from afrd.model.moments import Moments
-from afrd.model.multi_light import MultiLightModel, Prediction
-from afrd.model.teacher import Level, Teacher
+from afrd.model.moments import Moments, moments_of, whitening
+from afrd.model.multi_light import Prediction
+from afrd.model.stacked import StackedLights
+from afrd.model.teacher import Teacher
 
 USUAL = 0.35  # of the map where a place is as good parts are there; so that less than usual is not cut off
 HIGHEST = 6.0  # of the map: a distance that no picture of a part has, and that a 16-bit map can hold
@@ -55,11 +55,11 @@ class _Prepared(NamedTuple):
     usual: Tensor
 
 
-class JointGaussian(MultiLightModel):
-    """See the module. Without `fit`, or a loaded state, it cannot judge. Arguments and errors as of MultiLightModel.
+class JointGaussian(StackedLights):
+    """See the module. Without `fit`, or a loaded state, it cannot judge. Arguments and errors as of StackedLights.
 
-    settings: see `afrd.families.joint`.
-    channels: D of a light's vector. mean: [N · D], covariance: [N · D, N · D], lights one after the other.
+    mean: [N · D], covariance: [N · D, N · D], lights one after the other.
+    disturbed: [N · D, N · D] float64, mean product of what disturbances change in a vector; not part of the state.
     """
 
     highest = HIGHEST
@@ -73,14 +73,8 @@ class JointGaussian(MultiLightModel):
         top_share: float = 0.0,
         settings: Gaussian | None = None,
     ) -> None:
-        super().__init__(teacher, teacher_weights, lights, image_size, top_share)
-        self.settings = settings or Gaussian()
-        self.stride = self.settings.grid
+        super().__init__(teacher, teacher_weights, lights, image_size, top_share, settings or Gaussian())
         self.anomaly_map = AnomalyMap(image_size)
-        for i, projection in enumerate(_projections(self.teacher.levels, self.settings.channels // lights)):
-            self.register_buffer(f"projection{i}", projection)  # None takes no room in the state
-        self.widths = [level.channels if p is None else len(p) for p, level in self._projected()]
-        self.channels = sum(self.widths)
         total = lights * self.channels
         self.register_buffer("mean", torch.zeros(total))
         self.register_buffer("covariance", torch.zeros(total, total))
@@ -88,7 +82,7 @@ class JointGaussian(MultiLightModel):
         self.defects = DefectSpace(total, self.settings)
         self.expectation = Expectation(total)
         self.weights = (1.0,) * lights
-        self._disturbed = torch.zeros(total, total, dtype=torch.float64)
+        self.disturbed = torch.zeros(total, total, dtype=torch.float64)
         self._parts: dict[tuple[int, ...], _Prepared] = {}
         self.register_load_state_dict_post_hook(lambda module, _: module._refresh())
         self._refresh()
@@ -109,11 +103,9 @@ class JointGaussian(MultiLightModel):
         Raises ModelError: a single capture; values that are not finite; captures that are all the same; fewer the
         second time.
         """
-        self._disturbed = self._disturbance(disturbed)
+        self.disturbed = self.change_covariance(disturbed)
         captures = self._fit_gaussian(read())
-        self.defects.learn(
-            defects, self.describe, self._whitening(self.covariance.cpu().double()).float().to(self.mean)
-        )
+        self.defects.learn(defects, self.describe, whitening(self.covariance.cpu().double()).float().to(self.mean))
         self._refresh()
         seen = self.learn_expectation(
             again() if again else (self.looked_at(self.describe(levels)) for levels in read())
@@ -143,7 +135,7 @@ class JointGaussian(MultiLightModel):
         offsets: of each capture with a defect, [M, N · D], vectors at it less the mean of good parts. read: as for
         `fit`, called once. Returns the share of each kind.
         """
-        shares = self.defects.prefer(offsets, self._whitening(self.covariance.cpu().double()))
+        shares = self.defects.prefer(offsets, whitening(self.covariance.cpu().double()))
         self._refresh()
         self.learn_expectation(self.looked_at(self.describe(levels)) for levels in read())
         return shares
@@ -160,26 +152,15 @@ class JointGaussian(MultiLightModel):
         with torch.inference_mode(False):  # so that they are ordinary tensors, whoever fits
             for name in ("mean", "covariance", "samples"):
                 other._buffers[name] = torch.zeros_like(self._buffers[name])
-        other._take(moments.mean(), moments.covariance(), moments.count)
+        other._take(moments)
         other._refresh()
         other.learn_expectation(vectors)
         return other
 
-    def _disturbance(self, pairs: Iterable[tuple[Sequence[Tensor], Sequence[Tensor]]]) -> Tensor:
-        """[N · D, N · D]: mean product of what disturbances change in a vector; zero without pairs."""
-        moment, seen = torch.zeros_like(self.covariance, dtype=torch.float64, device="cpu"), 0
-        for good, disturbed in pairs:
-            change = (self.describe(disturbed) - self.describe(good)).movedim(1, -1).flatten(0, -2)
-            moment += (change.T @ change).cpu().double()
-            seen += len(change)
-        return moment / max(seen, 1)
-
     def _fit_gaussian(self, captures: Iterable[Sequence[Tensor]]) -> int:
         """Mean and covariance, and from them the principal components. Returns the number of captures."""
-        mean, covariance, seen, count = mean_and_covariance(
-            self.looked_at(self.describe(levels)) for levels in captures
-        )
-        self.expectation.orient(*self._take(mean, covariance, seen))
+        moments, count = moments_of(self.looked_at(self.describe(levels)) for levels in captures)
+        self.expectation.orient(*self._take(moments))
         return count
 
     def grow(self, moments: Moments, disturbed: Tensor, vectors: Iterable[Tensor]) -> None:
@@ -187,25 +168,21 @@ class JointGaussian(MultiLightModel):
 
         disturbed: what `disturbed` was after the fit. vectors: [B, N · D, h, w] of the same captures.
         """
-        self._disturbed = disturbed
-        self.expectation.orient(*self._take(moments.mean(), moments.covariance(), moments.count))
+        self.disturbed = disturbed
+        self.expectation.orient(*self._take(moments))
         self._refresh()
         self.learn_expectation(self.looked_at(each) for each in vectors)
 
-    @property
-    def disturbed(self) -> Tensor:
-        """[N · D, N · D] float64: mean product of what disturbances change in a vector. Not part of the state."""
-        return self._disturbed
-
-    def _take(self, mean: Tensor, covariance: Tensor, samples: int) -> tuple[Tensor, Tensor]:
+    def _take(self, moments: Moments) -> tuple[Tensor, Tensor]:
         """Of good parts' vectors. Returns the covariance as it is used, and the unit in which levels are compared."""
-        covariance = covariance + self.settings.disturbance * self._disturbed
+        mean = moments.mean()
+        covariance = moments.covariance() + self.settings.disturbance * self.disturbed
         # shrunk in units in which every level has the same energy, so that none drowns in what is added
         unit = self._level_energy(covariance.diagonal() + mean.square()).clamp(min=1e-12)
         shrunk = covariance + self.settings.shrinkage * (covariance.diagonal() / unit).mean() * unit.diag()
         self.mean.copy_(mean)
         self.covariance.copy_(shrunk)
-        self.samples.fill_(samples)
+        self.samples.fill_(moments.count)
         return shrunk, unit
 
     def of_lights(self, lights: Sequence[int]) -> "JointGaussian":
@@ -256,29 +233,11 @@ class JointGaussian(MultiLightModel):
             if self.weights[k] < 1:
                 own = slice(place * self.channels, (place + 1) * self.channels)
                 covariance[own, own] /= self.weights[k]
-        distance = self.defects.weigh(self._whitening(covariance), index)
+        distance = self.defects.weigh(whitening(covariance), index)
         evidence, usual = residuals(covariance, self.channels)
-        principal = self._principal(lights, covariance)
+        missing = self.columns_of(k for k in range(self.lights) if k not in lights) if bool(self.samples) else []
+        principal = self.expectation.given(covariance, self.covariance.cpu().double(), index, missing)
         return _Prepared(self.mean.cpu()[index], distance.float(), principal.float(), evidence.float(), usual.float())
-
-    @staticmethod
-    def _whitening(covariance: Tensor) -> Tensor:
-        return torch.linalg.inv(torch.linalg.cholesky(covariance))
-
-    def _principal(self, lights: Sequence[int], covariance: Tensor) -> Tensor:
-        """[q, N' · D]: the principal components as expected from the lights present; covariance is theirs."""
-        components = self.expectation.components.cpu().double()
-        missing = [k for k in range(self.lights) if k not in lights]
-        own = components[:, self.columns_of(lights)]
-        if not missing or not bool(self.samples):
-            return own
-        present, other = self.columns_of(lights), self.columns_of(missing)
-        slope = torch.linalg.solve(covariance, self.covariance.cpu().double()[present][:, other])  # [N' · D, rest]
-        return own + components[:, other] @ slope.T
-
-    def columns_of(self, lights: Iterable[int]) -> Tensor:
-        """Where in a vector of all lights these stand."""
-        return torch.cat([torch.arange(self.channels) + k * self.channels for k in lights])
 
     def _require_lights(self, lights: Iterable[int] | None) -> list[int]:
         present = sorted(set(range(self.lights) if lights is None else lights))
@@ -288,22 +247,6 @@ class JointGaussian(MultiLightModel):
         if not trusted:
             raise ModelError(f"lights {present} have the weight 0: nothing is left to judge by")
         return trusted
-
-    def describe(self, levels: Sequence[Tensor]) -> Tensor:
-        """levels: [B, N', C, h, w] each, of all lights or some. One vector a place, [B, N' · D, h, w] on the grid."""
-        grid, batch = self.image_size // self.stride, levels[0].shape[0]
-        parts = []
-        for (projection, level), x in zip(self._projected(), levels, strict=True):
-            x = x.flatten(0, 1)
-            if projection is not None:
-                x = conv2d(x, projection.to(x)[:, :, None, None])
-            x = avg_pool2d(x, 3, 1, 1, count_include_pad=False)
-            if level.stride < self.stride:
-                x = avg_pool2d(x, self.stride // level.stride)
-            elif level.stride > self.stride:
-                x = interpolate(x, (grid, grid), mode="bilinear", align_corners=False)
-            parts.append(x)
-        return torch.cat(parts, 1).reshape(batch, -1, grid, grid)
 
     def forward(self, images: Tensor, lights: Iterable[int] | None = None) -> Prediction:
         """images: as for `extract`; lights: as for `judge`."""
@@ -335,56 +278,16 @@ class JointGaussian(MultiLightModel):
         size = (self.image_size, self.image_size)
         enlarged = interpolate(unusual, size, mode="bilinear", align_corners=False)
         anomaly_map = self.within(self.anomaly_map.smooth(enlarged).squeeze(1).clamp(min=0))
-        shares = self._evidence(vectors, anomaly_map, known, present)
+        own = (self._at_peak(vectors, anomaly_map) @ known.evidence.T).unflatten(1, (-1, self.channels))
+        shares = shares_of(own, known.usual, own.new_tensor([self.weights[k] for k in present]))
         if len(present) < self.lights:
             every = shares.new_zeros(len(shares), self.lights)
             every[:, present] = shares
             shares = every
         return Prediction(anomaly_map, score(anomaly_map, self.top_share), shares[:, None])
 
-    def looked_at(self, vectors: Tensor) -> Tensor:
-        """vectors: [B, N · D, h, w]. Those of places that are looked at, [B, N · D, places, 1]; all as they are."""
-        if self.inside is None:
-            return vectors
-        return vectors.flatten(2)[:, :, self.within(torch.ones_like(vectors[0, 0])).flatten() > 0, None]
-
     @staticmethod
     def _surprise(offsets: Tensor, distance: Tensor) -> Tensor:
         """offsets: [B, N' · D, h, w]. [B, 1, h, w], growing slowly with the distance: a map keeps its contrast."""
         squares = conv2d(offsets, distance[:, :, None, None]).square().sum(1, keepdim=True)
         return 0.5 * torch.log1p(squares.square())
-
-    def _evidence(self, vectors: Tensor, anomaly_map: Tensor, known: _Prepared, present: list[int]) -> Tensor:
-        """[B, N'], shares of the lights present."""
-        grid, size = vectors.shape[-1], self.image_size
-        peak = anomaly_map.flatten(1).argmax(1)
-        place = peak // size // self.stride * grid + peak % size // self.stride
-        there = vectors.flatten(2).gather(2, place[:, None, None].expand(-1, vectors.shape[1], 1))[..., 0]
-        own = (there @ known.evidence.T).unflatten(1, (-1, self.channels)).square().mean(-1)
-        excess = (own - known.usual).clamp(min=1e-6) * own.new_tensor([self.weights[k] for k in present])
-        return excess / excess.sum(1, keepdim=True)
-
-    def _projected(self) -> list[tuple[Tensor | None, Level]]:
-        return [(getattr(self, f"projection{i}"), level) for i, level in enumerate(self.teacher.levels)]
-
-    def _level_energy(self, energy: Tensor) -> Tensor:
-        """Mean square of each level over its channels and all lights, times their number, at each channel. [N · D]"""
-        levels = energy.view(self.lights, self.channels).split(self.widths, 1)
-        unit = torch.cat([level.mean().expand(width) * width for level, width in zip(levels, self.widths, strict=True)])
-        return unit.repeat(self.lights)
-
-
-def _projections(levels: Sequence[Level], room: int) -> list[Tensor | None]:
-    """[K, C] with orthonormal rows for each level, K in proportion to C; None where all channels have room.
-
-    Drawn from a fixed seed: directions of little variance, which the Mahalanobis distance lives on, stay in as they
-    would not with principal components.
-    """
-    total = sum(level.channels for level in levels)
-    if total <= room:
-        return [None] * len(levels)
-    generator = torch.Generator().manual_seed(0)
-    return [
-        torch.linalg.qr(torch.randn(level.channels, level.channels * room // total, generator=generator))[0].T
-        for level in levels
-    ]

@@ -4,6 +4,7 @@ Of each fold of the good captures the moments are kept; the model that has not s
 less the fold's: exact, and nothing is read again.
 """
 
+from collections.abc import Iterable
 from typing import Self
 
 import torch
@@ -95,3 +96,33 @@ class Moments:
     def _require_size(self, other: "Moments") -> None:
         if len(other._mean) != len(self._mean):
             raise ModelError(f"moments of vectors of {len(other._mean)} and of {len(self._mean)} numbers")
+
+
+def moments_of(captures: Iterable[Tensor]) -> tuple[Moments, int]:
+    """Of the vectors of good captures, [B, D, h, w] each, in one pass; memory does not grow with them. And how many.
+
+    Raises ModelError: a single capture; values that are not finite; captures that are all the same.
+    """
+    moments, pattern, count, differ = None, None, 0, False
+    for vectors in captures:
+        each = vectors.movedim(1, -1).flatten(1, 2).cpu()  # [B, places, D]
+        moments = moments or Moments(each.shape[-1])
+        pattern = each[0] if pattern is None else pattern
+        differ = differ or bool((each - pattern).abs().max() > 1e-4 * pattern.abs().max())
+        moments.add(each.flatten(0, 1))
+        count += len(each)
+    if moments is None or count < 2:
+        raise ModelError(f"{count} captures to fit; expected at least 2, and some 20 for good results")
+    if not moments.covariance().isfinite().all():
+        raise ModelError("the teacher's features are not finite; check its weights")
+    if not differ:
+        raise ModelError(
+            "the good captures show all the same, nothing can be learned from them; check that the files are not "
+            "copies of one, nor black or white all over"
+        )
+    return moments, count
+
+
+def whitening(covariance: Tensor) -> Tensor:
+    """[D, D]: vectors times it, transposed, have a unit covariance."""
+    return torch.linalg.inv(torch.linalg.cholesky(covariance))

@@ -7,26 +7,16 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import StreamingResponse
 
 from afrd.station import exports
-from afrd.station.pages import MOST_ZIPPED, wanted_by
+from afrd.station.pages import MOST_ZIPPED, Wanted
 from afrd.station.service import Service
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.get("/history/export.{kind}")
-def download(
-    request: Request,
-    kind: str,
-    verdict: str = "",
-    label: str = "",
-    shown_by: str = "",
-    model: str = "",
-    day: str = "",
-    score_from: str = "",
-) -> Response:
+def download(request: Request, kind: str, wanted: Wanted) -> Response:
     """The captures of the filter, all of them."""
     service: Service = request.app.state.service
-    wanted = wanted_by(verdict, label, shown_by, model, day, score_from)
     found = exports.rows(service.engine, service.history, wanted)
     content: Iterator[Any]
     if kind == "csv":

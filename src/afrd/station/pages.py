@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
-from fastapi import APIRouter, Form, HTTPException, Request, Response
+from fastapi import APIRouter, Depends, Form, HTTPException, Request, Response
 from fastapi.responses import FileResponse, RedirectResponse
 
 from afrd.station.files import MAP_FILE
@@ -56,42 +56,12 @@ def _live(service: Service) -> dict[str, Any]:
     }
 
 
-@router.get("/history")
-def history(
-    request: Request,
-    verdict: str = "",
-    label: str = "",
-    shown_by: str = "",
-    model: str = "",
-    day: str = "",
-    score_from: str = "",
-    before: str | None = None,
-) -> Response:
-    """Parts by filter, newest first."""
-    service = service_of(request)
-    wanted = wanted_by(verdict, label, shown_by, model, day, score_from)
-    rows = service.history.page(wanted, PAGE + 1, before)
-    if rows is None:
-        raise HTTPException(404, f"no part {before!r}")
-    chosen = {"verdict": verdict, "label": label, "shown_by": shown_by, "model": model, "day": day}
-    chosen = {name: value for name, value in (chosen | {"score_from": score_from}).items() if value}
-    return page(
-        request,
-        "history.html",
-        "History",
-        rows=rows[:PAGE],
-        more=len(rows) > PAGE,
-        wanted=wanted,
-        day=day,
-        verdicts=VERDICTS,
-        lights=service.intake.lights,
-        models=[row.name for row in service.versions.rows()],
-        query=lambda **more: urlencode(chosen | more),
-        zipped=MOST_ZIPPED,
-    )
+FILTERS = ("verdict", "label", "shown_by", "model", "day", "score_from")  # the fields of the form
 
 
-def wanted_by(verdict: str, label: str, shown_by: str, model: str, day: str, score_from: str) -> Filter:
+def wanted_by(
+    verdict: str = "", label: str = "", shown_by: str = "", model: str = "", day: str = "", score_from: str = ""
+) -> Filter:
     """The filter of the form; what was left empty finds all. Raises HTTPException: no such day or number."""
     try:
         start = datetime.combine(date.fromisoformat(day), datetime.min.time()).timestamp() if day else None
@@ -101,6 +71,33 @@ def wanted_by(verdict: str, label: str, shown_by: str, model: str, day: str, sco
     until = None if start is None else start + 86400
     names = (name or None for name in (verdict, label, model, shown_by))
     return Filter(*names, since=start, until=until, score_from=least)
+
+
+Wanted = Annotated[Filter, Depends(wanted_by)]
+
+
+@router.get("/history")
+def history(request: Request, wanted: Wanted, before: str | None = None) -> Response:
+    """Parts by filter, newest first."""
+    service = service_of(request)
+    rows = service.history.page(wanted, PAGE + 1, before)
+    if rows is None:
+        raise HTTPException(404, f"no part {before!r}")
+    chosen = {name: value for name in FILTERS if (value := request.query_params.get(name))}
+    return page(
+        request,
+        "history.html",
+        "History",
+        rows=rows[:PAGE],
+        more=len(rows) > PAGE,
+        wanted=wanted,
+        day=chosen.get("day", ""),
+        verdicts=VERDICTS,
+        lights=service.intake.lights,
+        models=[row.name for row in service.versions.rows()],
+        query=lambda **more: urlencode(chosen | more),
+        zipped=MOST_ZIPPED,
+    )
 
 
 @router.get("/parts/{id}")

@@ -16,7 +16,7 @@ from afrd.datasets import CaptureSet
 from afrd.families import HeldOutScores
 from afrd.model import JointGaussian
 from afrd.model.moments import Moments
-from afrd.training.cross_fit import assign_folds
+from afrd.training.cross_fit import Scorer, assign_folds, cross_fit
 from afrd.training.disturbed import disturbed_copies
 from afrd.training.features import Recompute
 from afrd.training.holdout import outlier
@@ -33,6 +33,7 @@ class Folds:
     def __init__(self, captures: CaptureSet, folds: int, seed: int) -> None:
         step = math.ceil(len(captures) / SCORED)
         self.captures, self.members = captures, range(0, len(captures), step)
+        self.folds, self.seed = folds, seed
         self.scored = captures.subset(self.members)
         self.of = assign_folds(self.scored.groups, folds, seed)
         self._moments: list[Moments] = []
@@ -66,19 +67,28 @@ class Folds:
         """
         versions = 1 + copies
         disturbed = [Recompute(model, copy, device) for copy in disturbed_copies(self.scored, seed, copies)]
-        scores = np.zeros((versions, len(self.scored)))
-        lights = model.lights if model.lights > 1 else 0
-        without: list[list[list[float]]] = [[[] for _ in range(versions)] for _ in range(lights)]
+        lights = range(model.lights if model.lights > 1 else 0)
         every = sum(self._moments[1:], self._moments[0])
-        for fold in range(self.of.max() + 1):
-            inside = np.flatnonzero(self.of == fold)
+
+        def fit_without(inside: np.ndarray) -> Scorer:
+            fold = self.of[inside[0]]
             other = model.of_others(every - self._moments[fold], self._others(model, fold, device))
-            for version, i in itertools.product(range(versions), inside):
-                kept = self._kept[i].to(device).float()
-                vectors = model.describe(disturbed[version - 1].batch([i])) if version else kept
-                scores[version, i] = float(other.judge_vectors(vectors).score)
-                for k, mine in enumerate(without if fold == 0 else ()):
-                    mine[version].append(float(other.judge_vectors(vectors, set(range(model.lights)) - {k}).score))
+
+            def score(captures: np.ndarray) -> np.ndarray:
+                """[m, versions, 1 + lights]: by all lights, then without each, which only the first fold tells."""
+                found = np.full((len(captures), versions, 1 + len(lights)), np.nan)
+                for (m, i), version in itertools.product(enumerate(captures), range(versions)):
+                    kept = self._kept[i].to(device).float()
+                    vectors = model.describe(disturbed[version - 1].batch([i])) if version else kept
+                    found[m, version, 0] = float(other.judge_vectors(vectors).score)
+                    for k in lights if fold == 0 else ():
+                        found[m, version, 1 + k] = float(other.judge_vectors(vectors, set(lights) - {k}).score)
+                return found
+
+            return score
+
+        found = cross_fit(self.scored.groups, fit_without, self.folds, self.seed)
+        scores, without = found[..., 0].T, found[self.of == 0][..., 1:].transpose(1, 2, 0)  # versions first
         learned = len(self.captures)
         if (odd := outlier(self.scored, scores[0])) is not None:  # in doubt nothing is learned from it
             own = [i for i, group in enumerate(self.scored.groups) if group == self.scored.groups[odd]]
@@ -89,7 +99,7 @@ class Folds:
             learned -= len(own)
         first = self.scored.subset(np.flatnonzero(self.of == 0))
         clean, *copies = (
-            HeldOutScores(scores[v].tolist(), [mine[v] for mine in without] or None, self.scored, first, learned)
+            HeldOutScores(scores[v].tolist(), without[v].tolist() or None, self.scored, first, learned)
             for v in range(versions)
         )
         return clean.with_copies(copies)

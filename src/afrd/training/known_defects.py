@@ -37,9 +37,10 @@ def known_offsets(model: JointGaussian, known: CaptureSet, highest: float, devic
         else:
             unfound.append(capture.id)
     if unfound:
+        named = ", ".join(unfound[:3]) + (", …" if len(unfound) > 3 else "")
         warnings.warn(
-            f"nothing is learned from {len(unfound)} of {len(known)} known defects ({', '.join(unfound[:3])}, …): they "
-            f"score like good parts; mark the defect in a mask",
+            f"nothing is learned from {len(unfound)} of {len(known)} known defects ({named}): they score like good "
+            f"parts; mark the defect in a mask",
             stacklevel=2,
         )
     return offsets
