@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from breaking import truncate
 from command import afrd
 from quick import QUICK_OPTIONS
 
@@ -65,6 +66,22 @@ def test_predict_answers_for_captures_without_labels(run, tiny, tmp_path):
     )
     assert "holds an answer" in again.stderr
     assert len((tmp_path / "a.jsonl").read_text().splitlines()) == 16  # refused, so nothing is lost
+
+
+def test_predict_answers_until_a_damaged_file_and_names_it(run, tiny, tmp_path):
+    data = tmp_path / "captures"
+    for file in sorted((tiny / "Confetto" / "test_public" / "data").glob("00[0-2]_image_*.png")):
+        index, light = file.stem.split("_", 1)
+        (data / index).mkdir(parents=True, exist_ok=True)
+        (data / index / f"{light}.png").write_bytes(file.read_bytes())
+    truncate(data / "001" / "image_3.png")
+    options = ("--out", tmp_path / "o", "--jsonl", tmp_path / "a.jsonl", "--no-pictures")
+    refused = afrd("predict", run, data, *options, check=1)
+    assert "001/image_3.png: truncated" in refused.stderr
+    (line,) = (tmp_path / "a.jsonl").read_text().splitlines()
+    assert json.loads(line)["id"] == "000" and json.loads(line)["overlay"] is None
+    assert [file.name for file in (tmp_path / "o").iterdir()] == ["000_map.png"]
+    assert "holds an answer for capture 000" in afrd("predict", run, data, *options, check=1).stderr
 
 
 def test_predict_watches_the_rig(run, tiny, tmp_path):

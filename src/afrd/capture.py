@@ -80,7 +80,7 @@ class Capture:
     defect_masks: the same per defect type, where the data set tells them apart.
     imaging: as what the camera's pictures were seen; `images` are in the common form then (`afrd.imaging.pixels`) and
         registered. None where they are as the camera gave them.
-    moved: lights that do not fit the motion of the others.
+    moved: lights that do not fit the motion of the others. replaced: x, y of dead pixels that were.
     """
 
     id: str
@@ -92,6 +92,7 @@ class Capture:
     defect_masks: Mapping[str, np.ndarray] = field(default_factory=dict)
     imaging: "Imaging | None" = None
     moved: tuple[int, ...] = ()
+    replaced: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "images", with_channels(self.images))

@@ -6,10 +6,10 @@ imports torch, so that an ONNX or OpenVINO artefact is inspected where torch is 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import cv2
 import numpy as np
 
 from afrd.capture import CHANNELS, Capture, LightRig, with_channels
@@ -19,9 +19,12 @@ from afrd.errors import DatasetError, ModelError
 from afrd.fail_safe import OnLightFault, describe_light_faults, require_known, trust
 from afrd.families import able_to
 from afrd.imaging import Imaging
+from afrd.imaging.coarse_map import CoarseMap
+from afrd.imaging.interleaved import as_decoded
 from afrd.imaging.tiles import score
 from afrd.rig import measure_rig
 from afrd.rig.light_check import LightFault
+from afrd.rig.words import describe_replaced
 from afrd.runtimes import Answer, Runtime, open_runtime
 
 Verdict = Literal["good", "anomalous", "light fault"]
@@ -34,7 +37,7 @@ class Inspection:
     id: the capture's.
     score: how anomalous, the maximum (or top-share mean) of the map at the model's size; 0 is a perfect reproduction.
     threshold: the score above which a part is called anomalous, from held-out good parts.
-    anomaly_map: [H, W] float32, at the capture's own size; same unit as the score.
+    map: the anomaly map at the model's scale; same unit as the score.
     light_weights: [L, N] float32, weight of each of the N lights on each of the L feature levels (shallow first),
         rows sum to 1. Of models with evidence [1, N]: what each light shows at the map's highest point.
     light_evidence: [N] float32, each light's share in what makes the map's highest point unusual, sums to 1; None for
@@ -50,7 +53,7 @@ class Inspection:
     id: str
     score: float
     threshold: float
-    anomaly_map: np.ndarray
+    map: CoarseMap
     light_weights: np.ndarray
     light_evidence: np.ndarray | None = None
     light_faults: tuple[LightFault, ...] = ()
@@ -60,6 +63,11 @@ class Inspection:
     rig_deviations: np.ndarray | None = None
     judged: bool = True
     may_be_good: bool = True
+
+    @cached_property
+    def anomaly_map(self) -> np.ndarray:
+        """[H, W] float32, at the capture's own size; made when it is first asked for."""
+        return self.map.at_full_size()
 
     @property
     def anomalous(self) -> bool:
@@ -144,20 +152,31 @@ class Inspector:
         """
         name = f"capture {id or 'without id'}"
         try:
-            images = with_channels(np.ascontiguousarray(images))
+            images = with_channels(np.asarray(images))
         except (ValueError, TypeError, RuntimeError) as error:
             raise ModelError(f"{name}: images are no array ({error})") from error
         self._require_images(images, name)
+        images = as_decoded(images)
         imaging = self.card.imaging
         if imaging is None:
             return self._inspect(images, id, missing)
         if problem := imaging.problem(images):
             raise ModelError(f"{name}: {problem[0]}; {problem[1]}")
         seen = imaging.see(images)
-        return self._inspect(seen.images, id, missing, seen.moved)
+        return self._inspect(seen.images, id, missing, seen.moved, seen.replaced)
 
-    def _inspect(self, images: np.ndarray, id: str, missing: Sequence[str], moved: Sequence[int] = ()) -> Inspection:
-        """images: [N, C, H, W], in the common form, registered. moved: lights that do not fit the others' motion."""
+    def _inspect(
+        self,
+        images: np.ndarray,
+        id: str,
+        missing: Sequence[str],
+        moved: Sequence[int] = (),
+        replaced: Sequence[tuple[int, int]] = (),
+    ) -> Inspection:
+        """images: [N, C, H, W], in the common form, registered. moved: lights that do not fit the others' motion.
+
+        replaced: x, y of dead pixels that were.
+        """
         name = f"capture {id or 'without id'}"
         tiles = [
             self._fitting(tile, name) for tile in (self.card.imaging.cut(images) if self.card.imaging else [images])
@@ -175,21 +194,19 @@ class Inspector:
             )
         rig = self.card.rig_reference if self._checks_lights and not absent else None
         deviations: np.ndarray | None = None
-        rig_notes: tuple[str, ...] = ()
+        rig_notes: tuple[str, ...] = tuple(map(describe_replaced, replaced))
         if rig:
             measured = measure_rig(images)
             deviations = rig.deviations(measured)
-            rig_notes = rig.notes(measured, deviations)
-        enlarged = resize_map(anomaly_map, images.shape[-2:])
-        if self.card.imaging and self.card.imaging.region:
-            enlarged[~self.card.imaging.region.inside] = 0
+            rig_notes += rig.notes(measured, deviations)
+        region = self.card.imaging.region if self.card.imaging else None
         without = self.card.thresholds_without
         threshold = without[trusted.left_out[0]] if without and trusted.left_out else self.threshold
         return Inspection(
             id=id,
             score=score,
             threshold=threshold,
-            anomaly_map=enlarged,
+            map=CoarseMap(anomaly_map, images.shape[-2:], region),
             light_weights=weights,
             light_evidence=weights[0] if self.card.capabilities.evidence else None,
             light_faults=faults,
@@ -227,7 +244,7 @@ class Inspector:
         if read is None or trained is None:
             return self.inspect(capture.images, capture.id, missing)
         if read == trained:
-            return self._inspect(capture.images, capture.id, missing, capture.moved)
+            return self._inspect(capture.images, capture.id, missing, capture.moved, capture.replaced)
         if read.pixels != trained.pixels or not read.only_values:
             raise DatasetError(
                 f"capture {capture.id}: read as {read}, the model was trained with {trained}; read it with "
@@ -236,7 +253,7 @@ class Inspector:
         if problem := trained.size_problem(capture.images):
             raise DatasetError(f"capture {capture.id}: {problem[0]}; {problem[1]}")
         seen = trained.see_common(capture.images)
-        return self._inspect(seen.images, capture.id, missing, seen.moved)
+        return self._inspect(seen.images, capture.id, missing, seen.moved, seen.replaced)
 
     @property
     def imaging(self) -> Imaging | None:
@@ -282,9 +299,4 @@ class Inspector:
                 f"exported for {wanted.dtype} of {wanted.width}×{wanted.height}: export it again with captures like "
                 f"this one, or use the run folder, which takes any"
             )
-        return images
-
-
-def resize_map(anomaly_map: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """[S, S] float32 to [H, W], bilinear, sampled at pixel centres without smoothing: torch's `interpolate`."""
-    return cv2.resize(anomaly_map, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
+        return np.ascontiguousarray(images) if wanted else images

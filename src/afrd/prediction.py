@@ -1,19 +1,24 @@
 """Captures without labels to verdicts on disk: maps, pictures and one JSON line each."""
 
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from afrd.datasets import CaptureSet, read_ahead, verify
+from afrd.capture import Capture
+from afrd.datasets import CaptureSet, read_ahead
 from afrd.errors import RunError
-from afrd.evaluation.visual import contact_sheet, mean_light, overlay, write_picture
+from afrd.evaluation.visual import LARGE, contact_sheet, mean_light, overlay, write_picture
 from afrd.files import atomic_path
 from afrd.inspector import Inspection, Inspector
 from afrd.map_png import write_map_png16
 
 MapFormat = Literal["png16", "npy"]
+
+BEHIND = 2  # captures whose files may still be being written
 
 
 def predict(
@@ -24,45 +29,66 @@ def predict(
     map_format: MapFormat = "png16",
     overwrite: bool = False,
     missing: Sequence[str] = (),
+    pictures: bool = True,
 ) -> Iterator[tuple[Inspection, dict[str, Any]]]:
     """Inspect each capture and write, into `out`, `<id>_map.png` or `.npy`, `<id>_overlay.png` and `<id>_sheet.png`.
 
+    Each capture is decoded once; its files are written after its verdict, while the next one is inspected, and are all
+    there when the last answer has been taken. pictures: False leaves overlay and sheet out.
     Yields, as they come, the inspection and its JSON line: `id, verdict ("good", "anomalous" or "light fault"),
     would_be (under a light fault what the score says, else null), score, threshold, light_weights {light: mean over
     levels}, shown_by (light with the most evidence; null for a good part and where the fusion cannot tell),
     light_evidence {light: share} or null, light_faults [words], rig_notes [words], left_out [lights], peak [x, y] in
-    pixels of the capture, map, overlay, sheet` (file names).
+    pixels of the capture, map, overlay, sheet` (file names; null without pictures).
     missing: names of lights that are out of order.
-    Raises, before the first answer, DatasetError for a damaged file, ModelError for a light that cannot be missing, and
-    RunError where `out` has answers for one of the captures already, unless `overwrite`.
+    Raises, before the first answer, ModelError for a light that cannot be missing, and RunError where `out` has answers
+    for one of the captures already, unless `overwrite`; DatasetError for a damaged file when its turn comes.
     """
     out = Path(out)
-    existing = [r.id for r in captures.records if (out / f"{r.id}_overlay.png").exists()]
+    suffix = "png" if map_format == "png16" else "npy"
+    existing = [r.id for r in captures.records if any((out / f"{r.id}_{name}").exists() for name in _names(suffix))]
     if existing and not overwrite:
         raise RunError(
             f"{out}: holds an answer for capture {existing[0]} already; choose another --out, or pass --overwrite"
         )
     inspector.missing_lights(missing)
-    verify(captures)
-    return _answers(inspector, captures, out, map_format, missing)
+    return _answers(inspector, captures, out, suffix, missing, pictures)
 
 
 def _answers(
-    inspector: Inspector, captures: CaptureSet, out: Path, map_format: MapFormat, missing: Sequence[str]
+    inspector: Inspector, captures: CaptureSet, out: Path, suffix: str, missing: Sequence[str], pictures: bool
 ) -> Iterator[tuple[Inspection, dict[str, Any]]]:
-    for capture in read_ahead(captures):
-        inspection = inspector.inspect_capture(capture, missing)
-        files = {"map": f"{capture.id}_map.{'png' if map_format == 'png16' else 'npy'}"}
-        files |= {name: f"{capture.id}_{name}.png" for name in ("sheet", "overlay")}
-        if map_format == "png16":
-            write_map_png16(out / files["map"], inspection.anomaly_map, threshold=inspection.threshold)
-        else:
-            with atomic_path(out / files["map"]) as temporary:
-                np.save(temporary, inspection.anomaly_map)
-        write_picture(out / files["sheet"], contact_sheet(capture, inspection))
+    map_name, *picture_names = _names(suffix)
+    waiting: deque[Future[None]] = deque()
+    with ThreadPoolExecutor(1) as writer:
+        for capture in read_ahead(captures):
+            inspection = inspector.inspect_capture(capture, missing)
+            files: dict[str, str | None] = {"map": f"{capture.id}_{map_name}"}
+            files |= {Path(n).stem: f"{capture.id}_{n}" if pictures else None for n in picture_names}
+            waiting.append(writer.submit(_write, capture, inspection, {k: out / n for k, n in files.items() if n}))
+            yield inspection, describe(inspection, captures.lights.names) | files
+            while len(waiting) > BEHIND:
+                waiting.popleft().result()
+        for written in waiting:
+            written.result()
+
+
+def _names(suffix: str) -> tuple[str, str, str]:
+    """What is written of a capture, behind its id and an underscore."""
+    return f"map.{suffix}", "sheet.png", "overlay.png"
+
+
+def _write(capture: Capture, inspection: Inspection, files: dict[str, Path]) -> None:
+    if files["map"].suffix == ".png":
+        fast = inspection.anomaly_map.size > LARGE
+        write_map_png16(files["map"], inspection.anomaly_map, threshold=inspection.threshold, fast=fast)
+    else:
+        with atomic_path(files["map"]) as temporary:
+            np.save(temporary, inspection.anomaly_map)
+    if "sheet" in files:
+        write_picture(files["sheet"], contact_sheet(capture, inspection))
         picture = overlay(mean_light(capture.images), inspection.anomaly_map, inspection.threshold)
-        write_picture(out / files["overlay"], picture)
-        yield inspection, describe(inspection, captures.lights.names) | files
+        write_picture(files["overlay"], picture)
 
 
 def describe(inspection: Inspection, lights: tuple[str, ...]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from afrd.capture import Capture, LightRig
 from afrd.evaluation.evaluate import evaluate
+from afrd.imaging.coarse_map import CoarseMap
 from afrd.inspector import Inspection
 
 RIG = LightRig(("all spots", "bottom", "right", "top", "left", "light box"))
@@ -71,7 +72,8 @@ class DistanceToMean:
         weights = distance.mean(axis=(1, 2)) / distance.mean(axis=(1, 2)).sum()
         levels = np.stack([weights, weights**2 / (weights**2).sum()])
         anomaly_map = ndimage.gaussian_filter(np.einsum("n,nhw->hw", weights, distance), 1.5).astype(np.float32)
-        return Inspection(capture.id, float(anomaly_map.max()), self.threshold, anomaly_map, levels.astype(np.float32))
+        found = float(anomaly_map.max()), self.threshold, CoarseMap(anomaly_map), levels.astype(np.float32)
+        return Inspection(capture.id, *found)
 
 
 def dome_set(size: int = 48, n: int = 6, seed: int = 0):

@@ -12,6 +12,7 @@ from sklearn.metrics import roc_auc_score
 from afrd.errors import DatasetError, ModelError
 from afrd.evaluation.evaluate import evaluate
 from afrd.evaluation.metrics import pixel_metrics
+from afrd.imaging.coarse_map import CoarseMap
 
 
 def test_rows_agree_with_the_inspector(domes, dome_evaluation):
@@ -163,7 +164,7 @@ def test_answers_that_are_no_scores_or_maps_are_refused(domes, lit):
     class Halved(lit.detector):
         def inspect_capture(self, capture):
             whole = super().inspect_capture(capture)
-            return dataclasses.replace(whole, anomaly_map=whole.anomaly_map[::2, ::2])
+            return dataclasses.replace(whole, map=CoarseMap(whole.anomaly_map[::2, ::2]))
 
     with pytest.raises(ModelError, match=r"capture 000: .*\[24, 24\]; expected .*\[48, 48\]"):
         evaluate(Halved(captures[:2], captures[:1]), captures)

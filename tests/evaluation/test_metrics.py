@@ -127,6 +127,14 @@ def test_binning_stays_within_its_stated_error(levels):
         assert estimate.error < 1e-3
 
 
+def test_pixels_that_do_not_fit_memory_are_counted_in_bins_within_the_stated_error():
+    maps, masks = simulated_maps(np.random.default_rng(7), captures=10, size=96)
+    exact = pixel_metrics(maps, masks, resamples=20)
+    for whole, binned in zip(exact, pixel_metrics(maps, masks, resamples=20, memory_gb=1e-4), strict=True):
+        assert binned.value != whole.value
+        assert abs(binned.value - whole.value) <= binned.error < 0.01
+
+
 def test_pixel_intervals_equal_a_bootstrap_of_the_pixels_themselves():
     """Resamples drawn by another generator, ranked by scikit-learn and walked by brute force."""
     maps, masks = simulated_maps(np.random.default_rng(8), captures=16, size=12, levels=30)

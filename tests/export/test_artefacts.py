@@ -13,7 +13,8 @@ import torch
 from torch.nn.functional import interpolate
 
 from afrd.errors import MissingExtraError, ModelError, RunError
-from afrd.inspector import Inspector, resize_map
+from afrd.imaging.coarse_map import resize_map
+from afrd.inspector import Inspector
 from afrd.runtimes import SUFFIXES
 
 

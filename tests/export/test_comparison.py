@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from afrd.export import TOLERANCES, Comparison, compare
+from afrd.imaging.coarse_map import CoarseMap
 from afrd.inspector import Inspection, Inspector
 
 EQUAL = Comparison(4, 0.0, 0.0, 0.0, (), (), (0.9, 0.9), TOLERANCES["int8"], pairs=1600)
@@ -52,7 +53,10 @@ class Shifted:
     def inspect_capture(self, capture) -> Inspection:
         found = self.inspector.inspect_capture(capture)
         return dataclasses.replace(
-            found, score=found.score + self.shift, anomaly_map=found.anomaly_map + self.shift, threshold=self.threshold
+            found,
+            score=found.score + self.shift,
+            map=CoarseMap(found.anomaly_map + self.shift),
+            threshold=self.threshold,
         )
 
 
@@ -61,7 +65,7 @@ class Broken(Shifted):
 
     def inspect_capture(self, capture) -> Inspection:
         found = super().inspect_capture(capture)
-        return dataclasses.replace(found, anomaly_map=found.anomaly_map * np.nan) if capture.id == "001" else found
+        return dataclasses.replace(found, map=CoarseMap(found.anomaly_map * np.nan)) if capture.id == "001" else found
 
 
 def test_one_map_that_is_no_number_is_not_overlooked(trained, good):

@@ -46,7 +46,8 @@ def data(tmp_path_factory) -> Path:
         write_image(root / "masks" / "stain" / f"{k:03d}.png", mask)
     write_lights(root / "lights.yaml", NAMES)
     with (root / "lights.yaml").open("a") as file:
-        file.write("imaging: {motion: constant, roi: {include: [{rectangle: [16, 24, 96, 80]}]}}\n")
+        roi = "roi: {include: [{rectangle: [16, 24, 96, 80]}]}"
+        file.write(f"imaging: {{motion: constant, dead_pixels: repair, gain: rig, {roi}}}\n")
     return root
 
 
@@ -89,6 +90,22 @@ def test_dust_on_the_belt_makes_no_verdict(data, inspector) -> None:
     dusty = images.copy()
     dusty[:, :, 60:70, 40:60] = 255
     assert inspector.inspect(dusty).score > 1.5 * plain.score
+
+
+def test_a_hot_pixel_makes_no_verdict_and_is_told(data, inspector) -> None:
+    images = open_dataset(data, split="test")[0].images
+    hot = images.copy()
+    hot[:, :, 70, 60] = 255
+    plain, found = inspector.inspect(images), inspector.inspect(hot)
+    assert found.score == pytest.approx(plain.score, rel=0.02)
+    assert "the pixel at 60, 70 stands out" in found.rig_notes[0] and not plain.rig_notes
+
+
+def test_a_rig_that_is_darker_all_over_changes_no_score_and_is_told(data, inspector) -> None:
+    images = open_dataset(data, split="test")[0].images
+    plain, dimmed = inspector.inspect(images), inspector.inspect((images * 0.8).astype(np.uint8))
+    assert dimmed.score == pytest.approx(plain.score, rel=0.1)
+    assert "darker than in training" in dimmed.rig_notes[0]
 
 
 def test_a_light_that_does_not_follow_the_belt_is_a_fault_of_the_rig(inspector) -> None:

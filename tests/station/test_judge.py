@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from afrd.imaging.coarse_map import CoarseMap
 from afrd.inspector import Inspection
 from afrd.station.judge import station_verdict
 from afrd.station.statistics import Scored, false_alarms, histogram, what_if
@@ -10,7 +11,7 @@ from afrd.station.statistics import Scored, false_alarms, histogram, what_if
 
 def inspection(score: float, threshold: float = 1.0, judged: bool = True, may_be_good: bool = True) -> Inspection:
     """With a map and weights that no verdict looks at."""
-    seen = np.zeros((2, 2)), np.ones((1, 2))
+    seen = CoarseMap(np.zeros((2, 2))), np.ones((1, 2))
     return Inspection("a", score, threshold, *seen, judged=judged, may_be_good=may_be_good)
 
 

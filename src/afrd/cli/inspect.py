@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from afrd.cli.options import Category, Compile, Data, Device, OnLightFault, Pattern, Run, Runtime, Split
+from afrd.cli.options import Category, Compile, Data, Device, MemoryGb, OnLightFault, Pattern, Run, Runtime, Split
 
 
 def evaluate(
@@ -15,6 +15,7 @@ def evaluate(
     category: Category = None,
     split: Split = "test_public",
     json: Annotated[Path | None, typer.Option(help="Write all figures, and each capture's, to this file.")] = None,
+    memory_gb: MemoryGb = 2.0,
     on_light_fault: OnLightFault = None,
     pattern: Pattern = None,
     device: Device = "cpu",
@@ -29,7 +30,7 @@ def evaluate(
 
     if json:
         require_file_target(json)
-    evaluation, _ = _evaluate(run, data, category, split, on_light_fault, pattern, device, runtime, compile)
+    evaluation, _ = _evaluate(run, data, category, split, on_light_fault, pattern, device, runtime, memory_gb, compile)
     print_evaluation(evaluation, Console())
     if json:
         evaluation.write_json(json)
@@ -41,6 +42,7 @@ def predict(
     out: Annotated[Path, typer.Option(help="Folder for maps, overlays and contact sheets.")],
     jsonl: Annotated[Path | None, typer.Option(help="Write one JSON line per capture to this file.")] = None,
     maps: Annotated[Literal["png16", "npy"], typer.Option(help="Format of the anomaly maps.")] = "png16",
+    pictures: Annotated[bool, typer.Option(help="Write overlays and contact sheets beside the maps.")] = True,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace answers that are in --out already.")] = False,
     missing: Annotated[
         list[str] | None, typer.Option(help="Name of a light that is out of order; its images are not looked at.")
@@ -76,7 +78,9 @@ def predict(
     of_some = inspector.card.config.get("lights") is not None  # trained on some of the rig's lights
     found = read_captures(captures, inspector.lights, pattern=pattern, other_lights=of_some)
     found = found.read_as(inspector.imaging)
-    answers = run_prediction(inspector, found, out, map_format=maps, overwrite=overwrite, missing=missing or ())
+    answers = run_prediction(
+        inspector, found, out, map_format=maps, overwrite=overwrite, missing=missing or (), pictures=pictures
+    )
     monitor = _monitor(inspector, rig_state)
     counts: Counter[str] = Counter()
     seen: list[tuple[str, Verdict, float]] = []
@@ -125,6 +129,7 @@ def report(
     out: Annotated[Path, typer.Option(help="HTML file to write.")],
     category: Category = None,
     split: Split = "test_public",
+    memory_gb: MemoryGb = 2.0,
     on_light_fault: OnLightFault = None,
     pattern: Pattern = None,
     device: Device = "cpu",
@@ -135,7 +140,7 @@ def report(
     from afrd.files import require_file_target
 
     require_file_target(out)
-    evaluation, captures = _evaluate(run, data, category, split, on_light_fault, pattern, device, runtime)
+    evaluation, captures = _evaluate(run, data, category, split, on_light_fault, pattern, device, runtime, memory_gb)
     write_report(out, evaluation, captures)
     typer.echo(f"wrote {out}")
 
@@ -149,6 +154,7 @@ def _evaluate(
     pattern: str | None,
     device: str,
     runtime: str,
+    memory_gb: float,
     compile: bool = False,
 ):
     from afrd.cli.bars import bar
@@ -165,4 +171,4 @@ def _evaluate(
             f"{run} was trained on {inspector.card.category} and is evaluated on {captures.category}", stacklevel=2
         )
     with bar("inspecting captures") as progress:
-        return evaluate(inspector, captures, progress=progress), captures
+        return evaluate(inspector, captures, progress=progress, memory_gb=memory_gb), captures

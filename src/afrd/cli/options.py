@@ -16,6 +16,12 @@ Device = Annotated[str, typer.Option(help="Where to compute: cpu, cuda, cuda:1, 
 Runtime = Annotated[
     Literal["auto", "torch", "onnx", "openvino"], typer.Option(help="What is expected to compute; auto takes any.")
 ]
+MemoryGb = Annotated[
+    float,
+    typer.Option(
+        min=0.01, help="For the pixels of all maps together; where it is too little, pixel metrics are counted in bins."
+    ),
+]
 OnLightFault = Annotated[
     Literal["reject", "leave-out"] | None,
     typer.Option(

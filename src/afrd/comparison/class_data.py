@@ -21,7 +21,7 @@ from afrd.comparison.job import MEAN_IMAGE, Settings
 from afrd.datasets import Record, open_dataset, read_ahead, splits
 from afrd.disturb import Disturbance
 from afrd.errors import DatasetError
-from afrd.evaluation.evaluate import Truth, truth
+from afrd.evaluation.truth import Truth, truth
 from afrd.files import is_temporary, locked_file
 from afrd.model import AFRD
 from afrd.rig.light_check import MIN_CAPTURES, LightReference

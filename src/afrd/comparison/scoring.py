@@ -8,8 +8,9 @@ import numpy as np
 from afrd.comparison.class_data import ClassData
 from afrd.comparison.job import Limit, Scored, Settings
 from afrd.disturb import Disturbance, follow
-from afrd.evaluation.evaluate import Truth, compare
+from afrd.evaluation.evaluate import compare
 from afrd.evaluation.result import CaptureResult, Evaluation
+from afrd.evaluation.truth import Truth
 from afrd.training.false_alarms import of_whole_parts
 from afrd.training.threshold import false_alarm_bound, reachable_rate, threshold
 
@@ -80,7 +81,7 @@ def _evaluate(data: ClassData, scored: Scored, settings: Settings, by: Disturban
         weights = None if scored.light_weights is None else scored.light_weights[i].astype(np.float64).round(4)
         defects = record.defects if by is None else ()
         results.append(CaptureResult(record.id, bool(record.anomalous), defects, score, score > limit, weights))
-        truths.append(known if by is None or known.mask is None else Truth(follow(known.mask, by, 0, record.id), {}))
+        truths.append(known if by is None or known.mask is None else Truth.of(follow(known.mask, by, 0, record.id), {}))
         if maps is not None:
             maps.append(cv2.resize(scored.maps[i].astype(np.float32), size[::-1]))
     return compare(data.test, results, truths, maps, threshold=limit, seconds_per_capture=None, config={})

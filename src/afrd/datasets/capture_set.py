@@ -265,6 +265,7 @@ def _load(record: Record, lights: LightRig, imaging: Imaging | None) -> Capture:
         {defect: masks[path] for defect, path in record.defect_masks.items()} | drawn,
         imaging,
         seen.moved if seen else (),
+        seen.replaced if seen else (),
     )
 
 

@@ -1,12 +1,12 @@
 """Inspect every labelled capture of a split and say how well the verdicts, scores and maps agree with the labels.
 
-Captures are read one at a time and let go; their maps and masks stay, as P-AUROC and AU-PRO rank all pixels together.
+Captures are read one at a time and let go. P-AUROC and AU-PRO rank all pixels together, so maps stay, at the model's
+scale, and masks, a bit a pixel.
 Knows no model: anything with `inspect_capture`, `threshold` and `config` can be evaluated.
 """
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from statistics import median
 from typing import Any, Protocol
 
@@ -15,9 +15,10 @@ import numpy as np
 from afrd.capture import Capture
 from afrd.datasets import CaptureSet
 from afrd.errors import DatasetError, ModelError
-from afrd.evaluation.metrics import RESAMPLES, Estimate, image_auroc, pixel_metrics
+from afrd.evaluation.metrics import MEMORY_GB, RESAMPLES, Estimate, image_auroc, pixel_metrics
 from afrd.evaluation.parts import part_metrics
 from afrd.evaluation.result import CaptureResult, Evaluation, Metrics
+from afrd.evaluation.truth import Lazy, Truth, truth
 from afrd.inspector import Inspection
 from afrd.progress import Progress
 
@@ -31,29 +32,6 @@ class Inspects(Protocol):
     def inspect_capture(self, capture: Capture) -> Inspection: ...
 
 
-@dataclass(frozen=True)
-class Truth:
-    """The masks of a capture, without its images. outside: where it is not looked at, [H, W]; None: nowhere."""
-
-    mask: np.ndarray | None
-    defect_masks: dict[str, np.ndarray]
-    outside: np.ndarray | None = None
-
-    def of(self, defect: str | None) -> tuple[np.ndarray, np.ndarray | None] | None:
-        """The mask of a defect type, None: of all, and what is neither good nor that; None without a mask.
-
-        Neither are another defect on the same part, and places that are not looked at.
-        """
-        if self.mask is None:
-            return None
-        mask = self.defect_masks.get(defect, self.mask) if defect else self.mask
-        ignored = None if mask is self.mask else self.mask & ~mask
-        if self.outside is not None:
-            ignored = self.outside if ignored is None else self.outside | ignored
-            mask = mask & ~self.outside
-        return mask, ignored
-
-
 def evaluate(
     inspector: Inspects,
     captures: CaptureSet,
@@ -61,12 +39,13 @@ def evaluate(
     progress: Progress | None = None,
     seed: int = 0,
     resamples: int = RESAMPLES,
+    memory_gb: float = MEMORY_GB,
 ) -> Evaluation:
     """Inspect every capture and compare with the labels.
 
     captures: a split, with `.category` and `.split`; read one at a time.
     progress: called with (captures done, all captures) after each one.
-    seed, resamples: of the bootstrap that gives the intervals.
+    seed, resamples: of the bootstrap that gives the intervals. memory_gb: see `pixel_metrics`.
     Raises DatasetError where captures have no labels, ModelError where an answer cannot be a score or a map.
     """
     where = f"{captures.category}/{captures.split}"
@@ -102,19 +81,20 @@ def evaluate(
             )
         )
         truths.append(truth(capture))
-        maps.append(np.asarray(inspection.anomaly_map, dtype=np.float32))
+        maps.append(inspection.map)
         if progress is not None:
             progress(i + 1, len(captures))
     return compare(
         captures,
         results,
         truths,
-        maps,
+        Lazy(len(maps), lambda i: maps[i].at_full_size()),
         threshold=float(inspector.threshold),
         seconds_per_capture=median(seconds),
         config=dict(inspector.config),
         seed=seed,
         resamples=resamples,
+        memory_gb=memory_gb,
     )
 
 
@@ -129,6 +109,7 @@ def compare(
     config: dict[str, Any],
     seed: int = 0,
     resamples: int = RESAMPLES,
+    memory_gb: float = MEMORY_GB,
 ) -> Evaluation:
     """All metrics from answers that are there: results, truths and maps in the order of captures.
 
@@ -146,7 +127,7 @@ def compare(
         split=captures.split or "",
         lights=captures.lights.names,
         captures=tuple(results),
-        metrics=_metrics(results, truths, maps, everything, None, options),
+        metrics=_metrics(results, truths, maps, everything, None, options, memory_gb),
         per_defect={
             defect: _metrics(
                 results,
@@ -155,44 +136,28 @@ def compare(
                 [i for i in everything if not results[i].anomalous or defect in results[i].defects],
                 defect,
                 options,
+                memory_gb,
             )
             for defect in defects
         },
         threshold=threshold,
         seconds_per_capture=seconds_per_capture,
         config=config,
-        maps=[] if maps is None else list(maps),
+        maps=[] if maps is None else maps,
         parts=parts,
     )
 
 
-def truth(capture: Capture) -> Truth:
-    """Raises DatasetError: a good capture whose mask marks a defect."""
-    mask = None if capture.mask is None else np.asarray(capture.mask, dtype=bool)
-    if not capture.anomalous and mask is None:
-        mask = np.broadcast_to(np.False_, capture.size)
-    elif not capture.anomalous and mask is not None and mask.any():
-        raise DatasetError(f"capture {capture.id} is labelled good, but its mask marks a defect; mend one of them")
-    return Truth(
-        mask,
-        {
-            defect: np.asarray(capture.defect_masks[defect], dtype=bool)
-            for defect in capture.defects
-            if defect in capture.defect_masks
-        },
-        None if capture.imaging is None or capture.imaging.region is None else ~capture.imaging.region.inside,
-    )
-
-
 def _check_answer(inspection: Inspection, capture: Capture) -> None:
-    if not np.isfinite(inspection.score) or not np.isfinite(inspection.anomaly_map).all():
+    if not np.isfinite(inspection.score) or not np.isfinite(inspection.map.values).all():
         raise ModelError(
             f"capture {capture.id}: the inspector answered with a score or a map that is not finite; the model is "
             "damaged or its training diverged: train it again"
         )
-    if inspection.anomaly_map.shape != capture.size:
+    size = inspection.map.size or inspection.map.values.shape
+    if size != capture.size:
         raise ModelError(
-            f"capture {capture.id}: its anomaly map has shape {list(inspection.anomaly_map.shape)}; expected the "
+            f"capture {capture.id}: its anomaly map has shape {list(size)}; expected the "
             f"capture's own size {list(capture.size)}"
         )
 
@@ -204,22 +169,27 @@ def _metrics(
     chosen: Sequence[int],
     defect: str | None,
     options: dict[str, int],
+    memory_gb: float,
 ) -> Metrics:
     """The metrics on the chosen captures; with a defect type, by its masks."""
     if not chosen:
         none = Estimate(None, reason=f"no capture was judged, {len(results)} have a fault of the lights")
         return Metrics(image_auroc=none, pixel_auroc=none, au_pro=none, n_good=0, n_bad=0)
     labels, scores = [results[i].anomalous for i in chosen], [results[i].score for i in chosen]
-    masked = [truths[i].of(defect) for i in chosen]
-    unmasked = [results[i].id for i, mask in zip(chosen, masked, strict=True) if mask is None]
+    unmasked = [results[i].id for i in chosen if not truths[i].known]
     if maps is None:
         pixel_auroc = au_pro = Estimate(None, reason="the method gives no map")
     elif unmasked:
         reason = f"{len(unmasked)} of {sum(labels)} defective captures have no mask ({', '.join(unmasked[:3])}"
         pixel_auroc = au_pro = Estimate(None, reason=reason + (", …)" if len(unmasked) > 3 else ")"))
     else:
-        masks, ignored = zip(*(pair for pair in masked if pair), strict=True)
-        pixel_auroc, au_pro = pixel_metrics([maps[i] for i in chosen], masks, ignored=ignored, **options)
+        pixel_auroc, au_pro = pixel_metrics(
+            Lazy(len(chosen), lambda n: maps[chosen[n]]),
+            Lazy(len(chosen), lambda n: truths[chosen[n]].counted(defect)),
+            ignored=Lazy(len(chosen), lambda n: truths[chosen[n]].ignored(defect)),
+            memory_gb=memory_gb,
+            **options,
+        )
     return Metrics(
         image_auroc=image_auroc(labels, scores, **options),
         pixel_auroc=pixel_auroc,

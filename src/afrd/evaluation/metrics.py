@@ -19,6 +19,7 @@ from scipy import ndimage
 from afrd.evaluation.curves import PRO_LIMIT, area, bin_edges, binned_curve, binning_error, exact_curve, histogram
 
 RESAMPLES = 2000
+MEMORY_GB = 2.0  # 1e9 bytes each; 250 million pixels
 CONFIDENCE = 0.95
 _EIGHT_CONNECTED = np.ones((3, 3), dtype=int)
 
@@ -76,12 +77,15 @@ def pixel_metrics(
     ignored: Sequence[np.ndarray | None] | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
+    memory_gb: float = MEMORY_GB,
 ) -> tuple[Estimate, Estimate]:
     """P-AUROC and AU-PRO (regions are 8-connected, false-positive rate up to 0.3, scaled to [0, 1]).
 
     maps: anomaly maps, [H, W] each, sizes may differ.  masks: [H, W] bool each, True on the defect, all False for good.
     ignored: [H, W] bool each or None, pixels that count neither way (other defects, when one type is looked at).
-    Needs about as much memory as the maps, on top of them. Raises ValueError on NaN, or shapes that differ.
+    memory_gb: that good pixels may take while they are ranked, twice 4 bytes each. Where it is not enough for all, they
+        are counted in bins whose edges come from every so many pixels, and `error` bounds how far the value is off.
+    Maps and masks are asked for one at a time, several times each. Raises ValueError on NaN, or shapes that differ.
     """
     ignored = [None] * len(maps) if ignored is None else ignored
     _check_maps(maps, masks, ignored)
@@ -89,7 +93,9 @@ def pixel_metrics(
     if not has_defect.any():
         undefined = Estimate(None, reason="no capture has a defective pixel in its mask")
         return undefined, undefined
-    negatives = _sorted_negatives(maps, masks, ignored)
+    pixels = sum(mask.size for mask in masks)
+    every = max(1, -int(-8 * pixels // (memory_gb * 1e9)))
+    negatives = _sorted_negatives(maps, masks, ignored, every)
     if not len(negatives):
         undefined = Estimate(None, reason="no capture has a good pixel")
         return undefined, undefined
@@ -97,8 +103,10 @@ def pixel_metrics(
     values = np.concatenate([p.values for p in per_capture])
     sizes = np.concatenate([p.region_sizes for p in per_capture])
     regions = np.array([p.regions for p in per_capture])
-    by_pixel = area(exact_curve(values, np.full(len(values), 1 / len(values)), negatives), 1.0)
-    by_region = area(exact_curve(values, 1 / (sizes * regions.sum()), negatives), PRO_LIMIT)
+    by_pixel = by_region = None
+    if every == 1:
+        by_pixel = area(exact_curve(values, np.full(len(values), 1 / len(values)), negatives), 1.0)
+        by_region = area(exact_curve(values, 1 / (sizes * regions.sum()), negatives), PRO_LIMIT)
     edges = bin_edges(negatives)
     del negatives
     good = np.stack([_negative_histogram(*three, edges) for three in zip(maps, masks, ignored, strict=True)])
@@ -195,8 +203,9 @@ def _negatives(anomaly_map: np.ndarray, mask: np.ndarray, ignored: np.ndarray | 
     return anomaly_map[~mask if ignored is None else ~(mask | ignored)]
 
 
-def _sorted_negatives(maps, masks, ignored) -> np.ndarray:
-    pixels = np.concatenate([_negatives(*three) for three in zip(maps, masks, ignored, strict=True)])
+def _sorted_negatives(maps, masks, ignored, every: int) -> np.ndarray:
+    """Every so many of them."""
+    pixels = np.concatenate([_negatives(*three)[::every] for three in zip(maps, masks, ignored, strict=True)])
     pixels.sort()
     return pixels
 
@@ -209,10 +218,11 @@ def _negative_histogram(anomaly_map, mask, ignored, edges) -> np.ndarray:
 
 
 def _binned_estimate(exact, good, bad, edges, limit, counts, reason) -> Estimate:
-    """The exact value with the interval from [K, B] histograms resampled by [S, K] counts."""
+    """The exact value, or that of the bins, with the interval from [K, B] histograms resampled by [S, K] counts."""
     curve = binned_curve(good.sum(axis=0), bad.sum(axis=0))
     error = binning_error(curve, edges, limit)
+    value = float(area(curve, limit) if exact is None else exact)
     if counts is None:
-        return Estimate(float(exact), reason=reason, error=error, curve=curve)
+        return Estimate(value, reason=reason, error=error, curve=curve)
     areas = np.concatenate([area(binned_curve(part @ good, part @ bad), limit) for part in np.array_split(counts, 16)])
-    return Estimate(float(exact), *_interval(areas), error=error, curve=curve)
+    return Estimate(value, *_interval(areas), error=error, curve=curve)

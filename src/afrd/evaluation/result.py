@@ -4,6 +4,7 @@ Knows neither how captures were inspected nor how the result is shown.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -76,7 +77,7 @@ class Evaluation:
     threshold: the inspector's; it was set without looking at these captures.
     seconds_per_capture: median time of inspection alone; reading the images is not in it. None where not timed.
     config: the inspector's.
-    maps: anomaly maps, [H, W] float32, in the order of captures. Not written to JSON.
+    maps: anomaly maps, [H, W] float32, in the order of captures, made when they are asked for. Not written to JSON.
     parts: where captures are views of parts, the verdicts on parts; None elsewhere.
     """
 
@@ -89,7 +90,7 @@ class Evaluation:
     threshold: float
     seconds_per_capture: float | None
     config: dict[str, Any]
-    maps: list[np.ndarray] = field(repr=False, compare=False)
+    maps: Sequence[np.ndarray] = field(repr=False, compare=False)
     parts: PartMetrics | None = None
 
     @property

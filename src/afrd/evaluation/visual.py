@@ -19,6 +19,8 @@ from afrd.inspector import Inspection
 
 COLOUR_MAP = "inferno"  # perceptually uniform, dark where nothing is wrong, readable without colour vision
 
+LARGE = 1_000_000  # pixels, from which a picture is written fast rather than small
+
 _PAPER, _INK, _QUIET, _GOOD, _BAD = (255, 255, 255), (24, 26, 31), (104, 110, 122), (26, 127, 75), (196, 43, 43)
 
 
@@ -81,7 +83,8 @@ def mask_picture(mask: np.ndarray) -> np.ndarray:
 def write_picture(path: Path, image: np.ndarray) -> None:
     """Write [H, W, 3] uint8 as PNG."""
     with atomic_path(path) as temporary:
-        Image.fromarray(image).save(temporary, format="PNG", optimize=True)
+        small = image.shape[0] * image.shape[1] < LARGE
+        Image.fromarray(image).save(temporary, format="PNG", **({"optimize": True} if small else {"compress_level": 1}))
 
 
 def contact_sheet(capture: Capture, inspection: Inspection, *, tile: int = 192) -> np.ndarray:

@@ -85,7 +85,7 @@ class JointConfig(TrainConfig):
         from afrd.training.alike_lights import ALIKE, alikeness
 
         options = captures.options
-        tiled = options is not None and (options.tile or options.smallest_defect)
+        tiled = options is not None and (options.tile or options.resolution or options.smallest_defect)
         if tiled or alikeness(captures) < ALIKE:
             return self.model_copy(update={"alike_lights": "stack"})
         given = {name: getattr(self, name) for name in self.model_fields_set & set(NearestConfig.model_fields)}

@@ -21,11 +21,15 @@ LEARNED_FROM = 20  # captures, at most
 
 
 class Registered(NamedTuple):
-    """images: [N, C, H, W], shifts undone. shifts: [N, 2] x, y, what was undone. moved: lights that do not fit them."""
+    """images: [N, C, H, W], shifts undone. shifts: [N, 2] x, y, what was undone. moved: lights that do not fit them.
+
+    replaced: x, y of dead pixels, see `afrd.imaging.dead_pixels`.
+    """
 
     images: np.ndarray
     shifts: np.ndarray
     moved: tuple[int, ...]
+    replaced: tuple[tuple[int, int], ...] = ()
 
 
 class Motion(BaseModel):

@@ -9,6 +9,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from afrd.imaging.interleaved import interleaved, planar
 from afrd.imaging.pixels import to_linear, to_srgb
 
 
@@ -23,23 +24,24 @@ def resize(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     out = np.empty((*images.shape[:-2], *size), np.float32)
     light = _light(images.dtype.name)
     for one, into in zip(images.reshape(-1, *images.shape[-3:]), out.reshape(-1, *out.shape[-3:]), strict=True):
-        for channel, target in zip(one, into, strict=True):  # one channel at a time, so that memory stays small
-            target[...] = to_srgb(_resized(_looked_up(channel, light), size) / np.float32(65535))
+        # one picture at a time, so that memory stays small
+        shrunk = _resized(_looked_up(interleaved(one), light), size)
+        into[...] = planar(to_srgb(shrunk.astype(np.float32) / np.float32(65535)))
     return out
 
 
-def _looked_up(channel: np.ndarray, light: np.ndarray) -> np.ndarray:
-    channel = np.ascontiguousarray(channel)
-    return cv2.LUT(channel, light) if channel.dtype == np.uint8 else light[channel]
+def _looked_up(picture: np.ndarray, light: np.ndarray) -> np.ndarray:
+    return cv2.LUT(picture, light) if picture.dtype == np.uint8 else light[picture]
 
 
-def _resized(plane: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """[H, W] to size, of the same type as float32."""
-    (height, width), (rows, columns) = plane.shape, size
+def _resized(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """[H, W] or [H, W, C] to size, in its type; or float32."""
+    (height, width), (rows, columns) = picture.shape[:2], size
     if (rows <= height) == (columns <= width):
         how = cv2.INTER_AREA if rows <= height else cv2.INTER_LINEAR
-        return cv2.resize(plane, (columns, rows), interpolation=how).astype(np.float32)
-    return (along(height, rows) @ plane.astype(np.float32)) @ along(width, columns).T
+        return cv2.resize(picture, (columns, rows), interpolation=how)
+    planes = [along(height, rows) @ plane @ along(width, columns).T for plane in planar(picture).astype(np.float32)]
+    return planes[0] if picture.ndim == 2 else np.stack(planes, -1)
 
 
 @lru_cache

@@ -7,8 +7,10 @@ is what became of it at training; it travels in the card, so that nothing need b
 from typing import Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from afrd.imaging import dead_pixels
+from afrd.imaging.gain import Gain
 from afrd.imaging.motion import Motion, Registered
 from afrd.imaging.pixels import Pixels, Transfer
 from afrd.imaging.region import Region, Shapes
@@ -21,8 +23,11 @@ class ImagingOptions(BaseModel):
     bits: of a value in 16-bit files; not said, it follows from the values. black, transfer: see `Pixels`.
     motion: of parts from light to light: see `Motion`; none, as where nothing is said: pictures are taken as they lie.
     roi: where the part is looked at: shapes, the path of a mask or of a YAML file of shapes, or "auto".
-    tile: side of the squares, in pixels, in which a capture is looked at; overlap: of neighbours. smallest_defect: in
-        pixels, from which the tile follows where it is not said. Without either a capture is looked at as one square.
+    tile: side of the squares, in pixels, in which a capture is looked at; overlap: of neighbours. resolution: the same
+        by how many pixels a place of the map is wide. smallest_defect: in pixels, from which the tile follows where
+        neither is said. Without any of them a capture is looked at as one square.
+    dead_pixels: repair replaces single pixels that stand out under every light: see `dead_pixels`.
+    gain: rig takes out by how much all lights together are brighter or darker than in training: see `Gain`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -38,17 +43,34 @@ class ImagingOptions(BaseModel):
     tile: int | None = Field(
         None, ge=32, description="Look at captures in squares of so many pixels, each resized to the image size."
     )
+    resolution: float | None = Field(
+        None, gt=0, description="Pixels of the camera for a place of the map, instead of the tile."
+    )
     overlap: int | None = Field(None, ge=0, description="Of neighbouring tiles, pixels; left out, an eighth of a tile.")
     smallest_defect: float | None = Field(
         None, gt=0, description="Pixels; the tile follows from it, so that such a defect is two places wide."
+    )
+    dead_pixels: Literal["keep", "repair"] | None = Field(
+        None, description="repair: replace single pixels that stand out under every light; a defect may be so small."
+    )
+    gain: Literal["none", "rig"] | None = Field(
+        None, description="rig: take out by how much all lights together are brighter or darker than in training."
     )
     roi: Shapes | str | None = Field(
         None, description="Where the part is looked at: a mask, a YAML file of polygons and rectangles, or auto."
     )
 
+    @model_validator(mode="after")
+    def _one_scale(self) -> Self:
+        if self.tile and self.resolution:
+            raise ValueError("tile and resolution say the same in two ways; give one of them")
+        return self
+
     def over(self, others: "ImagingOptions") -> Self:
         """What is said here, and of the rest what is said there."""
         unsaid = {name: getattr(others, name) for name in type(self).model_fields if getattr(self, name) is None}
+        if self.tile or self.resolution:  # which say the same
+            unsaid |= {"tile": self.tile, "resolution": self.resolution}
         return self.model_copy(update=unsaid)
 
 
@@ -56,6 +78,7 @@ class Imaging(BaseModel):
     """pixels: what the values of its captures were read as. motion: what is undone; None: nothing.
 
     region: where is looked at; None: everywhere. tiling: the tiles in which; None: a capture is one square.
+    repairs: whether dead pixels are replaced. gain: what is taken out of a capture's brightness; None: nothing.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -64,16 +87,20 @@ class Imaging(BaseModel):
     motion: Motion | None = None
     region: Region | None = None
     tiling: Tiling | None = None
+    repairs: bool = False
+    gain: Gain | None = None
 
     def __str__(self) -> str:
         motion = f", {self.motion.kind} motion" if self.motion else ""
         tiles = f", tiles of {self.tiling.tile} px" if self.tiling else ""
-        return f"{self.pixels}{motion}{', a region of interest' if self.region else ''}{tiles}"
+        others = (", a region of interest" * bool(self.region), ", dead pixels replaced" * self.repairs)
+        gain = ", the rig's gain taken out" if self.gain else ""
+        return f"{self.pixels}{motion}{''.join(others)}{tiles}{gain}"
 
     @property
     def only_values(self) -> bool:
         """Whether pictures are otherwise taken as they lie."""
-        return self.motion is None and self.region is None and self.tiling is None
+        return self == Imaging(pixels=self.pixels)
 
     def problem(self, images: np.ndarray) -> tuple[str, str] | None:
         """Why these pictures, uint8 or uint16, [..., H, W], cannot be seen so, and the mend; None where they can."""
@@ -102,6 +129,7 @@ class Imaging(BaseModel):
 
     def cut(self, images: np.ndarray) -> list[np.ndarray]:
         """images: as seen, [N, C, H, W]. Returns what the model looks at, one after the other."""
+        images = self.gain.taken_out(images) if self.gain else images
         return self.tiling.cut(images) if self.tiling else [images]
 
     def join(self, maps: np.ndarray) -> np.ndarray:
@@ -117,5 +145,7 @@ class Imaging(BaseModel):
 
     def see_common(self, images: np.ndarray) -> Registered:
         """images: in the common form already."""
+        images, replaced = dead_pixels.replace(images) if self.repairs else (images, ())
         seen = self.motion.register(images) if self.motion else Registered(images, np.zeros((len(images), 2)), ())
+        seen = seen._replace(replaced=replaced)
         return seen._replace(images=self.region.fill(seen.images)) if self.region else seen

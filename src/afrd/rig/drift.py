@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from afrd.capture import MAX_LIGHTS, MIN_LIGHTS
 from afrd.errors import DatasetError
-from afrd.rig.light_signature import weighted_median
+from afrd.imaging.cells import weighted_median
 from afrd.rig.measure import CELLS, RigMeasurement
 from afrd.rig.words import QUANTITIES, describe_change, describe_spot
 

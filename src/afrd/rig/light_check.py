@@ -7,7 +7,7 @@ each judged by a reference learnt without it, and lie far above the largest: a f
 defect, which covers little of the picture, is no fault of a light. So a light that turned by a few degrees, or that
 drifts by less than a tenth, is not noticed.
 
-Knows no network and no file: numpy alone, so that it runs wherever an artefact runs.
+Knows no network and no file: numpy and OpenCV alone, so that it runs wherever an artefact runs.
 """
 
 from collections.abc import Collection, Iterable
@@ -20,7 +20,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from afrd.capture import CHANNELS, MAX_LIGHTS, MIN_LIGHTS
 from afrd.errors import DatasetError, ModelError
-from afrd.rig.light_signature import CELLS, LightSignatures, measure, pack, unpack
+from afrd.imaging.cells import CELLS, measure, pack, unpack
+from afrd.rig.light_signature import LightSignatures
 
 MIN_CAPTURES = 3
 OFFSET = 0.1  # of the mean brightness, added before the logarithm: noise in a shadow is no change of the light

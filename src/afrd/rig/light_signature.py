@@ -8,8 +8,8 @@ from typing import Self
 
 import numpy as np
 
-CELLS = 8
-FULL = 254.5 / 255  # of the full scale: a pixel at or above it is saturated in 8 and in 16 bit
+from afrd.imaging.cells import weighted_median
+
 SPREAD = 0.05  # least spread of a cell: 5 % of brightness, what a lamp may drift after training
 KEPT = 0.75  # of the cells, the most ordinary ones, make a distance: a defect or a shifted shadow fills the others
 
@@ -79,31 +79,10 @@ class LightSignatures:
         return np.maximum(1 - self.offset / np.exp(self.common + self.looks), 1e-3) / self.spreads
 
 
-def measure(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean grey of 8 × 8 cells, [N, 64], 0 to 1; share of pixels with a saturated channel, [N]."""
-    full = float(np.iinfo(images.dtype).max)
-    sums = images.sum(1, dtype=np.uint32)  # [N, H, W]
-    edges = [np.linspace(0, size, CELLS + 1).astype(int) for size in sums.shape[1:]]
-    for axis in (2, 1):
-        sums = np.add.reduceat(sums, edges[axis - 1][:-1], axis, dtype=np.float64)
-    pixels = np.outer(*(np.diff(edge) for edge in edges))
-    return (sums / (images.shape[1] * full * pixels)).reshape(len(images), -1), (images.max(1) >= FULL * full).mean(
-        (1, 2)
-    )
-
-
 def _residuals(logs: np.ndarray, looks: np.ndarray) -> np.ndarray:
     """What is left of [n, N, 64] without the looks and what the lights have in common: the part."""
     rest = logs - looks
     return rest - np.median(rest, 1, keepdims=True)
-
-
-def weighted_median(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Over the cells of [n, N, 64], weights [N, 64]."""
-    order = values.argsort(-1)
-    weights = np.take_along_axis(np.broadcast_to(weights, values.shape), order, -1).cumsum(-1)
-    middle = (weights < weights[..., -1:] / 2).sum(-1, keepdims=True)
-    return np.take_along_axis(values, np.take_along_axis(order, middle, -1), -1)[..., 0]
 
 
 def _usual(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -114,15 +93,3 @@ def _usual(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     before = weights.cumsum(-1) - weights
     kept = np.clip(KEPT * weights.sum(-1, keepdims=True) - before, 0, weights)
     return (kept * values).sum(-1) / kept.sum(-1)
-
-
-def pack(values: np.ndarray) -> str:
-    """One short line, which a person can still read in a YAML card."""
-    return " ".join(str(round(100 * value)) for value in values)
-
-
-def unpack(lines: tuple[str, ...]) -> np.ndarray:
-    values = [[int(number) for number in line.split()] for line in lines]
-    if any(len(light) != CELLS**2 for light in values):
-        raise ValueError(f"expected {CELLS**2} whole numbers a light")
-    return np.array(values, float) / 100

@@ -1,16 +1,16 @@
 """What a capture tells of the rig that took it, whatever the part: brightness, colour, sharpness, noise, JPEG, pixels.
 
-Arithmetic on images with numpy alone, so that it runs wherever an artefact runs. Knows no training and no limits.
+Arithmetic with numpy and OpenCV alone, so that it runs wherever an artefact runs. Knows no training and no limits.
 """
 
 from dataclasses import dataclass
-from functools import reduce
 
+import cv2
 import numpy as np
 
-from afrd.rig.light_signature import weighted_median
+from afrd.imaging.cells import CELLS, weighted_median
+from afrd.imaging.dead_pixels import standing_out
 
-CELLS = 8
 BLOCK = 8  # pixels, of JPEG; also of the places that noise is measured at
 QUIET = 0.25  # of the blocks, those with the least detail, are where noise is measured; sharpness where there is most
 SAMPLED = 256  # detail is measured on tiles that cover an area of this side, at most
@@ -150,21 +150,10 @@ def _fine_detail(y: np.ndarray) -> np.ndarray:
 
 def _spot(images: np.ndarray) -> tuple[float, tuple[int, int]]:
     """By how much a pixel is above all its eight neighbours under every light, or below by more than half; x, y."""
-    darkest, brightest = images.min(0), images.max(0)
-    low, high = _around(brightest, np.minimum), _around(darkest, np.maximum)
-    hot = np.maximum(darkest[:, 1:-1, 1:-1], high) - high
-    inner = brightest[:, 1:-1, 1:-1]
-    dead = np.where(inner <= low // 2, low - np.minimum(inner, low), 0)
-    apart = np.maximum(hot, dead).max(0)
-    y, x = np.unravel_index(int(apart.argmax()), apart.shape)
-    return float(apart[y, x]), (int(x) + 1, int(y) + 1)
-
-
-def _around(values: np.ndarray, least_or_most: np.ufunc) -> np.ndarray:
-    """Of the eight neighbours of each inner pixel of [C, H, W]."""
-    height, width = values.shape[1:]
-    shifted = (values[:, y : height - 2 + y, x : width - 2 + x] for y in range(3) for x in range(3) if (y, x) != (1, 1))
-    return reduce(least_or_most, shifted)
+    apart, channels = standing_out(images), images.shape[1]
+    inner = apart[1:-1].reshape(len(apart) - 2, -1)[:, channels:-channels]
+    _, most, _, (column, y) = cv2.minMaxLoc(inner)
+    return float(most), (column // channels + 1, y + 1)
 
 
 def _cosines() -> np.ndarray:

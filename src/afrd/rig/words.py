@@ -38,3 +38,11 @@ def describe_spot(at: tuple[int, int]) -> str:
         f"the pixel at {at[0]}, {at[1]} differs from its neighbours under every light; if it does in every capture, it "
         f"is a hot or dead one: let the camera replace it"
     )
+
+
+def describe_replaced(at: tuple[int, int]) -> str:
+    """at: x, y in pixels."""
+    return (
+        f"the pixel at {at[0]}, {at[1]} stands out under every light and was replaced by its neighbours; if it does so "
+        f"in this capture alone, it is a defect of one pixel: look at the part"
+    )

@@ -61,7 +61,7 @@ def with_defects(
         yield from _of_tiles(captures, painter, rng, times, painting, kinds, at_size, levels, device)
         return
     for capture in read_ahead(captures):
-        images = at_size(capture.images)
+        images = at_size(capture.tiles[0])
         good = levels(images)
         for kind in itertools.islice(kinds, times):
             painted, cover = painter.paint(images, rng, painting.defects, (kind,) if kind else KINDS)

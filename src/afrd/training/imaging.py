@@ -6,8 +6,9 @@ import warnings
 from afrd.datasets import CaptureSet, read_ahead
 from afrd.datasets.roi import read_region
 from afrd.imaging import Imaging, Motion
+from afrd.imaging.gain import Gain
 from afrd.imaging.motion import LEARNED_FROM
-from afrd.imaging.tiles import tile_for, tiles_of
+from afrd.imaging.tiles import STRIDE, tile_for, tiles_of
 
 
 def learn_imaging(captures: CaptureSet, image_size: int) -> Imaging:
@@ -17,6 +18,9 @@ def learn_imaging(captures: CaptureSet, image_size: int) -> Imaging:
     that is empty, of another size, or reaches outside; an overlap as large as the tile.
     """
     options, imaging = captures.options, captures.imaging
+    if options.dead_pixels == "repair":
+        imaging = imaging.model_copy(update={"repairs": True})
+        captures = captures.read_as(imaging)
     chosen = captures[:: math.ceil(len(captures) / LEARNED_FROM)]
     if options.motion not in (None, "none"):
         motion = Motion.learn(options.motion, ((capture.id, capture.images) for capture in read_ahead(chosen)))
@@ -26,11 +30,15 @@ def learn_imaging(captures: CaptureSet, image_size: int) -> Imaging:
         size = registered[0].size
         region = read_region(options.roi, size, (capture.images for capture in read_ahead(registered)))
         imaging = imaging.model_copy(update={"region": region})
-    if options.tile or options.smallest_defect:
-        tile = options.tile or tile_for(options.smallest_defect, image_size)
+    if options.gain == "rig":
+        gain = Gain.learn(capture.images for capture in read_ahead(captures.read_as(imaging)))
+        imaging = imaging.model_copy(update={"gain": gain})
+    if options.tile or options.resolution or options.smallest_defect:
+        tile = options.tile or round((options.resolution or 0) * image_size / STRIDE)
+        tile = tile or tile_for(options.smallest_defect, image_size)
         size = chosen.read_as(imaging)[0].size
         tiling = tiles_of(size, tile, options.overlap)
-        if tiling is None and options.tile:
+        if tiling is None and (options.tile or options.resolution):
             warnings.warn(
                 f"tile {tile}: larger than the captures of {size[1]}×{size[0]} px; each is looked at as one square",
                 stacklevel=3,

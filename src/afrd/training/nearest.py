@@ -38,9 +38,9 @@ def fit(model: NearestPatches, captures: CaptureSet, holdout: CaptureSet, job: J
     model.standardise(read(holdout))
     if job.known:
         choose_looks(model, *(_looks(model, part, device) for part in (holdout, job.known)))
-    scores = [_scores(model, (capture.images for capture in read_ahead(holdout)), device)]
+    scores = [_scores(model, (capture.tiles[0] for capture in read_ahead(holdout)), device)]
     for copy in disturbed_copies(holdout, seed, COPIES):
-        scores.append(_scores(model, (capture.images for capture in read_ahead(copy)), device))
+        scores.append(_scores(model, (capture.tiles[0] for capture in read_ahead(copy)), device))
     first, *copies = (HeldOutScores(*each) for each in scores)
     return first.with_copies(copies)
 
