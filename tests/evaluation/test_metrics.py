@@ -130,7 +130,9 @@ def test_binning_stays_within_its_stated_error(levels):
 def test_pixels_that_do_not_fit_memory_are_counted_in_bins_within_the_stated_error():
     maps, masks = simulated_maps(np.random.default_rng(7), captures=10, size=96)
     exact = pixel_metrics(maps, masks, resamples=20)
-    for whole, binned in zip(exact, pixel_metrics(maps, masks, resamples=20, memory_gb=1e-4), strict=True):
+    with pytest.warns(UserWarning, match="do not fit 0.0001 GB: .* P-AUROC is off by at most"):
+        counted = pixel_metrics(maps, masks, resamples=20, memory_gb=1e-4)
+    for whole, binned in zip(exact, counted, strict=True):
         assert binned.value != whole.value
         assert abs(binned.value - whole.value) <= binned.error < 0.01
 

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import overload
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 from pydantic import ValidationError
@@ -24,6 +24,9 @@ from afrd.errors import complaint
 from afrd.imaging import Imaging, ImagingOptions, Pixels
 from afrd.imaging.pixels import likely_bits
 
+if TYPE_CHECKING:
+    from afrd.training.squares import Squares
+
 LOOKED_AT = 8  # captures whose values tell how many bits the camera gives
 
 
@@ -35,7 +38,10 @@ class CaptureSet(Sequence[Capture]):
     lights: the rig all captures share.
     records: one per capture, sorted by id within each label.
     options: what is known of the camera's pictures; None where captures shall come as the camera gave them.
+    squares: where training keeps what a model looks at, for this set and its subsets; None: nowhere.
     """
+
+    squares: "Squares | None" = None
 
     def __init__(
         self,
@@ -83,9 +89,10 @@ class CaptureSet(Sequence[Capture]):
     def subset(self, indices: Iterable[int]) -> "CaptureSet":
         """The captures at `indices`, in that order, read as those of the whole set."""
         records = [self.records[i] for i in indices]
-        return CaptureSet(self.root, self.category, self.split, self.lights, records, self.options).read_as(
-            self.imaging
-        )
+        chosen = CaptureSet(self.root, self.category, self.split, self.lights, records, self.options)
+        chosen = chosen.read_as(self.imaging)
+        chosen.squares = self.squares
+        return chosen
 
     def joined(self, other: "CaptureSet") -> "CaptureSet":
         """These and then the others, read as these. Groups of the two are different parts."""

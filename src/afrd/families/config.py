@@ -59,6 +59,9 @@ class TrainConfig(Strict):
     )
     seed: int = Field(0, ge=0, lt=2**32, description="The same seed gives the same model.")
     accelerator: str = Field("auto", description="auto, cpu, cuda, mps.")
+    memory_gb: float = Field(
+        2.0, ge=0, description="For pictures that were read already; what does not fit is read again when needed."
+    )
     lights: Annotated[tuple[str, ...] | None, BeforeValidator(_names)] = Field(
         None, description="Learn from these lights only, separated by commas; the model reads no others."
     )
@@ -92,7 +95,7 @@ class TrainConfig(Strict):
 
     def deciding(self) -> dict[str, Any]:
         """What the trained model depends on: a run is gone on with if none of it has changed."""
-        return _flat(self.model_dump(mode="json"))
+        return _flat(self.model_dump(mode="json", exclude={"memory_gb"}))
 
     @model_validator(mode="wrap")
     @classmethod

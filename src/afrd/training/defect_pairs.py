@@ -16,6 +16,7 @@ from afrd.imaging.resizing import resize
 from afrd.model import MultiLightModel
 from afrd.training.defect_painter import KINDS, DefectPainter
 from afrd.training.features import tiles_in
+from afrd.training.squares import squares_of
 
 
 def _chosen(captures: int, painting: Painting) -> tuple[range, int]:
@@ -42,8 +43,8 @@ def with_defects(
     """The levels of some captures, those of them painted, [B, N, C, h, w] each, where, [B, S, S] in [0, 1], and what.
 
     one_kind_each: all defects of a pair are of one kind, one kind after the other; else of any, and the kind is "".
-    `painting_count` pairs of at most `painting.captures` captures, which are decoded twice. Where captures are looked
-    at in tiles, each pair is of one of them, drawn by how much of the part it shows.
+    `painting_count` pairs of at most `painting.captures` captures. Where captures are looked at in tiles, each pair is
+    of one of them, drawn by how much of the part it shows.
     """
     painting = painting or Painting()
     indices, times = _chosen(len(captures), painting)
@@ -56,12 +57,12 @@ def with_defects(
         return model.see(torch.from_numpy(images)[None].to(device))
 
     rng, kinds = np.random.default_rng(seed), itertools.cycle(KINDS if one_kind_each else ("",))
-    painter = DefectPainter.learn(at_size(capture.images) for capture in read_ahead(captures))
     if tiles_in(captures) > 1:
+        painter = DefectPainter.learn(at_size(capture.images) for capture in read_ahead(captures))
         yield from _of_tiles(captures, painter, rng, times, painting, kinds, at_size, levels, device)
         return
-    for capture in read_ahead(captures):
-        images = at_size(capture.tiles[0])
+    painter = DefectPainter.learn(images for (images,) in squares_of(captures, model.image_size))
+    for (images,) in squares_of(captures, model.image_size):
         good = levels(images)
         for kind in itertools.islice(kinds, times):
             painted, cover = painter.paint(images, rng, painting.defects, (kind,) if kind else KINDS)

@@ -17,12 +17,11 @@ import torch
 from torch import Tensor
 
 from afrd.capture import Capture
-from afrd.datasets import read_ahead
 from afrd.errors import RunError
 from afrd.files import atomic_folder, locked_file, write_text
-from afrd.imaging.resizing import resize
 from afrd.model import MultiLightModel
 from afrd.progress import Progress
+from afrd.training.squares import resized, squares_of
 
 RESIZING = "area, linear light"  # features of pictures that were resized otherwise are others
 
@@ -81,10 +80,11 @@ class Recompute:
 
     def each(self) -> Iterator[list[Tensor]]:
         """One capture after the other, in order, as batches of one; the next ones are decoded meanwhile."""
-        return (self._extract(tile) for capture in read_ahead(self.captures) for tile in capture.tiles)
+        squares = squares_of(self.captures, self.model.image_size)
+        return (self._extract(square) for of_capture in squares for square in of_capture)
 
     def _extract(self, images: np.ndarray) -> list[Tensor]:
-        images = resize(images, (self.model.image_size,) * 2)
+        images = resized(images, self.model.image_size)
         return self.model.extract(torch.from_numpy(images)[None].to(self.device))
 
 

@@ -15,6 +15,7 @@ from afrd.datasets import CaptureSet, require_lights, verify
 from afrd.datasets.known_defects import require_no_good_part
 from afrd.errors import ModelError, RunError
 from afrd.families import HeldOutScores, Job, TrainConfig, able_to, build_model, family_of
+from afrd.imaging import Imaging
 from afrd.model import MultiLightModel
 from afrd.model.precision import pin_float32
 from afrd.progress import Progress
@@ -22,8 +23,9 @@ from afrd.training.false_alarms import Threshold, choose_threshold, of_whole_par
 from afrd.training.holdout import question_outlier, split_holdout
 from afrd.training.imaging import learn_imaging
 from afrd.training.record import RunRecord
-from afrd.training.rig_look import learn_rig
+from afrd.training.rig_look import RigLook, learn_rig
 from afrd.training.run_folder import Epoch, locked, prepare, tidy
+from afrd.training.squares import Squares
 
 BELOW_HIGHEST = 0.99  # of the highest score there is: a part that reaches it is anomalous, whatever was held out
 
@@ -75,6 +77,7 @@ def train(
     require_enough(family.scored_parts(config, captures, holdout), config.false_alarm_rate, config.tail)
     imaging = learn_imaging(captures, config.image_size)
     captures, holdout = captures.read_as(imaging), holdout.read_as(imaging)
+    captures.squares = holdout.squares = Squares(config.memory_gb)
     known = _known(known_defects, captures, holdout, config.fusion)
     config = config.model_copy(update={"imaging": captures.options})
     family.require(config)
@@ -123,9 +126,10 @@ def train(
         if not fabric.broadcast((out / "model.yaml").is_file()):
             if fabric.is_global_zero:
                 save_teacher(out, model.teacher)
+            look = learn_rig(captures, config.image_size) if fabric.is_global_zero else None
             held_out = family.fit(model, captures, holdout, job)  # None in the further processes
-            if held_out is not None:
-                save_model(out, model, _card(model, record, held_out, holdout, captures))
+            if held_out is not None and look is not None:
+                save_model(out, model, _card(model, record, held_out, holdout, captures.imaging, look))
             fabric.barrier()
         if fabric.is_global_zero:
             tidy(out)
@@ -161,7 +165,8 @@ def _card(
     record: RunRecord,
     held_out: HeldOutScores,
     holdout: CaptureSet,
-    captures: CaptureSet,
+    imaging: Imaging | None,
+    look: RigLook,
 ) -> ModelCard:
     config, scored = record.config, held_out.captures or holdout
     doubtful = question_outlier(scored, held_out.clean or held_out.scores)
@@ -198,8 +203,8 @@ def _card(
         tail=chosen.tail,
         threshold_interval=chosen.interval,
         thresholds_without=without,
-        imaging=captures.imaging,
+        imaging=imaging,
         on_light_fault=config.on_light_fault,
-        **learn_rig(captures),
+        **look,
         config=config.model_dump(mode="json"),
     )

@@ -21,8 +21,8 @@ class RigLook(TypedDict):
     rig_reference: RigReference | None
 
 
-def learn_rig(captures: CaptureSet) -> RigLook:
-    """From captures spread evenly over the set, each read once."""
+def learn_rig(captures: CaptureSet, image_size: int) -> RigLook:
+    """From captures spread evenly over the set, each read once; what a model looks at of them is kept for the fit."""
     if len(captures) < MIN_CAPTURES:
         warnings.warn(
             f"{len(captures)} training captures; lights and rig are not checked at inspection, which takes "
@@ -33,8 +33,11 @@ def learn_rig(captures: CaptureSet) -> RigLook:
     measured = []
 
     def images() -> Iterator[np.ndarray]:
-        for capture in read_ahead(captures[:: math.ceil(len(captures) / LOOKS)]):
+        chosen = captures[:: math.ceil(len(captures) / LOOKS)]
+        for record, capture in zip(chosen.records, read_ahead(chosen), strict=True):
             measured.append(measure_rig(capture.images))
+            if captures.squares is not None:
+                captures.squares.keep(record.images, capture, image_size)
             yield capture.images
 
     looks = LightReference.learn(images())  # checks the images' shape, and reads them all
