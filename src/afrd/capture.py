@@ -13,6 +13,7 @@ from afrd.errors import DatasetError
 
 if TYPE_CHECKING:  # so that captures take numpy alone
     from afrd.imaging import Imaging
+    from afrd.imaging.region import MovedRegion, Region
 
 MIN_LIGHTS, MAX_LIGHTS = 1, 16
 CHANNELS = (1, 3)
@@ -81,6 +82,7 @@ class Capture:
     imaging: as what the camera's pictures were seen; `images` are in the common form then (`afrd.imaging.pixels`) and
         registered. None where they are as the camera gave them.
     moved: lights that do not fit the motion of the others. replaced: x, y of dead pixels that were.
+    region: where is looked at; None: everywhere. lost: because the part that the region follows was not found.
     """
 
     id: str
@@ -93,6 +95,8 @@ class Capture:
     imaging: "Imaging | None" = None
     moved: tuple[int, ...] = ()
     replaced: tuple[tuple[int, int], ...] = ()
+    region: "Region | MovedRegion | None" = None
+    lost: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "images", with_channels(self.images))

@@ -21,10 +21,11 @@ from afrd.families import able_to
 from afrd.imaging import Imaging
 from afrd.imaging.coarse_map import CoarseMap
 from afrd.imaging.interleaved import as_decoded
+from afrd.imaging.motion import Registered
 from afrd.imaging.tiles import score
 from afrd.rig import measure_rig
 from afrd.rig.light_check import LightFault
-from afrd.rig.words import describe_replaced
+from afrd.rig.words import LOST, describe_replaced
 from afrd.runtimes import Answer, Runtime, open_runtime
 
 Verdict = Literal["good", "anomalous", "light fault"]
@@ -159,31 +160,22 @@ class Inspector:
         images = as_decoded(images)
         imaging = self.card.imaging
         if imaging is None:
-            return self._inspect(images, id, missing)
+            return self._inspect(Registered(images), id, missing)
         if problem := imaging.problem(images):
             raise ModelError(f"{name}: {problem[0]}; {problem[1]}")
         seen = imaging.see(images)
-        return self._inspect(seen.images, id, missing, seen.moved, seen.replaced)
+        return self._inspect(seen, id, missing)
 
-    def _inspect(
-        self,
-        images: np.ndarray,
-        id: str,
-        missing: Sequence[str],
-        moved: Sequence[int] = (),
-        replaced: Sequence[tuple[int, int]] = (),
-    ) -> Inspection:
-        """images: [N, C, H, W], in the common form, registered. moved: lights that do not fit the others' motion.
-
-        replaced: x, y of dead pixels that were.
-        """
+    def _inspect(self, seen: Registered | Capture, id: str, missing: Sequence[str]) -> Inspection:
+        """seen: with images [N, C, H, W] in the common form."""
+        images = seen.images
         name = f"capture {id or 'without id'}"
         tiles = [
             self._fitting(tile, name) for tile in (self.card.imaging.cut(images) if self.card.imaging else [images])
         ]
         absent = self.missing_lights(missing)
         looks = self.card.light_reference if self._checks_lights else None
-        shifted = [LightFault(light, "shifted") for light in moved if light not in absent]
+        shifted = [LightFault(light, "shifted") for light in seen.moved if light not in absent]
         faults = (*shifted, *(looks.check(images, absent) if looks else ()))
         trusted = trust(faults, absent, self.can_leave_out, self.on_light_fault)
         anomaly_map, score, weights = self._judge(tiles, trusted.left_out)
@@ -194,19 +186,18 @@ class Inspector:
             )
         rig = self.card.rig_reference if self._checks_lights and not absent else None
         deviations: np.ndarray | None = None
-        rig_notes: tuple[str, ...] = tuple(map(describe_replaced, replaced))
+        rig_notes = (*map(describe_replaced, seen.replaced), *((LOST,) if seen.lost else ()))
         if rig:
             measured = measure_rig(images)
             deviations = rig.deviations(measured)
             rig_notes += rig.notes(measured, deviations)
-        region = self.card.imaging.region if self.card.imaging else None
         without = self.card.thresholds_without
         threshold = without[trusted.left_out[0]] if without and trusted.left_out else self.threshold
         return Inspection(
             id=id,
             score=score,
             threshold=threshold,
-            map=CoarseMap(anomaly_map, images.shape[-2:], region),
+            map=CoarseMap(anomaly_map, images.shape[-2:], seen.region),
             light_weights=weights,
             light_evidence=weights[0] if self.card.capabilities.evidence else None,
             light_faults=faults,
@@ -244,7 +235,7 @@ class Inspector:
         if read is None or trained is None:
             return self.inspect(capture.images, capture.id, missing)
         if read == trained:
-            return self._inspect(capture.images, capture.id, missing, capture.moved, capture.replaced)
+            return self._inspect(capture, capture.id, missing)
         if read.pixels != trained.pixels or not read.only_values:
             raise DatasetError(
                 f"capture {capture.id}: read as {read}, the model was trained with {trained}; read it with "
@@ -253,7 +244,7 @@ class Inspector:
         if problem := trained.size_problem(capture.images):
             raise DatasetError(f"capture {capture.id}: {problem[0]}; {problem[1]}")
         seen = trained.see_common(capture.images)
-        return self._inspect(seen.images, capture.id, missing, seen.moved, seen.replaced)
+        return self._inspect(seen, capture.id, missing)
 
     @property
     def imaging(self) -> Imaging | None:

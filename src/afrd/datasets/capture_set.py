@@ -271,8 +271,7 @@ def _load(record: Record, lights: LightRig, imaging: Imaging | None) -> Capture:
         mask,
         {defect: masks[path] for defect, path in record.defect_masks.items()} | drawn,
         imaging,
-        seen.moved if seen else (),
-        seen.replaced if seen else (),
+        **({"moved": seen.moved, "replaced": seen.replaced, "region": seen.region, "lost": seen.lost} if seen else {}),
     )
 
 

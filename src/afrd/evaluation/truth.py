@@ -7,7 +7,7 @@ import numpy as np
 
 from afrd.capture import Capture
 from afrd.errors import DatasetError
-from afrd.imaging.region import Region
+from afrd.imaging.region import MovedRegion, Region
 
 
 class Lazy(Sequence):
@@ -47,13 +47,20 @@ class Truth:
 
     _mask: _Packed | None
     _defect_masks: Mapping[str, _Packed] = field(default_factory=dict)
-    region: Region | None = None
+    region: Region | MovedRegion | None = None
 
     @classmethod
-    def of(cls, mask: np.ndarray | None, defect_masks: Mapping[str, np.ndarray], region: Region | None = None):
+    def of(
+        cls, mask: np.ndarray | None, defect_masks: Mapping[str, np.ndarray], region: Region | MovedRegion | None = None
+    ):
         """[H, W] bool each; None where unknown."""
         packed = {defect: _Packed.of(of_defect) for defect, of_defect in defect_masks.items()}
         return cls(None if mask is None else _Packed.of(mask), packed, region)
+
+    @property
+    def known(self) -> bool:
+        """Whether there is a mask."""
+        return self._mask is not None
 
     @property
     def mask(self) -> np.ndarray | None:
@@ -85,4 +92,4 @@ def truth(capture: Capture) -> Truth:
     if not capture.anomalous and mask.any():
         raise DatasetError(f"capture {capture.id} is labelled good, but its mask marks a defect; mend one of them")
     of_types = {defect: capture.defect_masks[defect] for defect in capture.defects if defect in capture.defect_masks}
-    return Truth.of(mask, of_types, capture.imaging.region if capture.imaging else None)
+    return Truth.of(mask, of_types, capture.region)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from afrd.imaging.region import Region
+from afrd.imaging.region import MovedRegion, Region
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class CoarseMap:
 
     values: np.ndarray
     size: tuple[int, int] | None = None
-    region: Region | None = None
+    region: Region | MovedRegion | None = None
 
     def at_full_size(self) -> np.ndarray:
         """[H, W] float32."""

@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from afrd.errors import DatasetError
+from afrd.imaging.region import MovedRegion, Region
 from afrd.imaging.registration import LEAST, WINDOW, estimate_shifts, move_back
 
 MOST = 1 / 4  # of the picture's side: larger shifts are no motion between two pictures
@@ -23,13 +24,16 @@ LEARNED_FROM = 20  # captures, at most
 class Registered(NamedTuple):
     """images: [N, C, H, W], shifts undone. shifts: [N, 2] x, y, what was undone. moved: lights that do not fit them.
 
-    replaced: x, y of dead pixels, see `afrd.imaging.dead_pixels`.
+    replaced: x, y of dead pixels, see `afrd.imaging.dead_pixels`. region: where is looked at; None: everywhere. lost:
+        everywhere because the part that the region follows was not found.
     """
 
     images: np.ndarray
-    shifts: np.ndarray
-    moved: tuple[int, ...]
+    shifts: np.ndarray | None = None
+    moved: tuple[int, ...] = ()
     replaced: tuple[tuple[int, int], ...] = ()
+    region: Region | MovedRegion | None = None
+    lost: bool = False
 
 
 class Motion(BaseModel):

@@ -7,7 +7,7 @@ captures' size, so that nothing beside the card is needed.
 import base64
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Annotated, Self
+from typing import Annotated, NamedTuple, Self
 
 import cv2
 import numpy as np
@@ -15,6 +15,7 @@ from matplotlib.path import Path as MplPath
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from afrd.errors import DatasetError
+from afrd.imaging.interleaved import interleaved
 
 AUTO = "auto"
 COARSE = 128  # pixels of the longer side, at which `auto` looks
@@ -105,14 +106,29 @@ class Region(BaseModel):
         what = f"{found}, but the region of interest is one of {self.width}×{self.height}"
         return what, "take it at that size, or train with a region for this one"
 
-    def fill(self, images: np.ndarray) -> np.ndarray:
-        """[N, C, H, W]: outside every light shows its own mean of what is inside, so that nothing there is seen."""
-        filled = images.copy()
-        mask, outside = self.inside.astype(np.uint8), ~self.inside
-        for light in filled:
-            for channel in light:
-                channel[outside] = round(cv2.mean(channel, mask)[0])
-        return filled
+
+class MovedRegion(NamedTuple):
+    """A region where a part lies that was turned and shifted. matrix: [2, 3], of its pixels to the capture's."""
+
+    region: Region
+    matrix: np.ndarray
+
+    @property
+    def inside(self) -> np.ndarray:
+        """[H, W] bool."""
+        size = self.region.width, self.region.height
+        moved = cv2.warpAffine(self.region.inside.astype(np.uint8), self.matrix, size, flags=cv2.INTER_NEAREST)
+        return moved.astype(bool)
+
+
+def fill(images: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """[N, C, H, W]: outside every light shows its own mean of what is inside, so that nothing there is seen."""
+    filled, mask, outside = images.copy(order="K"), inside.astype(np.uint8), ~inside
+    for light, into in zip(images, filled, strict=True):
+        means = cv2.mean(interleaved(light), mask)
+        for channel, mean in zip(into, means, strict=False):
+            channel[outside] = round(mean)
+    return filled
 
 
 @lru_cache(maxsize=4)

@@ -10,10 +10,11 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from afrd.imaging import dead_pixels
+from afrd.imaging.alignment import Alignment
 from afrd.imaging.gain import Gain
 from afrd.imaging.motion import Motion, Registered
 from afrd.imaging.pixels import Pixels, Transfer
-from afrd.imaging.region import Region, Shapes
+from afrd.imaging.region import Region, Shapes, fill
 from afrd.imaging.tiles import STRIDE, Tiling
 
 
@@ -23,6 +24,7 @@ class ImagingOptions(BaseModel):
     bits: of a value in 16-bit files; not said, it follows from the values. black, transfer: see `Pixels`.
     motion: of parts from light to light: see `Motion`; none, as where nothing is said: pictures are taken as they lie.
     roi: where the part is looked at: shapes, the path of a mask or of a YAML file of shapes, or "auto".
+    align: part lets the region follow the part, from where it lies in the first capture: see `Alignment`.
     tile: side of the squares, in pixels, in which a capture is looked at; overlap: of neighbours. resolution: the same
         by how many pixels a place of the map is wide. smallest_defect: in pixels, from which the tile follows where
         neither is said. Without any of them a capture is looked at as one square.
@@ -56,6 +58,9 @@ class ImagingOptions(BaseModel):
     gain: Literal["none", "rig"] | None = Field(
         None, description="rig: take out by how much all lights together are brighter or darker than in training."
     )
+    align: Literal["none", "part"] | None = Field(
+        None, description="part: the region of interest follows the part, from where it lies in the first capture."
+    )
     roi: Shapes | str | None = Field(
         None, description="Where the part is looked at: a mask, a YAML file of polygons and rectangles, or auto."
     )
@@ -78,7 +83,8 @@ class Imaging(BaseModel):
     """pixels: what the values of its captures were read as. motion: what is undone; None: nothing.
 
     region: where is looked at; None: everywhere. tiling: the tiles in which; None: a capture is one square.
-    repairs: whether dead pixels are replaced. gain: what is taken out of a capture's brightness; None: nothing.
+    alignment: how the region follows the part; None: it stays. repairs: whether dead pixels are replaced. gain: what is
+        taken out of a capture's brightness; None: nothing.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -87,15 +93,18 @@ class Imaging(BaseModel):
     motion: Motion | None = None
     region: Region | None = None
     tiling: Tiling | None = None
+    alignment: Alignment | None = None
     repairs: bool = False
     gain: Gain | None = None
 
     def __str__(self) -> str:
         motion = f", {self.motion.kind} motion" if self.motion else ""
         tiles = f", tiles of {self.tiling.tile} px" if self.tiling else ""
-        others = (", a region of interest" * bool(self.region), ", dead pixels replaced" * self.repairs)
+        follows = " that follows the part" if self.alignment else ""
+        region = f", a region of interest{follows}" if self.region else ""
+        others = region + (", dead pixels replaced" if self.repairs else "")
         gain = ", the rig's gain taken out" if self.gain else ""
-        return f"{self.pixels}{motion}{''.join(others)}{tiles}{gain}"
+        return f"{self.pixels}{motion}{others}{tiles}{gain}"
 
     @property
     def only_values(self) -> bool:
@@ -111,8 +120,8 @@ class Imaging(BaseModel):
         return next((found for part in (self.region, self.tiling) if part and (found := part.problem(images))), None)
 
     def looked_at(self, size: int) -> np.ndarray | None:
-        """[size, size] bool, of the square at which a model sees a capture; None: everywhere, or in tiles."""
-        return self.region.at((size, size)) if self.region and not self.tiling else None
+        """[size, size] bool, of the square at which a model sees a capture; None: everywhere, in tiles, or it moves."""
+        return self.region.at((size, size)) if self.region and not (self.tiling or self.alignment) else None
 
     @property
     def tiles(self) -> int:
@@ -137,7 +146,7 @@ class Imaging(BaseModel):
         if self.tiling is None:
             return maps[0]
         joined = self.tiling.join(maps)
-        return joined * self.region.at(joined.shape) if self.region else joined
+        return joined * self.region.at(joined.shape) if self.region and not self.alignment else joined
 
     def see(self, images: np.ndarray) -> Registered:
         """images: [N, C, H, W] as the camera gives them, without a `problem`; as everything after sees them."""
@@ -147,5 +156,8 @@ class Imaging(BaseModel):
         """images: in the common form already."""
         images, replaced = dead_pixels.replace(images) if self.repairs else (images, ())
         seen = self.motion.register(images) if self.motion else Registered(images, np.zeros((len(images), 2)), ())
-        seen = seen._replace(replaced=replaced)
-        return seen._replace(images=self.region.fill(seen.images)) if self.region else seen
+        seen = seen._replace(replaced=replaced, region=self.region)
+        if self.region and self.alignment:
+            moved = self.alignment.follow(self.region, seen.images)
+            seen = seen._replace(region=moved, lost=moved is None)
+        return seen._replace(images=fill(seen.images, seen.region.inside)) if seen.region else seen

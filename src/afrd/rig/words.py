@@ -18,6 +18,12 @@ _MENDS = {
 }
 
 
+LOST = (
+    "the part was not found as the region of interest could follow it: everything was looked at; check that it lies "
+    "whole in the picture, as in training"
+)
+
+
 def describe_change(quantity: str, size: float, light: str | None = None) -> str:
     """size: in logarithms, as of `RigReference.deviations`. light: its name; None for the whole rig."""
     more, change = size > 0, abs(float(np.expm1(size)))

@@ -5,7 +5,9 @@ import warnings
 
 from afrd.datasets import CaptureSet, read_ahead
 from afrd.datasets.roi import read_region
+from afrd.errors import DatasetError
 from afrd.imaging import Imaging, Motion
+from afrd.imaging.alignment import Alignment
 from afrd.imaging.gain import Gain
 from afrd.imaging.motion import LEARNED_FROM
 from afrd.imaging.tiles import STRIDE, tile_for, tiles_of
@@ -29,7 +31,10 @@ def learn_imaging(captures: CaptureSet, image_size: int) -> Imaging:
         registered = chosen.read_as(imaging)
         size = registered[0].size
         region = read_region(options.roi, size, (capture.images for capture in read_ahead(registered)))
-        imaging = imaging.model_copy(update={"region": region})
+        alignment = Alignment.to(registered[0].images) if options.align == "part" else None
+        imaging = imaging.model_copy(update={"region": region, "alignment": alignment})
+    elif options.align == "part":
+        raise DatasetError("align: part lets a region of interest follow the part, and there is none; draw one: roi")
     if options.gain == "rig":
         gain = Gain.learn(capture.images for capture in read_ahead(captures.read_as(imaging)))
         imaging = imaging.model_copy(update={"gain": gain})
@@ -43,7 +48,7 @@ def learn_imaging(captures: CaptureSet, image_size: int) -> Imaging:
                 f"tile {tile}: larger than the captures of {size[1]}×{size[0]} px; each is looked at as one square",
                 stacklevel=3,
             )
-        if tiling and imaging.region:
+        if tiling and imaging.region and not imaging.alignment:
             tiling = tiling.within(imaging.region)
         imaging = imaging.model_copy(update={"tiling": tiling})
     return imaging

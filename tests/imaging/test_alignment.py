@@ -1,0 +1,78 @@
+"""A region of interest that follows a part, turned and shifted by known amounts; the picture itself stays."""
+
+import cv2
+import numpy as np
+import pytest
+
+from afrd.imaging import Imaging, Pixels
+from afrd.imaging.alignment import Alignment
+from afrd.imaging.region import Region
+
+LIGHTS, HEIGHT, WIDTH = 3, 240, 320
+
+
+def capture(degrees: float, right: float, down: float, seed: int = 0) -> np.ndarray:
+    """[3, 1, 240, 320] uint8: a plate with a round end, of its own texture, on a dark belt, under three lights."""
+    rng = np.random.default_rng(seed)
+    plate = np.full((HEIGHT, WIDTH), 12, np.float32)
+    cv2.rectangle(plate, (110, 90), (210, 150), 130, -1)
+    cv2.circle(plate, (210, 120), 42, 130, -1)
+    cv2.circle(plate, (130, 120), 14, 40, -1)
+    plate += (plate > 50) * cv2.GaussianBlur(rng.normal(0, 60, plate.shape).astype(np.float32), (0, 0), 3)
+    moved = cv2.warpAffine(plate, matrix(degrees, right, down), (WIDTH, HEIGHT), borderValue=12)
+    x = np.linspace(-0.2, 0.2, WIDTH)
+    lights = [moved * gain for gain in (1 + x, 1 - x, np.full(WIDTH, 0.9))]
+    return (np.stack(lights)[:, None] + rng.normal(0, 2, (LIGHTS, 1, HEIGHT, WIDTH))).clip(0, 255).astype(np.uint8)
+
+
+def matrix(degrees: float, right: float, down: float) -> np.ndarray:
+    found = cv2.getRotationMatrix2D((160, 120), degrees, 1.0)
+    found[:, 2] += right, down
+    return found
+
+
+@pytest.fixture(scope="module")
+def alignment() -> Alignment:
+    return Alignment.to(capture(0, 0, 0))
+
+
+@pytest.mark.parametrize(
+    ("degrees", "right", "down"), [(0, 0, 0), (4, 6, -5), (-11, 20, 12), (90, 10, 0), (171, -15, 20)]
+)
+def test_a_turned_and_shifted_part_is_found(alignment, degrees, right, down) -> None:
+    found = alignment.pose(capture(degrees, right, down, seed=1))
+    corners = np.array([[100, 80, 1], [250, 80, 1], [250, 160, 1], [100, 160, 1]], float)
+    apart = np.linalg.norm(corners @ found.T - corners @ matrix(degrees, right, down).T, axis=1)
+    assert apart.max() < 2
+
+
+def test_the_region_follows_and_the_picture_inside_stays(alignment) -> None:
+    inside = np.zeros((HEIGHT, WIDTH), bool)
+    inside[95:146, 150:230] = True
+    imaging = Imaging(pixels=Pixels(bits=8), region=Region.of(inside), alignment=alignment)
+    images = capture(30, 12, -8, seed=2)
+    seen = imaging.see(images)
+    where = seen.region.inside
+    np.testing.assert_array_equal(seen.images[..., where], images[..., where])
+    expected = cv2.warpAffine(inside.astype(np.uint8), matrix(30, 12, -8), (WIDTH, HEIGHT)).astype(bool)
+    assert (where & expected).sum() / (where | expected).sum() > 0.93
+    assert len(np.unique(seen.images[0, 0][~where])) == 1
+    assert not seen.lost and imaging.looked_at(256) is None
+
+
+def test_without_the_part_everything_is_looked_at(alignment) -> None:
+    empty = np.random.default_rng(0).normal(12, 2, (LIGHTS, 1, HEIGHT, WIDTH)).clip(0, 255).astype(np.uint8)
+    inside = np.zeros((HEIGHT, WIDTH), bool)
+    inside[95:146, 150:230] = True
+    seen = Imaging(pixels=Pixels(bits=8), region=Region.of(inside), alignment=alignment).see(empty)
+    assert seen.lost and seen.region is None
+    np.testing.assert_array_equal(seen.images, empty)
+
+
+def test_a_defect_moves_the_region_by_less_than_a_pixel(alignment) -> None:
+    good = capture(-7, 9, 4, seed=3)
+    bad = good.copy()
+    bad[:, :, 110:126, 170:200] = 255
+    corners = np.array([[100, 80, 1], [250, 80, 1], [250, 160, 1], [100, 160, 1]], float)
+    apart = np.linalg.norm(corners @ (alignment.pose(good) - alignment.pose(bad)).T, axis=1)
+    assert apart.max() < 1
