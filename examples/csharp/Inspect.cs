@@ -69,6 +69,8 @@ static void RequirePlain(JsonElement imaging, int depth)
     var pixels = imaging.GetProperty("pixels");
     bool plain = pixels.GetProperty("bits").GetInt32() == depth && pixels.GetProperty("black").GetInt32() == 0
         && pixels.GetProperty("transfer").GetString() == "srgb";
-    if (!plain || new[] { "motion", "region", "tiling" }.Any(p => imaging.GetProperty(p).ValueKind != JsonValueKind.Null))
+    bool more = imaging.EnumerateObject().Any(
+        part => part.Name != "pixels" && part.Value.ValueKind is not (JsonValueKind.Null or JsonValueKind.False));
+    if (!plain || more)
         throw new InvalidDataException("its captures take imaging (docs/imaging.md) that only afrd's Inspector does");
 }
