@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from afrd.console import keep_memory
+
 sys.path.insert(0, str(Path(__file__).parent))  # tests/captures.py
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test may reach for a hub
+keep_memory()
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
-"""What every process of a command does: how it warns, and that a worker ends with the command that started it."""
+"""What every process of a command does: how it warns, keeps its memory, and ends with the command that started it."""
 
+import ctypes
 import multiprocessing
 import os
 import sys
@@ -10,6 +11,24 @@ from multiprocessing.connection import wait
 def show_warning(message: Warning | str, *_: object) -> None:
     """For `warnings.showwarning`: what is wrong, without the place in the code."""
     print(f"afrd: warning: {message}", file=sys.stderr, flush=True)
+
+
+_MALLOC = {-1: 2**30, -3: 2**30}  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of glibc's mallopt(3), bytes
+
+
+def keep_memory() -> None:
+    """Up to 1 GB that is freed stays with this process; a no-op where the C library is not glibc.
+
+    Else the feature maps of every capture are given back to the kernel, which clears the same pages for the next one: a
+    quarter of an inspection's time, and up to half of a fit's. For commands and services; a library leaves the setting
+    to its host. What the environment says (MALLOC_TRIM_THRESHOLD_, MALLOC_MMAP_THRESHOLD_) stands.
+    """
+    if sys.platform != "linux" or any(name.startswith("MALLOC_") for name in os.environ):
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt:
+        for parameter, value in _MALLOC.items():
+            mallopt(parameter, value)
 
 
 def end_with_parent() -> None:

@@ -262,7 +262,7 @@ def _load(record: Record, lights: LightRig, imaging: Imaging | None) -> Capture:
         mask = np.zeros(images[0].shape[1:], bool)
     stacked = together(images)
     seen = imaging.see(stacked) if imaging else None
-    return Capture(
+    capture = Capture(
         record.id,
         seen.images if seen else stacked,
         lights,
@@ -271,8 +271,10 @@ def _load(record: Record, lights: LightRig, imaging: Imaging | None) -> Capture:
         mask,
         {defect: masks[path] for defect, path in record.defect_masks.items()} | drawn,
         imaging,
-        **({"moved": seen.moved, "replaced": seen.replaced, "region": seen.region, "lost": seen.lost} if seen else {}),
     )
+    if seen is None:
+        return capture
+    return replace(capture, moved=seen.moved, replaced=seen.replaced, region=seen.region, lost=seen.lost)
 
 
 def _read_image(path: Path, imaging: Imaging | None) -> np.ndarray:

@@ -16,6 +16,7 @@ from torch.nn.functional import avg_pool2d
 
 from afrd.errors import ModelError
 from afrd.families.joint import Gaussian
+from afrd.model.moments import leading
 
 COVERED = 0.5  # share of a place that a defect covers, for its change to count
 KNOWN = 10  # captures with real defects that count for as much as the shares in which kinds were painted
@@ -104,11 +105,10 @@ class DefectSpace(nn.Module):
         if not own.any():
             return whitening / len(whitening) ** 0.5
         changes = whitening @ own @ whitening.T
-        variances, directions = torch.linalg.eigh(changes / changes.diagonal().mean())
-        kept = self.settings.directions
-        variances = self.settings.strength * variances.flip(0)[:kept].clamp(min=0)
+        variances, directions = leading(changes / changes.diagonal().mean(), self.settings.directions)
+        variances = self.settings.strength * variances.clamp(min=0)
         weights = variances / (1 + variances)
-        return (weights / weights.sum()).sqrt()[:, None] * (directions.flip(1)[:, :kept].T @ whitening)
+        return (weights / weights.sum()).sqrt()[:, None] * (directions.T @ whitening)
 
 
 def _unit(covariance: Tensor) -> Tensor:

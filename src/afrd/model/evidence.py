@@ -4,15 +4,15 @@ import torch
 from torch import Tensor
 
 
-def residuals(covariance: Tensor, channels: int) -> tuple[Tensor, Tensor]:
-    """covariance: [N' · D, N' · D], of the lights present, of D = channels each.
+def residuals(covariance: Tensor, whitening: Tensor, channels: int) -> tuple[Tensor, Tensor]:
+    """covariance: [N' · D, N' · D], of the lights present, of D = channels each. whitening: of it.
 
     Returns [N' · D, N' · D], whose rows of light k, times a vector, are what the other lights do not explain of k,
     and the largest mean square of these rows on good parts, []. The unit is the mean covariance of a light, one for
     all: in a unit of its own, a light that the others nearly determine, as a sum of other lights, would be named
     for the smallest contradiction.
     """
-    precision = torch.linalg.inv(covariance)
+    precision = whitening.T @ whitening
     blocks = [slice(i, i + channels) for i in range(0, len(covariance), channels)]
     unit = torch.linalg.cholesky(sum(covariance[own, own] for own in blocks) / len(blocks))
     rows, usual = [], []

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
+from afrd.model.moments import leading
+
 COMPONENTS = 128  # principal components that the expectation is made from, at most
 FEATURES = 512  # random features of them
 RIDGE = 1e-3  # share of the features' mean energy that is added to each,
@@ -45,23 +47,22 @@ class Expectation(nn.Module):
     def orient(self, covariance: Tensor, unit: Tensor) -> None:
         """covariance: [total, total] of the vectors; unit: [total], the variances in which they are compared."""
         scale = unit.rsqrt()
-        values, vectors = torch.linalg.eigh(covariance * scale[:, None] * scale)
-        leading = vectors.flip(1)[:, : len(self.components)]
-        largest = leading.gather(0, leading.abs().argmax(0, keepdim=True))
-        leading = leading * largest.sign() * scale[:, None]  # the sign is free; so it is one
-        self.components.copy_((leading / values.flip(0)[: len(self.components)].sqrt()).T)
+        values, vectors = leading(covariance * scale[:, None] * scale, len(self.components))
+        largest = vectors.gather(0, vectors.abs().argmax(0, keepdim=True))
+        vectors = vectors * largest.sign() * scale[:, None]  # the sign is free; so it is one
+        self.components.copy_((vectors / values.sqrt()).T)
         self.reset()
 
-    def given(self, covariance: Tensor, whole: Tensor, present: Tensor, missing: Sequence[int] | Tensor) -> Tensor:
+    def given(self, whitening: Tensor, whole: Tensor, present: Tensor, missing: Sequence[int] | Tensor) -> Tensor:
         """[q, len(present)] float64: the components as expected from the columns present, where others are missing.
 
-        covariance: of those present, whole: of all columns, both float64.
+        whitening: of those present; whole: the covariance of all columns; both float64.
         """
         components = self.components.cpu().double()
         own = components[:, present]
         if not len(missing):
             return own
-        return own + components[:, missing] @ torch.linalg.solve(covariance, whole[present][:, missing]).T
+        return own + components[:, missing] @ (whitening @ whole[present][:, missing]).T @ whitening
 
     def reset(self) -> None:
         """Before captures are added."""

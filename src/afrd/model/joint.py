@@ -29,7 +29,7 @@ from torch.nn.functional import conv2d, interpolate
 
 from afrd.errors import ModelError
 from afrd.families.joint import Gaussian
-from afrd.model.anomaly_map import AnomalyMap, score
+from afrd.model.anomaly_map import score
 from afrd.model.defect_space import DefectSpace, Pairs
 from afrd.model.evidence import residuals, shares_of
 from afrd.model.expectation import Expectation
@@ -74,7 +74,6 @@ class JointGaussian(StackedLights):
         settings: Gaussian | None = None,
     ) -> None:
         super().__init__(teacher, teacher_weights, lights, image_size, top_share, settings or Gaussian())
-        self.anomaly_map = AnomalyMap(image_size)
         total = lights * self.channels
         self.register_buffer("mean", torch.zeros(total))
         self.register_buffer("covariance", torch.zeros(total, total))
@@ -233,10 +232,11 @@ class JointGaussian(StackedLights):
             if self.weights[k] < 1:
                 own = slice(place * self.channels, (place + 1) * self.channels)
                 covariance[own, own] /= self.weights[k]
-        distance = self.defects.weigh(whitening(covariance), index)
-        evidence, usual = residuals(covariance, self.channels)
+        white = whitening(covariance)
+        distance = self.defects.weigh(white, index)
+        evidence, usual = residuals(covariance, white, self.channels)
         missing = self.columns_of(k for k in range(self.lights) if k not in lights) if bool(self.samples) else []
-        principal = self.expectation.given(covariance, self.covariance.cpu().double(), index, missing)
+        principal = self.expectation.given(white, self.covariance.cpu().double(), index, missing)
         return _Prepared(self.mean.cpu()[index], distance.float(), principal.float(), evidence.float(), usual.float())
 
     def _require_lights(self, lights: Iterable[int] | None) -> list[int]:
@@ -277,7 +277,7 @@ class JointGaussian(StackedLights):
         unusual = self.within(unusual)
         size = (self.image_size, self.image_size)
         enlarged = interpolate(unusual, size, mode="bilinear", align_corners=False)
-        anomaly_map = self.within(self.anomaly_map.smooth(enlarged).squeeze(1).clamp(min=0))
+        anomaly_map = self.within(enlarged.squeeze(1))  # not smoothed: one place can be all that shows a defect
         own = (self._at_peak(vectors, anomaly_map) @ known.evidence.T).unflatten(1, (-1, self.channels))
         shares = shares_of(own, known.usual, own.new_tensor([self.weights[k] for k in present]))
         if len(present) < self.lights:

@@ -7,6 +7,7 @@ less the fold's: exact, and nothing is read again.
 from collections.abc import Iterable
 from typing import Self
 
+import scipy.linalg
 import torch
 from torch import Tensor
 
@@ -125,4 +126,15 @@ def moments_of(captures: Iterable[Tensor]) -> tuple[Moments, int]:
 
 def whitening(covariance: Tensor) -> Tensor:
     """[D, D]: vectors times it, transposed, have a unit covariance."""
-    return torch.linalg.inv(torch.linalg.cholesky(covariance))
+    identity = torch.eye(len(covariance), dtype=covariance.dtype, device=covariance.device)
+    return torch.linalg.solve_triangular(torch.linalg.cholesky(covariance), identity, upper=False)
+
+
+def leading(symmetric: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The `count` largest eigenvalues of a matrix [D, D] float64 on the CPU, largest first, and their vectors, [D, ·].
+
+    By LAPACK's syevr, which computes no others: a third of the time of torch's eigh.
+    """
+    size = len(symmetric)
+    values, vectors = scipy.linalg.eigh(symmetric.numpy(), subset_by_index=(max(0, size - count), size - 1))
+    return torch.from_numpy(values).flip(0), torch.from_numpy(vectors).flip(1)

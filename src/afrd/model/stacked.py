@@ -43,7 +43,6 @@ class StackedLights(MultiLightModel):
             x = x.flatten(0, 1)
             if projection is not None:
                 x = conv2d(x, projection.to(x)[:, :, None, None])
-            x = avg_pool2d(x, 3, 1, 1, count_include_pad=False)
             if level.stride < self.stride:
                 x = avg_pool2d(x, self.stride // level.stride)
             elif level.stride > self.stride:

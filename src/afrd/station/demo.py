@@ -17,6 +17,7 @@ from pathlib import Path
 import yaml
 
 from afrd.cli.bars import bar
+from afrd.console import keep_memory
 from afrd.datasets import open_dataset
 from afrd.families.joint import JointConfig, Painting
 from afrd.render import render_dataset
@@ -114,6 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--pause", type=float, default=2.0, help="seconds between two parts")
     parser.add_argument("--parts", type=int, help="parts to send [default: no end]")
     given = parser.parse_args(arguments)
+    keep_memory()
     run_demo(given.out, port=given.port, pause=given.pause, parts=given.parts)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from afrd.card import Lights, ModelCard
+from afrd.console import keep_memory
 from afrd.errors import AfrdError, MissingExtraError
 from afrd.files import atomic_folder
 from afrd.station.judge import card_to_show, judged_by, load_version
@@ -126,6 +127,7 @@ def _say(**message: Any) -> None:
 def main() -> None:
     """The task comes on standard input."""
     os.nice(10)
+    keep_memory()
     sys.stdout = sys.stderr  # what libraries print is for the log
     task = json.load(sys.stdin)
     warnings.showwarning = lambda message, *_: _say(note=str(message))

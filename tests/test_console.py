@@ -1,0 +1,41 @@
+"""What every process of a command does."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+FAULTS = """
+import resource, sys
+import numpy as np
+from afrd.console import keep_memory
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(20):
+        np.ones(4 << 20, np.uint8)  # 1,024 pages
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+if "keep" in sys.argv:
+    keep_memory()
+faults()
+print(faults())
+"""
+
+
+def page_faults(*arguments: str, **environment: str) -> int:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
+    command = [sys.executable, "-c", FAULTS, *arguments]
+    return int(subprocess.run(command, env=kept | environment, capture_output=True, check=True, text=True).stdout)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's malloc")
+def test_memory_that_is_freed_is_not_cleared_again_by_the_kernel():
+    assert page_faults("keep") < 1000
+
+
+def test_what_the_environment_says_of_memory_stands():
+    given = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
+    assert page_faults("keep", **given) == pytest.approx(page_faults(**given), rel=0.1)
+    assert page_faults("keep", **given) > 1000
