@@ -6,13 +6,13 @@ from scipy.ndimage import gaussian_filter, shift
 SIDE, LIGHTS = 128, 5
 
 
-def part(seed: int, dent: float = 0.0, albedo: float = 0.15) -> np.ndarray:
+def part(seed: int, dent: float = 0.0, albedo: float = 0.15, side: int = SIDE) -> np.ndarray:
     """[N, H, W] in [0, 1]: a bumpy, speckled surface under five lights from all around. dent: its depth, pixels."""
     rng = np.random.default_rng(seed)
-    height = 3 * gaussian_filter(rng.standard_normal((SIDE, SIDE)), 4) * 4
-    y, x = np.mgrid[:SIDE, :SIDE]
+    height = 3 * gaussian_filter(rng.standard_normal((side, side)), 4) * 4
+    y, x = np.mgrid[:side, :side]
     height = height - dent * np.exp(-((x - 70) ** 2 + (y - 60) ** 2) / (2 * 9**2))
-    speckle = np.exp(albedo * gaussian_filter(rng.standard_normal((SIDE, SIDE)), 1.2) * 4)
+    speckle = np.exp(albedo * gaussian_filter(rng.standard_normal((side, side)), 1.2) * 4)
     slope_y, slope_x = np.gradient(height)
     angles = 2 * np.pi * np.arange(LIGHTS) / LIGHTS
     shades = [(0.6 - 0.5 * (np.cos(a) * slope_x + np.sin(a) * slope_y)).clip(0.05) for a in angles]

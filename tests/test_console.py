@@ -14,7 +14,7 @@ from afrd.console import keep_memory
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(20):
-        np.ones(4 << 20, np.uint8)  # 1,024 pages
+        np.ones(1 << 20, np.uint8)  # 256 pages; too few for one huge page
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 if "keep" in sys.argv:
@@ -32,10 +32,9 @@ def page_faults(*arguments: str, **environment: str) -> int:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc's malloc")
 def test_memory_that_is_freed_is_not_cleared_again_by_the_kernel():
-    assert page_faults("keep") < 1000
+    assert page_faults("keep") < 500
 
 
 def test_what_the_environment_says_of_memory_stands():
     given = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
-    assert page_faults("keep", **given) == pytest.approx(page_faults(**given), rel=0.1)
-    assert page_faults("keep", **given) > 1000
+    assert page_faults("keep", **given) > 4000

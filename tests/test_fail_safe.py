@@ -130,7 +130,8 @@ class Spoilt(list):
 
 def test_light_faults_count_beside_false_alarms_and_misses(balls, inspector, tmp_path):
     test = open_dataset(balls, None, "test")
-    evaluation = evaluate(inspector, Spoilt(test, {"good-200", "inverted-300", "inverted-301"}), resamples=10)
+    spoilt = Spoilt(test, {"good-200", "inverted-300", "inverted-301"})
+    evaluation = evaluate(inspector, spoilt, resamples=10)
     result = evaluation.to_json()
     hollows = [inspector.inspect(lambert(seed, relief=-1)).verdict for seed in range(302, 306)]
     bad = 2 + hollows.count("light fault")
@@ -139,7 +140,7 @@ def test_light_faults_count_beside_false_alarms_and_misses(balls, inspector, tmp
     assert result["false_alarm_rate"] == result["confusion"]["false_alarm"] / 6
     assert result["miss_rate"] == 0
     assert {r["verdict"] for r in result["captures"] if r["id"] == "good-200"} == {"light fault"}
-    write_report(tmp_path / "r.html", evaluation, Spoilt(test, {"good-200", "inverted-300", "inverted-301"}))
+    write_report(tmp_path / "r.html", evaluation, spoilt, n_examples=24)
     html = (tmp_path / "r.html").read_text()
     assert f"{1 + bad} light faults" in html
     assert "light south: dark" in html

@@ -88,9 +88,9 @@ def test_lights_in_another_order_are_refused(trained, test_set):
 
 @pytest.mark.parametrize("map_format", ["png16", "npy"])
 def test_prediction_writes_what_it_says(trained, test_set, tmp_path, map_format):
-    lines = []
-    for inspection, line in predict(trained, test_set.subset([0, 9]), tmp_path, map_format=map_format):
-        lines.append(line)
+    answers = list(predict(trained, test_set.subset([0, 9]), tmp_path, map_format=map_format))
+    lines = [line for _, line in answers]
+    for inspection, line in answers:
         path = tmp_path / line["map"]
         stored = np.load(path) if map_format == "npy" else read_map_png16(path)[0]
         np.testing.assert_allclose(stored, inspection.anomaly_map, atol=1e-3)

@@ -13,6 +13,7 @@ from afrd.imaging.pixels import to_linear
 from afrd.inspector import Inspector
 from afrd.training import TrainConfig, train
 from captures import make_capture, write_image, write_lights
+from quick import QUICK
 
 COUNTS = (("train", "good", 8), ("val", "good", 3), ("test", "good", 3), ("test", "scratch", 3))
 
@@ -40,7 +41,7 @@ def _written(root: Path, lights: int, raw: bool) -> Path:
 def test_many_lights_are_trained_judged_and_exported(lights, raw, tmp_path) -> None:
     data = _written(tmp_path / "data", lights, raw)
     captures, holdout = open_dataset(data, split="train"), open_dataset(data, split="val")
-    card = train(captures, tmp_path / "run", TrainConfig(image_size=64), holdout=holdout)
+    card = train(captures, tmp_path / "run", TrainConfig(image_size=64, **QUICK), holdout=holdout)
     assert len(card.lights.names) == lights == len(card.thresholds_without)
     expected = Pixels(bits=12, black=64, transfer="linear") if raw else Pixels(bits=8)
     assert card.imaging.pixels == expected

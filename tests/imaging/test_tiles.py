@@ -127,10 +127,9 @@ def test_a_stain_on_a_seam_scores_as_in_the_middle_of_a_tile(run) -> None:
     inspector, still = Inspector.load(run, check_lights=False), np.zeros((LIGHTS, 2))
     starts = sorted({y for y, _ in inspector.imaging.tiling.corners})
     middle, seam = starts[1] + TILE // 2, starts[1] + 8  # in the overlap of the first two
-    scores = {}
+    wide, scores = part(33, side=2 * SIDE), {}
     for name, (y, x) in {"middle": (middle, middle), "edge": (seam, middle), "corner": (seam, seam)}.items():
-        lights = np.full((LIGHTS, SIDE, SIDE), 0.0) + part(33)
-        lights = np.roll(lights, (y - middle, x - middle), (1, 2))  # the same surface below the stain
+        lights = wide[:, SIDE - y : 2 * SIDE - y, SIDE - x : 2 * SIDE - x].copy()  # the same surface below the stain
         lights[:, y - 5 : y + 5, x - 5 : x + 5] *= 0.3
         found = inspector.inspect(capture(lights, still)[:3])
         at = np.unravel_index(found.anomaly_map.argmax(), found.anomaly_map.shape)

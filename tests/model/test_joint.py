@@ -255,7 +255,7 @@ def test_the_model_of_others_is_the_one_that_was_fitted_to_them(teacher, levels,
         torch.testing.assert_close(folded.covariance, scratch.covariance, rtol=1e-3, atol=1e-5)
         unseen = [level[:8] for level in levels]
         scores = [m.judge(unseen).score for m in (folded, scratch, model)]
-    assert (scores[0] - scores[1]).abs().mean() < 0.03 * scores[1].mean()
+    assert (scores[0] - scores[1]).abs().mean() < 0.06 * scores[1].mean()  # of one place each
     assert (scores[0] > scores[2]).all()  # which has seen them
 
 

@@ -3,7 +3,7 @@
 import errno
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -117,22 +117,32 @@ class Store:
 
     def add_opinion(self, id: str, model: str, verdict: str, score: float, threshold: float) -> None:
         """What a model that did not judge says of a capture; its newest word counts."""
-        with Session(self._writing) as session:
-            row = self._row(session, id)
-            if row is None:
-                return
+        said = {"model": model, "at": time.time(), "verdict": verdict, "score": score, "threshold": threshold}
+
+        def add(session: Session, row: CaptureRow) -> None:
             session.execute(delete(OpinionRow).where(OpinionRow.capture == row.number, OpinionRow.model == model))
-            said = {"model": model, "at": time.time(), "verdict": verdict, "score": score, "threshold": threshold}
             session.add(OpinionRow(capture=row.number, **said))
-            session.commit()
+
+        self._add(id, add)
 
     def add_shifts(self, id: str, shifts: np.ndarray) -> None:
         """[N, 2] x, y in pixels, how the lights of a capture lie against each other."""
-        with Session(self._writing) as session:
-            row = self._row(session, id)
-            if row is not None:
-                row.shifts = np.round(shifts, 3).tolist()
-                session.commit()
+
+        def add(_: Session, row: CaptureRow) -> None:
+            row.shifts = np.round(shifts, 3).tolist()
+
+        self._add(id, add)
+
+    def _add(self, id: str, add: Callable[[Session, CaptureRow], None]) -> None:
+        """What is learned of a capture after its verdict; told as trouble, not raised, where it cannot be stored."""
+        try:
+            with Session(self._writing) as session:
+                row = self._row(session, id)
+                if row is not None:
+                    add(session, row)
+                    session.commit()
+        except DBAPIError as error:
+            self._troubled(error)
 
     def find(self, id: str) -> CaptureRow | None:
         """The record of this id."""
