@@ -19,13 +19,14 @@ from afrd.training.features import Recompute, tiles_in
 
 RIG, LIGHT = 0.05, 0.02  # standard deviation of the logarithm of all lights' gain, and of one light's
 SHIFT, BLUR, NOISE, JPEG = (0.1, 1.0), (0.2, 0.7), (0.0, 2.0), (85, 96)  # pixels, pixels, 1/255, quality
+NOISIEST = 2.5  # 1/255, of the copies that the threshold comes from
 
 
 class DisturbedCaptures(Sequence[Capture]):
     """The same captures, each disturbed; what is drawn goes by the seed and the capture's place."""
 
-    def __init__(self, captures: CaptureSet, seed: tuple[int, ...]) -> None:
-        self.captures, self.seed, self.imaging = captures, seed, captures.imaging
+    def __init__(self, captures: CaptureSet, seed: tuple[int, ...], noise: tuple[float, float] = NOISE) -> None:
+        self.captures, self.seed, self.noise, self.imaging = captures, seed, noise, captures.imaging
 
     def __len__(self) -> int:
         return len(self.captures)
@@ -33,22 +34,23 @@ class DisturbedCaptures(Sequence[Capture]):
     def __getitem__(self, index: int) -> Capture:
         capture = self.captures[index]
         rng = np.random.default_rng((*self.seed, index))
-        return replace(capture, images=disturbed_copy(capture.images, rng))
+        return replace(capture, images=disturbed_copy(capture.images, rng, self.noise))
 
 
 def disturbed_copies(captures: CaptureSet, seed: int, times: int) -> list[DisturbedCaptures]:
-    """So many disturbed copies of all captures."""
-    return [DisturbedCaptures(captures, (seed, 2, copy)) for copy in range(times)]
+    """So many disturbed copies of all captures, each noisier than the one before: every part has its worst hour."""
+    step = NOISIEST / max(times, 1)
+    return [DisturbedCaptures(captures, (seed, 2, k), (k * step, (k + 1) * step)) for k in range(times)]
 
 
-def disturbed_copy(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def disturbed_copy(images: np.ndarray, rng: np.random.Generator, noise: tuple[float, float] = NOISE) -> np.ndarray:
     """images: [N, C, H, W], in the common form. Gain and noise always; shift, blur and JPEG each in half."""
     steps = [f"gain:{np.exp(rng.normal(0, RIG)):.4f}", f"gain-one:{np.exp(rng.normal(0, LIGHT)):.4f}"]
     if rng.random() < 0.5 and len(images) > 1:
         steps.append(f"shift:{rng.uniform(*SHIFT):.3f}")
     if rng.random() < 0.5:
         steps.append(f"blur:{rng.uniform(*BLUR):.3f}")
-    steps.append(f"noise:{rng.uniform(*NOISE):.3f}")
+    steps.append(f"noise:{rng.uniform(*noise):.3f}")
     if rng.random() < 0.5:
         steps.append(f"jpeg:{rng.integers(*JPEG)}")
     for step in steps:
