@@ -14,7 +14,7 @@ from afrd.imaging import Imaging
 from afrd.rig import RigReference
 from afrd.rig.light_check import LightReference
 
-FORMAT = 2
+FORMAT = 3
 
 
 class Strict(BaseModel):
@@ -79,7 +79,7 @@ class ModelCard(Strict):
     imaging: what its captures were; None where that was not written down, and captures are taken as they are.
     """
 
-    format: Literal[2] = FORMAT
+    format: Literal[3] = FORMAT
     afrd_version: str
     category: str | None
     captures: int

@@ -199,7 +199,7 @@ def test_another_teacher_is_noticed(tiny, tmp_path, teacher):
 def test_runs_of_another_format_are_refused(tiny, tmp_path):
     run(tiny, tmp_path / "r")
     card = tmp_path / "r" / "model.yaml"
-    card.write_text(card.read_text().replace("format: 2", "format: 7"))
+    card.write_text(card.read_text().replace("format: 3", "format: 7"))
     with pytest.raises(RunError, match=r"model.yaml: format 7"):
         Inspector.load(tmp_path / "r")
     with pytest.raises(RunError, match="no trained model here"):
