@@ -79,7 +79,7 @@ class ModelCard(Strict):
     imaging: what its captures were; None where that was not written down, and captures are taken as they are.
     """
 
-    format: Literal[3] = FORMAT
+    format: Literal[2, 3] = FORMAT  # runs are read in the newest alone; an artefact holds all that it takes
     afrd_version: str
     category: str | None
     captures: int
