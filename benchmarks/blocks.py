@@ -11,7 +11,6 @@ from typing import Any
 
 from benchmarks.comparison_blocks import COMPARISON_BLOCKS
 from benchmarks.markdown import METRICS, RESULTS, Blocks, number, rows
-from benchmarks.real_blocks import REAL_BLOCKS
 
 
 @cache
@@ -154,7 +153,6 @@ BLOCKS: Blocks = {
     "light-check": light_check,
     "int8": int8,
     "registration": registration,
-    **REAL_BLOCKS,
     **{
         f"false alarms, {name}": partial(false_alarms, name)
         for name in dict.fromkeys(row["experiment"] for row in raw("false_alarms.json"))

@@ -260,21 +260,15 @@ def _load(record: Record, lights: LightRig, imaging: Imaging | None) -> Capture:
     mask = masks[record.mask] if record.mask else np.any(list(drawn.values()), axis=0) if drawn else None
     if mask is None and record.anomalous is False:
         mask = np.zeros(images[0].shape[1:], bool)
+    of_types = {defect: masks[path] for defect, path in record.defect_masks.items()} | drawn
     stacked = together(images)
-    seen = imaging.see(stacked) if imaging else None
-    capture = Capture(
-        record.id,
-        seen.images if seen else stacked,
-        lights,
-        record.anomalous,
-        record.defects,
-        mask,
-        {defect: masks[path] for defect, path in record.defect_masks.items()} | drawn,
-        imaging,
-    )
-    if seen is None:
+    capture = Capture(record.id, stacked, lights, record.anomalous, record.defects, mask, of_types, imaging)
+    if imaging is None:
         return capture
-    return replace(capture, moved=seen.moved, replaced=seen.replaced, region=seen.region, lost=seen.lost)
+    seen = imaging.see(stacked)
+    return replace(
+        capture, images=seen.images, moved=seen.moved, replaced=seen.replaced, region=seen.region, lost=seen.lost
+    )
 
 
 def _read_image(path: Path, imaging: Imaging | None) -> np.ndarray:
