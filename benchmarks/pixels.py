@@ -19,9 +19,10 @@ import cv2
 import numpy as np
 
 from afrd.capture import Capture
+from afrd.comparison.statistics import difference
 from afrd.datasets import open_dataset
 from afrd.disturb import apply
-from afrd.evaluation.metrics import image_auroc, paired_difference
+from afrd.evaluation.metrics import image_auroc
 from afrd.imaging import ImagingOptions
 from afrd.imaging.pixels import to_linear
 from afrd.inspector import Inspector
@@ -83,8 +84,9 @@ def of_category(source: Path, image_size: int, seed: int) -> dict[str, dict]:
                 "bad found": f"{sum(bad)} of {len(bad)}",
             }
             if name != "8-bit colour":
-                difference = paired_difference(labels, scores, clean[what]["8-bit colour"])
-                row[what]["I-AUROC less that of 8-bit colour, 95 %"] = [round(float(v), 4) for v in difference][:3]
+                less = difference(image_auroc(labels, scores), image_auroc(labels, clean[what]["8-bit colour"]))
+                ends = less.interval or (float("nan"),) * 2
+                row[what]["I-AUROC less that of 8-bit colour, 95 %"] = [round(v, 4) for v in (less.value, *ends)]
         rows[name] = row
         print(source.name, name, json.dumps(row), flush=True)
     return rows

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.station.models import model, parts, write
+from benchmarks.station.models import artefact, model, parts, write
 
 from killing import killed_under_load
 
@@ -13,17 +13,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument(
-        "--model", type=Path, help="run folder or artefact of three lights at 64² [default: learnt now]"
-    )
+    parser.add_argument("--artefact", action="store_true", help="serve an ONNX file instead of a run folder")
     options = parser.parse_args()
     with TemporaryDirectory() as temporary:
-        run = options.model or model(Path(temporary), 3, 64)
-        lights = None if options.model is None else ("left", "right", "top")
+        served = (artefact if options.artefact else model)(Path(temporary), 3, 64)
         files = parts(12, 3, 64)[1]
-        if lights:
-            files = [dict(zip(lights, each.values(), strict=True)) for each in files]
-        rounds = killed_under_load(run, files, Path(temporary) / "data", kills=options.kills, seed=options.seed)
+        rounds = killed_under_load(served, files, Path(temporary) / "data", kills=options.kills, seed=options.seed)
     starts = sorted(each.start_seconds for each in rounds)
     write(
         {

@@ -1,7 +1,8 @@
 """`POST` to answer beside `Inspector.inspect` alone, the same captures in turn: `python -m benchmarks.station.latency`.
 
 The two are taken in blocks that alternate, so that a busy neighbour slows both alike. The inspection alone starts from
-decoded arrays in memory; the request brings PNG files that are sent, decoded, checked, judged and put on record.
+decoded arrays in memory; the request brings PNG files that are sent, decoded, checked, judged and put on record. A
+third block decodes the files one after another and inspects them, as a script without a station would.
 """
 
 import argparse
@@ -12,6 +13,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from benchmarks.station.models import model, parts, write
 
+from afrd.datasets.images import decode, together
 from afrd.inspector import Inspector
 from station_process import StationProcess
 
@@ -31,20 +33,24 @@ def main() -> None:
         inspector = Inspector.load(run)
         station = StationProcess(run, Path(temporary) / "data")
         alone: list[float] = []
+        decoded: list[float] = []
         posted: list[float] = []
         inside: list[float] = []
         for k in range(-BLOCK, options.repeats, BLOCK):
-            for times, work in ((alone, inspector.inspect), (posted, None)):
+            for times in (alone, decoded, posted):
                 for j in range(BLOCK):
                     part = (k + j) % len(files)
                     began = time.perf_counter()
-                    if work:
-                        work(arrays[part])
+                    if times is alone:
+                        inspector.inspect(arrays[part])
+                    elif times is decoded:
+                        lights = [decode(content, Path(name)) for name, content in files[part].items()]
+                        inspector.inspect(together(lights))
                     else:
                         answer = station.post(files[part])
                     if k >= 0:  # the first block warms both up
                         times.append(time.perf_counter() - began)
-                    if not work and k >= 0:
+                    if times is posted and k >= 0:
                         record = station.client.get(f"/api/captures/{answer.json()['id']}").json()
                         inside.append(record["inspection_seconds"])
         station.end()
@@ -54,10 +60,13 @@ def main() -> None:
             "size": options.size,
             "repeats": options.repeats,
             "inspect_ms": _spread(alone),
+            "decode_and_inspect_ms": _spread(decoded),
             "post_ms": _spread(posted),
             "inspection_within_post_ms": _spread(inside),
             "p50_ratio": round(float(np.median(posted) / np.median(alone)), 3),
             "p99_ratio": round(float(np.percentile(posted, 99) / np.percentile(alone, 99)), 3),
+            "p50_ratio_to_decode_and_inspect": round(float(np.median(posted) / np.median(decoded)), 3),
+            "p99_ratio_to_decode_and_inspect": round(float(np.percentile(posted, 99) / np.percentile(decoded, 99)), 3),
         }
     )
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from afrd.datasets import open_dataset
+from afrd.export import export_run
 from afrd.training import TrainConfig, train
 from captures import make_capture, write_folder
 from station_process import uploads
@@ -23,6 +24,14 @@ def model(folder: Path, lights: int, size: int) -> Path:
         good, held_out = (open_dataset(data, None, split) for split in ("train", "val"))
         train(good, run, TrainConfig(image_size=min(size, 256), false_alarm_rate=0.2), holdout=held_out)
     return run
+
+
+def artefact(folder: Path, lights: int, size: int) -> Path:
+    """The same model as a file for ONNX Runtime: a station starts from it without torch."""
+    run, out = model(folder, lights, size), folder / f"model-{lights}-{size}.onnx"
+    if not out.exists():
+        export_run(run, open_dataset(folder / f"data-{lights}-{size}", None, "val"), out, to="onnx")
+    return out
 
 
 def parts(count: int, lights: int, size: int) -> tuple[list[np.ndarray], list[dict[str, bytes]]]:

@@ -13,6 +13,7 @@ from afrd.fail_safe import OnLightFault
 from afrd.imaging import Imaging
 from afrd.rig import RigReference
 from afrd.rig.light_check import LightReference
+from afrd.views.relight import Relighting
 
 FORMAT = 3
 
@@ -75,6 +76,7 @@ class ModelCard(Strict):
     thresholds_without: the threshold where light k is left out, for each k; None if the model needs every light.
     light_reference: what each light looks like on good parts; None if too few captures were there to learn it.
     rig_reference: what captures are like while the whole rig is in order; None likewise.
+    relighting: each light as the others show it, for `Inspector.picture_under`; None with one light, or likewise.
     on_light_fault: see `afrd.inspector.Inspector.load`; what holds where nothing else is asked for.
     imaging: what its captures were; None where that was not written down, and captures are taken as they are.
     """
@@ -101,6 +103,7 @@ class ModelCard(Strict):
     thresholds_without: tuple[float, ...] | None = None
     light_reference: LightReference | None = None
     rig_reference: RigReference | None = None
+    relighting: tuple[Relighting, ...] | None = None
     on_light_fault: OnLightFault = "reject"
     imaging: Imaging | None = None
     config: dict[str, Any]

@@ -27,6 +27,7 @@ from afrd.rig import measure_rig
 from afrd.rig.light_check import LightFault
 from afrd.rig.words import LOST, describe_replaced
 from afrd.runtimes import Answer, Runtime, open_runtime
+from afrd.views.under import picture_under
 
 Verdict = Literal["good", "anomalous", "light fault"]
 
@@ -151,7 +152,18 @@ class Inspector:
         Raises ModelError: another number of lights, another shape or type, an answer that is not finite; a missing
         light that there is not, more than one, or a model that needs every light.
         """
-        name = f"capture {id or 'without id'}"
+        return self._inspect(self._seen(images, f"capture {id or 'without id'}"), id, missing)
+
+    def picture_under(self, images: np.ndarray, light: str | tuple[float, float, float]) -> np.ndarray:
+        """What a part would look like under a light that is out of order, or that the rig does not have.
+
+        For people: no verdict rests on it. images: as of `inspect`. light: a name, or a direction of which
+        `afrd.views.under.picture_under` tells. Returns [C, H, W], uint8 or uint16, sRGB coded. Raises ModelError.
+        """
+        return picture_under(self._seen(images, "capture").images, self.lights, light, self.card.relighting)
+
+    def _seen(self, images: np.ndarray, name: str) -> Registered:
+        """In the common form, registered."""
         try:
             images = with_channels(np.asarray(images))
         except (ValueError, TypeError, RuntimeError) as error:
@@ -159,17 +171,13 @@ class Inspector:
         self._require_images(images, name)
         images = as_decoded(images)
         imaging = self.card.imaging
-        if imaging is None:
-            return self._inspect(Registered(images), id, missing)
-        if problem := imaging.problem(images):
+        if imaging and (problem := imaging.problem(images)):
             raise ModelError(f"{name}: {problem[0]}; {problem[1]}")
-        seen = imaging.see(images)
-        return self._inspect(seen, id, missing)
+        return imaging.see(images) if imaging else Registered(images)
 
     def _inspect(self, seen: Registered | Capture, id: str, missing: Sequence[str]) -> Inspection:
         """seen: with images [N, C, H, W] in the common form."""
-        images = seen.images
-        name = f"capture {id or 'without id'}"
+        images, name = seen.images, f"capture {id or 'without id'}"
         tiles = [
             self._fitting(tile, name) for tile in (self.card.imaging.cut(images) if self.card.imaging else [images])
         ]
@@ -243,8 +251,7 @@ class Inspector:
             )
         if problem := trained.size_problem(capture.images):
             raise DatasetError(f"capture {capture.id}: {problem[0]}; {problem[1]}")
-        seen = trained.see_common(capture.images)
-        return self._inspect(seen, capture.id, missing)
+        return self._inspect(trained.see_common(capture.images), capture.id, missing)
 
     @property
     def imaging(self) -> Imaging | None:

@@ -9,11 +9,11 @@ import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from afrd.errors import DatasetError
 from afrd.files import atomic_path, flush, is_temporary
+from afrd.imaging.coarse_map import CoarseMap
 from afrd.map_png import MAP_SCALE, write_map_png16
 
 MAP_FILE = "map.png"
@@ -78,15 +78,11 @@ class CaptureFiles:
         """Light → content. Raises OSError: one is not there."""
         return {light: (self.root / folder / name).read_bytes() for light, name in files.items()}
 
-    def write_map(self, folder: str, anomaly_map: np.ndarray, threshold: float) -> None:
+    def write_map(self, folder: str, anomaly_map: CoarseMap, threshold: float) -> None:
         """As 16-bit PNG, at most `MAP_SIDE` wide and high; its scale and the threshold are noted in it."""
-        largest = max(anomaly_map.shape)
-        if largest > MAP_SIDE:
-            height, width = (max(1, round(n * MAP_SIDE / largest)) for n in anomaly_map.shape)
-            anomaly_map = cv2.resize(anomaly_map, (width, height), interpolation=cv2.INTER_AREA)
-        anomaly_map = np.maximum(anomaly_map, 0)
-        scale = min(MAP_SCALE, 65535 / max(float(anomaly_map.max()), 1e-6))
-        write_map_png16(self.root / folder / MAP_FILE, anomaly_map, scale, threshold=threshold, fast=True)
+        values = np.maximum(anomaly_map.within(MAP_SIDE), 0)
+        scale = min(MAP_SCALE, 65535 / max(float(values.max()), 1e-6))
+        write_map_png16(self.root / folder / MAP_FILE, values, scale, threshold=threshold, fast=True)
 
     def path(self, folder: str, name: str) -> Path:
         """A file of a capture. Raises DatasetError: it is not there, or is no plain file within that folder."""

@@ -58,8 +58,8 @@ def load_version(path: Path, threshold: float | None, on_light_fault: OnLightFau
 
 
 def card_to_show(card: ModelCard) -> dict[str, Any]:
-    """As JSON values, without what only the light check reads."""
-    return card.model_dump(mode="json", exclude={"light_reference"})
+    """As JSON values, without what only light check and relighting read."""
+    return card.model_dump(mode="json", exclude={"light_reference", "relighting"})
 
 
 def version_name(path: Path, digest: str) -> str:

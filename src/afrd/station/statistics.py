@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scipy.stats import beta
+from scipy.special import betaincinv
 from sqlalchemy import ColumnElement, Engine, Select, and_, case, func, select
 from sqlalchemy.orm import Session
 
@@ -230,8 +230,8 @@ def false_alarms(parts: Sequence[Scored], share: float = 1.0, confidence: float 
     good = [part for part in parts if part.label == "good"]
     alarms, n = sum(part.score > part.threshold * share for part in good), len(good)
     rest = (1 - confidence) / 2
-    low = float(beta.ppf(rest, alarms, n - alarms + 1)) if alarms else 0.0
-    high = float(beta.ppf(1 - rest, alarms + 1, n - alarms)) if alarms < n else 1.0
+    low = float(betaincinv(alarms, n - alarms + 1, rest)) if alarms else 0.0
+    high = float(betaincinv(alarms + 1, n - alarms, 1 - rest)) if alarms < n else 1.0
     return alarms, n, low, high
 
 

@@ -189,7 +189,7 @@ class Store:
 
     def _write_map(self, folder: str, judgement: Judgement) -> None:
         try:
-            self.files.write_map(folder, judgement.inspection.anomaly_map, judgement.threshold)
+            self.files.write_map(folder, judgement.inspection.map, judgement.threshold)
         except OSError as error:
             self._troubled(error)
 

@@ -10,8 +10,10 @@ import numpy as np
 from afrd.datasets import CaptureSet, read_ahead
 from afrd.rig import RigReference, measure_rig
 from afrd.rig.light_check import MIN_CAPTURES, LightReference
+from afrd.views.relight import SEED, Relighting, places_of
 
 LOOKS = 200  # captures that it is learned from, at most
+RELIT = 40  # captures from which is learned what a missing light shows, at most
 
 
 class RigLook(TypedDict):
@@ -19,6 +21,7 @@ class RigLook(TypedDict):
 
     light_reference: LightReference | None
     rig_reference: RigReference | None
+    relighting: tuple[Relighting, ...] | None
 
 
 def learn_rig(captures: CaptureSet, image_size: int) -> RigLook:
@@ -29,8 +32,8 @@ def learn_rig(captures: CaptureSet, image_size: int) -> RigLook:
             f"{MIN_CAPTURES}",
             stacklevel=2,
         )
-        return RigLook(light_reference=None, rig_reference=None)
-    measured = []
+        return RigLook(light_reference=None, rig_reference=None, relighting=None)
+    measured, places, rng = [], [], np.random.default_rng(SEED)
 
     def images() -> Iterator[np.ndarray]:
         chosen = captures[:: math.ceil(len(captures) / LOOKS)]
@@ -38,7 +41,11 @@ def learn_rig(captures: CaptureSet, image_size: int) -> RigLook:
             measured.append(measure_rig(capture.images))
             if captures.squares is not None:
                 captures.squares.keep(record.images, capture, image_size)
+            if len(places) < RELIT and len(capture.lights) > 1:
+                places.append(places_of(capture.images / np.float32(np.iinfo(capture.images.dtype).max), rng))
             yield capture.images
 
     looks = LightReference.learn(images())  # checks the images' shape, and reads them all
-    return RigLook(light_reference=looks, rig_reference=RigReference.learn(measured))
+    every = np.concatenate(places, -1) if places else np.empty(0)
+    relighting = tuple(Relighting.from_places(every, k) for k in range(len(every))) or None
+    return RigLook(light_reference=looks, rig_reference=RigReference.learn(measured), relighting=relighting)

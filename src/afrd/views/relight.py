@@ -5,10 +5,11 @@ weights that depend on how the place is turned and what it is made of. They are 
 places of each look: how the lights stand to one another there says how it is turned. Ridge regression, nothing more.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Self
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict
 
 from afrd.imaging.pixels import to_linear, to_srgb
 
@@ -17,43 +18,60 @@ PLACES = 4_000  # a capture, from which is learned
 RIDGE = 1e-3  # share of the mean square of the other lights
 SEED = 0
 ROUNDS = 8  # of k-means
+DIGITS = 6
 
 
-class Relighting:
-    """light: the one that is missing. centres: [L, N - 1] looks; weights: [L, N - 1 + 1], the last of a constant."""
+class Relighting(BaseModel):
+    """One light from the others; plain values for a card.
 
-    def __init__(self, light: int, centres: np.ndarray, weights: np.ndarray) -> None:
-        self.light, self.centres, self.weights = light, centres, weights
+    light: the one that is missing. centres: [L, N - 1] looks; weights: [L, N - 1 + 1], the last of a constant.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    light: int
+    centres: tuple[tuple[float, ...], ...]
+    weights: tuple[tuple[float, ...], ...]
 
     @classmethod
     def learn(cls, captures: Iterable[np.ndarray], light: int) -> Self:
         """captures: images of all lights, [N, C, H, W] in 0..1, sRGB coded."""
         rng = np.random.default_rng(SEED)
-        seen, wanted = [], []
-        for images in captures:
-            linear = to_linear(images).reshape(*images.shape[:2], -1)
-            chosen = rng.permutation(linear.shape[-1])[:PLACES]
-            seen.append(np.delete(linear, light, 0)[..., chosen])
-            wanted.append(linear[light][:, chosen])
-        others, true = np.concatenate(seen, -1), np.concatenate(wanted, -1)  # [N - 1, C, P], [C, P]
+        return cls.from_places(np.concatenate([places_of(images, rng) for images in captures], -1), light)
+
+    @classmethod
+    def from_places(cls, places: np.ndarray, light: int) -> Self:
+        """places: [N, C, P] of all captures, as `places_of` draws them."""
+        rng = np.random.default_rng(SEED)
+        others, true = np.delete(places, light, 0), places[light]
         looks = _looks(others)
         centres = _means(looks, rng)
         nearest = _nearest(looks, centres)
         every = others.reshape(len(others), -1)
         ridge = RIDGE * float((every**2).mean()) + 1e-9
-        whole = _solved(others.reshape(len(others), -1), true.ravel(), ridge, None)
+        whole = _solved(every, true.ravel(), ridge, None)
         weights = [
             _solved(others[..., nearest == i].reshape(len(others), -1), true[:, nearest == i].ravel(), ridge, whole)
             for i in range(len(centres))
         ]
-        return cls(light, centres, np.stack(weights))
+        return cls(light=light, centres=_rows(centres), weights=_rows(weights))
 
     def __call__(self, others: np.ndarray) -> np.ndarray:
         """others: the other lights' images, in their order, [N - 1, C, H, W] in 0..1. Returns [C, H, W], coded."""
         linear = to_linear(others).reshape(*others.shape[:2], -1)
-        weights = self.weights[_nearest(_looks(linear), self.centres)]  # [P, N]
+        weights = np.array(self.weights)[_nearest(_looks(linear), np.array(self.centres))]  # [P, N]
         made = np.einsum("pn,ncp->cp", weights[:, :-1], linear) + weights[:, -1]
         return to_srgb(made).reshape(others.shape[1:])
+
+
+def places_of(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """images: [N, C, H, W] in 0..1, sRGB coded. Returns [N, C, P], linear: `PLACES` of them, or all where fewer."""
+    flat = images.reshape(*images.shape[:2], -1)
+    return to_linear(flat[..., rng.permutation(flat.shape[-1])[:PLACES]]).astype(np.float32)
+
+
+def _rows(values: Sequence[np.ndarray] | np.ndarray) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(round(float(value), DIGITS) for value in row) for row in values)
 
 
 def _looks(linear: np.ndarray) -> np.ndarray:
