@@ -1,0 +1,138 @@
+"""Tables of the station and of which lights a part needs, from results/station/, lights_study.json, stand_in.json."""
+
+import json
+from collections.abc import Iterator
+from statistics import mean
+from typing import Any
+
+from benchmarks.markdown import RESULTS, Blocks, number, rows
+
+
+def _raw(name: str) -> Any:
+    return json.loads((RESULTS / name).read_text(encoding="utf-8"))
+
+
+def station() -> Iterator[str]:
+    """The station against real processes."""
+    body: list[tuple[str, str, str]] = []
+    for name, what in (("latency-256", "6 × 256²"), ("latency-1414", "6 × 2 MP")):
+        found = _raw(f"station/{name}.json")
+        for q, wished in (("p50", "1.15"), ("p99", "1.5")):
+            body.append(
+                (
+                    f"`POST` to verdict over `Inspector.inspect` of arrays, {what}, {q}; over decoding and inspecting "
+                    f"the files",
+                    f"≤ {wished}",
+                    f"{found[f'{q}_ratio']:.2f}; {found[f'{q}_ratio_to_decode_and_inspect']:.2f}",
+                )
+            )
+    load = _raw("station/load.json")
+    answers = ", ".join(f"{status}: {count:,}" for status, count in load["answers"].items())
+    memory = load["memory_mb"]
+    body.append(
+        (
+            f"{load['minutes']:g} minutes at twice the capacity: answers; wrong; records lost; memory",
+            "none wrong, none lost, ≤ 5 %",
+            f"{answers}; {len(load['wrong_answers'])}; {len(load['lost_records'])}; {memory['early']} to "
+            f"{memory['late']} MB, {load['memory_growth']:+.1%}".replace("%", " %"),
+        )
+    )
+    kills = _raw("station/kills.json")
+    start = kills["start_seconds"]
+    body.append(
+        (
+            f"{kills['kills']} × `kill -9` under load, {kills['answered']:,} answered before: lost or half-written",
+            "none",
+            str(len(kills["problems"])),
+        )
+    )
+    body.append(
+        ("start after each, of an ONNX artefact: median, longest", "< 3 s", f"{start['median']}, {start['longest']} s")
+    )
+    fuzz = _raw("station/fuzz.json")
+    body.append(
+        (
+            f"{sum(fuzz['answers'].values()):,} requests drawn from the schema: 5xx; files outside the data folder",
+            "none",
+            f"{len(fuzz['faults'])}; {len(fuzz['outside'])}",
+        )
+    )
+    growth = _raw("station/growth.json")
+    body.append(
+        (
+            f"{growth['more']} further parts of 6 × 256² into a model of {growth['parts']}: seconds; largest "
+            f"difference to a fit from scratch, in standard deviations",
+            "< 5 s, rounding",
+            f"{growth['grow_seconds']} s; {max(growth['mean_apart'], growth['covariance_apart']):.0e}",
+        )
+    )
+    history = _raw("station/history.json")
+    slowest = max(history["milliseconds"].items(), key=lambda item: item[1]["p50"])
+    body.append(
+        (
+            f"slowest page over {history['parts']:,} parts ({slowest[0]}): median, longest",
+            "< 300 ms",
+            f"{slowest[1]['p50']:.0f}, {slowest[1]['longest']:.0f} ms",
+        )
+    )
+    yield from rows(("", "wished", "measured"), body)
+
+
+def lights_chosen() -> Iterator[str]:
+    """Lights chosen by painted defects, by test labels and by chance."""
+    found = _raw("lights_study.json")
+    sizes = sorted({int(size) for one in found.values() for size in one["by number of lights"]})
+    body = []
+    for name, one in found.items():
+        by_size = one["by number of lights"]
+        for how in ("by painted defects", "by labels", "chance"):
+            values = [by_size.get(str(size), {}).get(how) for size in sizes]
+            figures = [value["image_auroc"] if isinstance(value, dict) else value for value in values]
+            body.append((name if how == "by painted defects" else "", how, *map(number, figures)))
+    yield from rows(("I-AUROC", "chosen", *(f"{size} of the lights" for size in sizes)), body)
+
+
+def lights_recommended() -> Iterator[str]:
+    """What is recommended, and in what time."""
+    found = _raw("lights_study.json")
+    body = []
+    for name, one in found.items():
+        painted, labels = one["recommended by painted defects"], one["recommended by labels"]
+        body.append(
+            (
+                name,
+                f"{', '.join(painted['lights'])}: {number(painted['image_auroc'])}",
+                f"{', '.join(labels['lights'])}: {number(labels['image_auroc'])}",
+                number(one["all lights"]),
+                f"{one['rank correlation of the two over subsets']:.2f}",
+                f"{one['processor_seconds']:.0f}",
+            )
+        )
+    head = ("", "recommended by painted defects", "by labels", "all lights", "rank correlation", "processor, s")
+    yield from rows(head, body)
+
+
+def stand_in() -> Iterator[str]:
+    """A dead light left out, and made from the others."""
+    found = _raw("stand_in.json")
+    body = []
+    for name, one in found.items():
+        cases = [one["all lights"], *one["mean over lights"].values()]
+        body.append((name, *(f"{number(case['I-AUROC'])} / {case['false alarms']:.0%}" for case in cases)))
+    means = [
+        tuple(mean(of[key] for of in column) for key in ("I-AUROC", "false alarms"))
+        for column in zip(
+            *([one["all lights"], *one["mean over lights"].values()] for one in found.values()), strict=True
+        )
+    ]
+    body.append(("average", *(f"{number(auroc)} / {alarms:.0%}" for auroc, alarms in means)))
+    body = [tuple(cell.replace("%", " %") for cell in row) for row in body]
+    yield from rows(("I-AUROC / good called anomalous", "all lights", "light left out", "made from the others"), body)
+
+
+LINE_BLOCKS: Blocks = {
+    "station": station,
+    "lights chosen": lights_chosen,
+    "lights recommended": lights_recommended,
+    "stand-in": stand_in,
+}
