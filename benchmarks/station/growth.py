@@ -39,7 +39,7 @@ def main() -> None:
         grow(root / "first", more, root / "grown")
         seconds = time.perf_counter() - began
         began = time.perf_counter()
-        train(every, root / "scratch", config.model_copy(update={"growable": False}), holdout=held_out)
+        train(every, root / "scratch", config.model_copy(update={"growable": False, "folds": 0}), holdout=held_out)
         from_scratch = time.perf_counter() - began
         grown, scratch = (load_model(root / name)[0] for name in ("grown", "scratch"))
         scale = scratch.covariance.diagonal().rsqrt()

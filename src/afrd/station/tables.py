@@ -24,6 +24,9 @@ class CaptureRow(Base):
     __tablename__ = "captures"
     __table_args__ = (
         UniqueConstraint("station", "id"),
+        Index("captures_newest", "station", "number"),
+        Index("captures_by_model", "station", "model", "number"),
+        Index("captures_to_review", "station", "state", "label", "verdict", "number"),
         Index("captures_by_verdict", "station", "verdict", "number"),
         Index("captures_by_state", "station", "state", "number"),
         Index("captures_by_label", "station", "label", "number"),
