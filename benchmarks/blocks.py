@@ -10,6 +10,7 @@ from statistics import mean
 from typing import Any
 
 from benchmarks.comparison_blocks import COMPARISON_BLOCKS
+from benchmarks.line_blocks import LINE_BLOCKS
 from benchmarks.markdown import METRICS, RESULTS, Blocks, number, rows
 
 
@@ -145,6 +146,7 @@ def false_alarms(experiment: str) -> Iterator[str]:
 
 BLOCKS: Blocks = {
     **COMPARISON_BLOCKS,
+    **LINE_BLOCKS,
     "fewer": fewer,
     "parts": parts,
     "ablation": ablation,

@@ -81,15 +81,17 @@ def station() -> Iterator[str]:
 def lights_chosen() -> Iterator[str]:
     """Lights chosen by painted defects, by test labels and by chance."""
     found = _raw("lights_study.json")
-    sizes = sorted({int(size) for one in found.values() for size in one["by number of lights"]})
+    rendered = [one for name, one in found.items() if name != "tile"]
     body = []
-    for name, one in found.items():
-        by_size = one["by number of lights"]
-        for how in ("by painted defects", "by labels", "chance"):
-            values = [by_size.get(str(size), {}).get(how) for size in sizes]
-            figures = [value["image_auroc"] if isinstance(value, dict) else value for value in values]
-            body.append((name if how == "by painted defects" else "", how, *map(number, figures)))
-    yield from rows(("I-AUROC", "chosen", *(f"{size} of the lights" for size in sizes)), body)
+    for title, group in ((f"{len(rendered)} rendered classes, mean", rendered), ("tiles, real", [found["tile"]])):
+        for how in ("by labels", "by painted defects", "chance"):
+            sizes = [[_auroc(one["by number of lights"][size][how]) for one in group] for size in map(str, range(1, 7))]
+            body.append((title if how == "by labels" else "", how, *(number(mean(values)) for values in sizes)))
+    yield from rows(("I-AUROC", "chosen", *(f"{n} of 6" for n in range(1, 7))), body)
+
+
+def _auroc(value: Any) -> float:
+    return value["image_auroc"] if isinstance(value, dict) else value
 
 
 def lights_recommended() -> Iterator[str]:

@@ -40,6 +40,7 @@ from afrd.station.versions import Versions
 
 _log = logging.getLogger("afrd.station")
 DEFECT_TYPE = re.compile(r"[^\W_][\w .-]{0,63}")
+SHIFTS_REST = 10  # times as long as it takes: how often shifts are measured, so that the next part is hardly slowed
 LOW_DISK = 1e9  # bytes left, below which health says so
 
 
@@ -68,6 +69,7 @@ class Service:
         self.shadow = Shadow(self._note_shadow, config.review)
         self.shadow.watch(self.versions.shadow())
         self.idle = Idle(lambda: self.line.waiting > 0, (self.shadow.look, self._measure_shifts))
+        self._shifts_due = 0.0
         self.rig = RigWatch(None, lights)
         self._watch_rig()
         self.line = Line(self.judge, self.store, config.queue, config.cycle_seconds, self.sinks.tell, self._judged)
@@ -189,8 +191,10 @@ class Service:
         self.rig.watch(reference, ((row.id, row.rig_deviations) for row in past))
 
     def _measure_shifts(self, images: np.ndarray, id: str) -> None:
-        if len(images) > 1:
+        began = time.monotonic()
+        if len(images) > 1 and began >= self._shifts_due:
             self.store.add_shifts(id, estimate_shifts(images)[0])
+            self._shifts_due = began + SHIFTS_REST * (time.monotonic() - began)
 
     def _note_shadow(self, id: str, judgement: Judgement) -> None:
         said = (judgement.model, judgement.verdict, judgement.inspection.score, judgement.threshold)
