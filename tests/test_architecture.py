@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -41,3 +43,12 @@ def test_imports_go_down():
                 f"{path.relative_to(SOURCE)} → {other}" for other in imports(path) if floor[other] > floor[name]
             ]
     assert upwards == []
+
+
+def test_a_station_starts_without_what_is_slow_to_import():
+    code = (
+        "import sys, afrd.station.app, afrd.runtimes.onnx_runtime; "
+        "print([m for m in ('torch', 'timm', 'scipy', 'matplotlib', 'sklearn', 'pandas') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from scipy.special import betainc
-
 SURPRISE = 0.05  # probability below which so many false alarms are not chance
 
 
@@ -34,6 +32,8 @@ def stated_and_seen(card: Mapping[str, Any], alarms: int, good: int) -> str | No
     stated = stated_rate(card)
     if stated is None:
         return None
+    from scipy.special import betainc  # half a second, which a station's start need not wait for
+
     text = f"False alarms stated: {stated}."
     if alarms and betainc(alarms, good - alarms + 1, card["false_alarm_bound"]) < SURPRISE:
         text += (

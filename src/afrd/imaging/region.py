@@ -11,7 +11,6 @@ from typing import Annotated, NamedTuple, Self
 
 import cv2
 import numpy as np
-from matplotlib.path import Path as MplPath
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from afrd.errors import DatasetError
@@ -169,6 +168,8 @@ def find_part(captures: Iterable[np.ndarray]) -> np.ndarray:
 
 def _draw(inside: np.ndarray, corners: np.ndarray, value: bool) -> None:
     """Sets the pixels of [H, W] whose centres lie within; some rows at a time, so that memory stays small."""
+    from matplotlib.path import Path as MplPath  # slow to import, and few captures have polygons
+
     outline = MplPath(corners)
     (left, top), (right, bottom) = np.floor(corners.min(0)).astype(int), np.ceil(corners.max(0)).astype(int)
     for first in range(top, bottom, 64):

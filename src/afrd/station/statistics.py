@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scipy.special import betaincinv
 from sqlalchemy import ColumnElement, Engine, Select, and_, case, func, select
 from sqlalchemy.orm import Session
 
@@ -227,6 +226,8 @@ def what_if(parts: Sequence[Scored], share: float) -> Change:
 
 def false_alarms(parts: Sequence[Scored], share: float = 1.0, confidence: float = 0.9) -> tuple[int, int, float, float]:
     """(false alarms, good parts, least and largest rate) of reviewed good parts, by Clopper and Pearson."""
+    from scipy.special import betaincinv  # half a second, which a start need not wait for
+
     good = [part for part in parts if part.label == "good"]
     alarms, n = sum(part.score > part.threshold * share for part in good), len(good)
     rest = (1 - confidence) / 2
