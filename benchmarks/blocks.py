@@ -3,21 +3,14 @@
 A block is a function without arguments that gives the lines of Markdown.
 """
 
-import json
 from collections.abc import Iterator
-from functools import cache, partial
+from functools import partial
 from statistics import mean
 from typing import Any
 
 from benchmarks.comparison_blocks import COMPARISON_BLOCKS
 from benchmarks.line_blocks import LINE_BLOCKS
-from benchmarks.markdown import METRICS, RESULTS, Blocks, number, rows
-
-
-@cache
-def raw(name: str) -> Any:
-    """A JSON file of results/."""
-    return json.loads((RESULTS / name).read_text(encoding="utf-8"))
+from benchmarks.markdown import METRICS, Blocks, number, raw, rows
 
 
 def by_class(measured: dict[str, dict[str, float]]) -> Iterator[str]:

@@ -1,22 +1,17 @@
 """Tables of the station and of which lights a part needs, from results/station/, lights_study.json, stand_in.json."""
 
-import json
 from collections.abc import Iterator
 from statistics import mean
 from typing import Any
 
-from benchmarks.markdown import RESULTS, Blocks, number, rows
-
-
-def _raw(name: str) -> Any:
-    return json.loads((RESULTS / name).read_text(encoding="utf-8"))
+from benchmarks.markdown import Blocks, number, raw, rows
 
 
 def station() -> Iterator[str]:
     """The station against real processes."""
     body: list[tuple[str, str, str]] = []
     for name, what in (("latency-256", "6 × 256²"), ("latency-1414", "6 × 2 MP")):
-        found = _raw(f"station/{name}.json")
+        found = raw(f"station/{name}.json")
         for q, wished in (("p50", "1.15"), ("p99", "1.5")):
             within = found["post_ms"][q] / found["inspection_within_post_ms"][q]
             body.append(
@@ -27,7 +22,7 @@ def station() -> Iterator[str]:
                     f"{found[f'{q}_ratio']:.2f}; {found[f'{q}_ratio_to_decode_and_inspect']:.2f}; {within:.2f}",
                 )
             )
-    load = _raw("station/load.json")
+    load = raw("station/load.json")
     answers = ", ".join(f"{status}: {count:,}" for status, count in load["answers"].items())
     memory = load["memory_mb"]
     body.append(
@@ -38,7 +33,7 @@ def station() -> Iterator[str]:
             f"{memory['late']} MB, {load['memory_growth']:+.1%}".replace("%", " %"),
         )
     )
-    kills = _raw("station/kills.json")
+    kills = raw("station/kills.json")
     start = kills["start_seconds"]
     body.append(
         (
@@ -47,7 +42,7 @@ def station() -> Iterator[str]:
             str(len(kills["problems"])),
         )
     )
-    with_torch = _raw("station/kills-run.json")["start_seconds"]
+    with_torch = raw("station/kills-run.json")["start_seconds"]
     body.append(
         (
             "start after each, of an ONNX artefact; of a run folder, which takes torch: median",
@@ -55,7 +50,7 @@ def station() -> Iterator[str]:
             f"{start['median']} s; {with_torch['median']} s",
         )
     )
-    fuzz = _raw("station/fuzz.json")
+    fuzz = raw("station/fuzz.json")
     body.append(
         (
             f"{sum(fuzz['answers'].values()):,} requests drawn from the schema: 5xx; files outside the data folder",
@@ -63,7 +58,7 @@ def station() -> Iterator[str]:
             f"{len(fuzz['faults'])}; {len(fuzz['outside'])}",
         )
     )
-    growth = _raw("station/growth.json")
+    growth = raw("station/growth.json")
     body.append(
         (
             f"{growth['more']} further parts of 6 × 256² into a model of {growth['parts']}, one thread; from scratch",
@@ -78,7 +73,7 @@ def station() -> Iterator[str]:
             f"{growth['mean_apart']:.4f}; {growth['covariance_apart']:.4f}",
         )
     )
-    history = _raw("station/history.json")
+    history = raw("station/history.json")
     slowest = max(history["milliseconds"].items(), key=lambda item: item[1]["p50"])
     body.append(
         (
@@ -92,7 +87,7 @@ def station() -> Iterator[str]:
 
 def lights_chosen() -> Iterator[str]:
     """Lights chosen by painted defects, by test labels and by chance."""
-    found = _raw("lights_study.json")
+    found = raw("lights_study.json")
     rendered = [one for name, one in found.items() if name != "tile"]
     body = []
     for title, group in ((f"{len(rendered)} rendered classes, mean", rendered), ("tiles, real", [found["tile"]])):
@@ -108,7 +103,7 @@ def _auroc(value: Any) -> float:
 
 def lights_recommended() -> Iterator[str]:
     """What is recommended, and in what time."""
-    found = _raw("lights_study.json")
+    found = raw("lights_study.json")
     body = []
     for name, one in found.items():
         painted, labels = one["recommended by painted defects"], one["recommended by labels"]
@@ -128,7 +123,7 @@ def lights_recommended() -> Iterator[str]:
 
 def stand_in() -> Iterator[str]:
     """A dead light left out, and made from the others."""
-    found = _raw("stand_in.json")
+    found = raw("stand_in.json")
     body = []
     for name, one in found.items():
         cases = [one["all lights"], *one["mean over lights"].values()]

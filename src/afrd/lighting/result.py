@@ -152,8 +152,8 @@ class LightStudy:
             )
         else:
             lines.append(
-                "There are no labelled parts of both kinds: painted defects decide, which are not your defects; a few "
-                "bad parts in test/ say more."
+                "There are no labelled parts of both kinds: painted defects decide, which are not your defects, and "
+                "where that was tried chose no better than chance; put bad parts into test/ before you drop a light."
             )
         lines += [
             f"{_listed(group)} show the same picture: one of them is enough, or average them." for group in self.alike
