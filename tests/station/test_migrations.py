@@ -4,9 +4,10 @@ import sqlite3
 
 import pytest
 from alembic import command
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
-from afrd.station.database import migrations, open_database, sqlite_url
+from afrd.station.database import LATEST, migrations, open_database, sqlite_url
 from afrd.station.history import Filter, History
 
 
@@ -40,3 +41,7 @@ def test_nothing_on_record_is_lost(old):
     with sqlite3.connect(old / "station.sqlite") as database:
         assert database.execute("SELECT name, shadow, snapshot FROM models").fetchall() == [("m@1", 0, None)]
         assert database.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+def test_the_migration_that_needs_no_look_at_the_others_is_the_newest():
+    assert ScriptDirectory.from_config(migrations()).get_heads() == [LATEST]

@@ -1,5 +1,6 @@
 """Who may do what: names, roles, passwords and tokens from the station file. Knows no HTTP."""
 
+import functools
 import hmac
 import secrets
 from dataclasses import dataclass
@@ -82,6 +83,7 @@ class Access:
         self._rules = rules
         self._key = secrets.token_bytes(32)
         self._verified: dict[bytes, Person] = {}
+        _nobody()
 
     def by_password(self, name: str, password: str) -> Person | None:
         """The user of this name and password."""
@@ -106,7 +108,7 @@ class Access:
         account = next((each for each in accounts if each.name == name), None)
         try:
             # a name that there is not takes the same time, so that time does not tell
-            _HASHER.verify(account.hash if account else _NOBODY, secret)
+            _HASHER.verify(account.hash if account else _nobody(), secret)
         except Argon2Error:
             return None
         return Person(account.name, account.role) if account else None
@@ -117,4 +119,7 @@ def hash_secret(secret: str) -> str:
     return _HASHER.hash(secret)
 
 
-_NOBODY = _HASHER.hash(secrets.token_hex())
+@functools.cache
+def _nobody() -> str:
+    """Slow to make, so only where somebody signs in."""
+    return _HASHER.hash(secrets.token_hex())

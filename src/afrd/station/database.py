@@ -1,17 +1,18 @@
 """The database of a station: opened, checked, brought to this version's tables. SQLite in WAL mode, or PostgreSQL."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
 from afrd.errors import StationError
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 SQLITE_FILE = "station.sqlite"
+LATEST = "0003"  # of migrations/versions: a database that has it is opened without alembic, which takes long to load
 _BUSY_SECONDS = 10
 _WRITES = "writes"
 
@@ -32,9 +33,8 @@ def open_database(url: str) -> Engine:
         if engine.dialect.name == "sqlite":
             event.listen(engine, "connect", _set_up_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
-        _migrate(engine)
-    except CommandError as error:
-        raise StationError(f"database {_shown(url)}: {error}; was it written by a newer afrd? Use that one") from error
+        if _revision(engine) != LATEST:
+            _migrate(engine, url)
     except (SQLAlchemyError, ModuleNotFoundError) as error:
         reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
         raise StationError(
@@ -48,21 +48,37 @@ def writing(engine: Engine) -> Engine:
     return engine.execution_options(**{_WRITES: True})
 
 
-def migrations() -> Config:
+def migrations() -> "Config":
     """Alembic's, for this package's tables; `attributes["connection"]` says where."""
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     return config
 
 
-def _migrate(engine: Engine) -> None:
+def _revision(engine: Engine) -> str | None:
+    """Which migration the tables are of; None: there are none."""
+    with engine.connect() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+
+
+def _migrate(engine: Engine, url: str) -> None:
     """In one transaction: a process killed meanwhile leaves the tables as they were."""
+    from alembic import command
+    from alembic.util import CommandError
+
     config = migrations()
-    with writing(engine).begin() as connection:
-        if engine.dialect.name == "postgresql":  # stations that start at once migrate one after the other
-            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(4158)")
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    try:
+        with writing(engine).begin() as connection:
+            if engine.dialect.name == "postgresql":  # stations that start at once migrate one after the other
+                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(4158)")
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    except CommandError as error:
+        raise StationError(f"database {_shown(url)}: {error}; was it written by a newer afrd? Use that one") from error
 
 
 def _set_up_sqlite(connection: Any, _: Any) -> None:

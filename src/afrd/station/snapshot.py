@@ -8,31 +8,17 @@ the station's data folder where they lie below it. Knows no database and no netw
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-import pyarrow
-from pyarrow import parquet
+from typing import TYPE_CHECKING, Any
 
 from afrd.errors import StationError
 from afrd.files import atomic_path
 from afrd.station.intake import digest_of
 
+if TYPE_CHECKING:
+    import pyarrow  # imported where it is used: a station starts without it
+
 SNAPSHOT_FILE = "snapshot.parquet"
 LEARNED, HELD_OUT, DEFECT = "learned from", "held out", "known defect"
-_TEXT, _TEXTS = pyarrow.string(), pyarrow.list_(pyarrow.string())
-_SCHEMA = pyarrow.schema(
-    [
-        ("id", _TEXT),
-        ("role", _TEXT),
-        ("digest", _TEXT),
-        ("defect_type", _TEXT),
-        ("lights", _TEXTS),
-        ("files", _TEXTS),
-        ("mask", _TEXT),
-        ("said_by", _TEXT),
-        ("taken_at", _TEXT),
-    ]
-)
 
 
 def with_digest(row: Mapping[str, Any], root: Path) -> dict[str, Any]:
@@ -51,15 +37,21 @@ def with_digest(row: Mapping[str, Any], root: Path) -> dict[str, Any]:
 
 def write_snapshot(path: Path, rows: Sequence[Mapping[str, Any]]) -> str:
     """Whole or not there; returns the SHA-256 of the file, hex."""
+    import pyarrow
+    from pyarrow import parquet
+
     with atomic_path(path) as temporary:
-        parquet.write_table(pyarrow.Table.from_pylist([dict(row) for row in rows], _SCHEMA), temporary)
+        parquet.write_table(pyarrow.Table.from_pylist([dict(row) for row in rows], _schema()), temporary)
     return snapshot_digest(path)
 
 
 def read_snapshot(path: Path) -> list[dict[str, Any]]:
     """Its rows. Raises StationError: damaged."""
+    import pyarrow
+    from pyarrow import parquet
+
     try:
-        return parquet.read_table(path, schema=_SCHEMA).to_pylist()
+        return parquet.read_table(path, schema=_schema()).to_pylist()
     except (OSError, pyarrow.ArrowInvalid) as error:
         raise StationError(f"{path}: cannot be read as a snapshot ({error}); restore it") from error
 
@@ -67,3 +59,12 @@ def read_snapshot(path: Path) -> list[dict[str, Any]]:
 def snapshot_digest(path: Path) -> str:
     """SHA-256 of the file, hex."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _schema() -> "pyarrow.Schema":
+    import pyarrow
+
+    text, texts = pyarrow.string(), pyarrow.list_(pyarrow.string())
+    kinds = {"lights": texts, "files": texts}
+    names = ("id", "role", "digest", "defect_type", "lights", "files", "mask", "said_by", "taken_at")
+    return pyarrow.schema([(name, kinds.get(name, text)) for name in names])
