@@ -10,8 +10,9 @@ from afrd.datasets import open_dataset
 from afrd.errors import DatasetError, RunError
 from afrd.families import TrainConfig, build_model
 from afrd.families.joint import GROWTH_FILE, Disturbing, JointConfig, Painting
+from afrd.model.moments import Moments
 from afrd.training import train
-from afrd.training.disturbed import with_disturbances
+from afrd.training.disturbed import BlurredCaptures, with_disturbances
 from afrd.training.features import Recompute
 from afrd.training.growth import grow, read_memory
 from afrd.yaml_model import parse
@@ -52,15 +53,17 @@ def test_it_is_the_model_of_a_fit_to_all_captures(captures, runs):
     every = every.read_as(card.imaging)
     with torch.inference_mode():
         disturbed = with_disturbances(scratch, first.read_as(card.imaging), cpu, 0, LITTLE["disturbing"].captures)
-        scratch.fit(lambda: Recompute(scratch, every, cpu).each(), disturbed=disturbed)
-        assert int(grown.samples) == int(scratch.samples) == 13 * (SIZE // 8) ** 2
+        soft = BlurredCaptures(every, LITTLE["disturbing"].blur)
+        blurred = Recompute(scratch, soft, cpu).each()
+        scratch.fit(lambda: Recompute(scratch, every, cpu).each(), disturbed=disturbed, blurred=blurred)
+        assert int(grown.samples) == int(scratch.samples) == 2 * 13 * (SIZE // 8) ** 2
         torch.testing.assert_close(grown.mean, scratch.mean, rtol=1e-5, atol=1e-6)
         scale = scratch.covariance.diagonal().rsqrt()
         apart = (grown.covariance - scratch.covariance) * scale[:, None] * scale
         assert apart.abs().max() < 1e-5
         # with the directions of defects that the first fit learned, it judges alike; vectors are kept in half precision
         scratch.defects.load_state_dict(trained.defects.state_dict())
-        scratch.grow(_moments(scratch, every), read_memory(runs[0]).disturbed, _vectors(scratch, every))
+        scratch.grow(_moments(scratch, every, soft), read_memory(runs[0]).disturbed, _vectors(scratch, every))
         rng = np.random.default_rng(5)
         for defect in (False, True):
             images = torch.from_numpy(make_capture(rng, 3, SIZE, defect)[0])[None]
@@ -82,7 +85,7 @@ def test_it_grows_again_and_by_nothing_else_than_good_parts_of_its_lights(captur
     more = captures[2]
     card = grow(runs[1], more.subset([0]), tmp_path / "again")
     assert card.captures == 9 + MORE + 1
-    assert read_memory(tmp_path / "again").moments.count == 14 * (SIZE // 8) ** 2
+    assert read_memory(tmp_path / "again").moments.count == 2 * 14 * (SIZE // 8) ** 2
     write_folder(tmp_path / "two", {"train": {"good": 2}}, lights=("left", "right"), size=SIZE)
     with pytest.raises(DatasetError, match="further captures"):
         grow(runs[1], open_dataset(tmp_path / "two", None, "train"), tmp_path / "never")
@@ -96,10 +99,9 @@ def _vectors(model, captures):
     return (model.describe(levels) for levels in Recompute(model, captures, torch.device("cpu")).each())
 
 
-def _moments(model, captures):
-    from afrd.model.moments import Moments
-
+def _moments(model, *sets):
     moments = Moments(len(model.mean))
-    for vectors in _vectors(model, captures):
-        moments.add(vectors[0].flatten(1).T)
+    for captures in sets:
+        for vectors in _vectors(model, captures):
+            moments.add(vectors[0].flatten(1).T)
     return moments

@@ -26,7 +26,7 @@ def test_the_joint_model_is_fitted_in_two_passes_and_goes_on_after_a_kill(tiny, 
         good, tmp_path / "whole", joint, holdout=held_out, on_features=lambda done, total: read.append((done, total))
     )
     assert card.fusion == "joint"
-    assert read == [(i, 12 + 6 + 120 + 12) for i in range(1, 151)]
+    assert read == [(i, 2 * (12 + 6) + 120 + 12) for i in range(1, 169)]
     assert (card.captures, card.holdout_parts, card.holdout) == (18, 18, 18)
     assert len(card.thresholds_without) == 6
     command = [sys.executable, "-m", "afrd", "train", tiny, "--category", "Confetto", "--out"]
@@ -63,7 +63,7 @@ def assert_near(a: Path, b: Path) -> None:
     """Equal but for the order of sums, which follows the number of threads; one capture less would show."""
     one, other = load_file(a / "model.safetensors"), load_file(b / "model.safetensors")
     assert one.keys() == other.keys()
-    assert int(one["samples"]) == int(other["samples"]) == (12 + 6) * 8 * 8
+    assert int(one["samples"]) == int(other["samples"]) == 2 * (12 + 6) * 8 * 8
     for name in ("mean", "covariance", "defects.covariance"):
         assert one[name].any()
         torch.testing.assert_close(one[name], other[name], rtol=1e-3, atol=1e-5)

@@ -51,6 +51,11 @@ class Disturbing(Strict):
     """Copies of good captures as a disturbed station sees them: what changes then is no defect."""
 
     captures: int = Field(20, ge=0, description="That what disturbances change is learned from, at most.")
+    blur: float = Field(
+        0.7,
+        ge=0,
+        description="Pixels, of a second, blurred copy of each good capture, learned from as well; 0: none.",
+    )
     copies: int = Field(2, ge=0, description="Of each capture that the threshold comes from.")
 
 

@@ -24,8 +24,8 @@ from afrd.model import JointGaussian
 from afrd.progress import Progress
 from afrd.training.defect_painter import KINDS, DefectPainter
 from afrd.training.defect_pairs import with_defects
-from afrd.training.disturbed import disturbed_copies, with_disturbances
-from afrd.training.features import cache_features, on_device
+from afrd.training.disturbed import blurred, disturbed_copies, with_disturbances
+from afrd.training.features import Recompute, cache_features, on_device
 
 PAINTED_INTO, PAINTED = 20, 60  # held-out parts, at most; painted captures of them, at least
 LEARNED_PLACES = 16_000  # of good parts, from which a subset learns what is usual
@@ -96,10 +96,12 @@ def prepare(
     features = cache_features(
         model, captures, where="auto", budget_gb=LEVELS_GB, folder=store, data_digest=digest, device=device
     )
+    soft = blurred(captures, config.disturbing.blur)
     model.fit(
         lambda: (on_device(levels, device) for levels in features.each()),
         with_defects(model, captures, device, config.seed, config.painting),
         with_disturbances(model, captures, device, config.seed, config.disturbing.captures),
+        blurred=Recompute(model, soft, device).each() if soft else (),
     )
     every = max(1, math.ceil(len(features) * (model.image_size // model.stride) ** 2 / LEARNED_PLACES))
     places = [

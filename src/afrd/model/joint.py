@@ -9,7 +9,7 @@ good parts have at such places (`afrd.model.expectation`). Two passes fit it, wi
 
 What noise, blur, compression, drifting lights and small shifts change in a vector is no defect: a share of the
 covariance of such changes, from disturbed copies of good captures, is added to that of good parts. It is the mirror of
-the defects.
+the defects. Mean and covariance are of good captures and their slightly blurred copies.
 
 PaDiM (Defard et al. 2021) has a Gaussian for every position of one image; this is one for all positions, since parts
 lie in any pose, which also leaves some 1000 times as many samples for the covariance between lights.
@@ -92,9 +92,11 @@ class JointGaussian(StackedLights):
         defects: Pairs = (),
         disturbed: Iterable[tuple[Sequence[Tensor], Sequence[Tensor]]] = (),
         again: Callable[[], Iterable[Tensor]] | None = None,
+        blurred: Iterable[Sequence[Tensor]] = (),
     ) -> None:
         """read: gives the levels of good captures, [B, N, C, h, w] each; called twice. Memory does not grow with them.
         again: gives their vectors, as `looked_at` does, instead of the second call.
+        blurred: their levels a little out of focus, of which mean and covariance are, too.
 
         defects: good captures with and without defects; without any, all directions count alike.
         disturbed: good captures, as they are and as a disturbed station sees them; changes between them count less.
@@ -103,7 +105,7 @@ class JointGaussian(StackedLights):
         second time.
         """
         self.disturbed = self.change_covariance(disturbed)
-        captures = self._fit_gaussian(read())
+        captures = self._fit_gaussian(read(), blurred)
         self.defects.learn(defects, self.describe, whitening(self.covariance.cpu().double()).float().to(self.mean))
         self._refresh()
         seen = self.learn_expectation(
@@ -156,11 +158,17 @@ class JointGaussian(StackedLights):
         other.learn_expectation(vectors)
         return other
 
-    def _fit_gaussian(self, captures: Iterable[Sequence[Tensor]]) -> int:
+    def _fit_gaussian(self, captures: Iterable[Sequence[Tensor]], blurred: Iterable[Sequence[Tensor]]) -> int:
         """Mean and covariance, and from them the principal components. Returns the number of captures."""
         moments, count = moments_of(self.looked_at(self.describe(levels)) for levels in captures)
+        for levels in blurred:
+            self.add_to(moments, self.describe(levels))
         self.expectation.orient(*self._take(moments))
         return count
+
+    def add_to(self, moments: Moments, vectors: Tensor) -> None:
+        """vectors: [1, N · D, h, w], of one capture."""
+        moments.add(self.looked_at(vectors)[0].flatten(1).T)
 
     def grow(self, moments: Moments, disturbed: Tensor, vectors: Iterable[Tensor]) -> None:
         """Learn good parts anew from the moments of all their vectors; what was learned of defects stays.

@@ -37,6 +37,25 @@ class DisturbedCaptures(Sequence[Capture]):
         return replace(capture, images=disturbed_copy(capture.images, rng, self.noise))
 
 
+class BlurredCaptures(Sequence[Capture]):
+    """The same captures, each as a camera gives it that is a little out of focus. sigma: pixels of the capture."""
+
+    def __init__(self, captures: CaptureSet, sigma: float) -> None:
+        self.captures, self.step, self.imaging = captures, f"blur:{sigma:g}", captures.imaging
+
+    def __len__(self) -> int:
+        return len(self.captures)
+
+    def __getitem__(self, index: int) -> Capture:
+        capture = self.captures[index]
+        return replace(capture, images=apply(capture.images, self.step, np.random.default_rng(0)))
+
+
+def blurred(captures: CaptureSet, sigma: float) -> Sequence[Capture]:
+    """What is learned from beside the captures themselves; nothing where sigma is 0."""
+    return BlurredCaptures(captures, sigma) if sigma else ()
+
+
 def disturbed_copies(captures: CaptureSet, seed: int, times: int) -> list[DisturbedCaptures]:
     """So many disturbed copies of all captures, each noisier than the one before: every part has its worst hour."""
     step = NOISIEST / max(times, 1)

@@ -28,7 +28,7 @@ from afrd.files import atomic_folder, atomic_path
 from afrd.model import JointGaussian
 from afrd.model.moments import Moments
 from afrd.progress import Progress
-from afrd.training.disturbed import disturbed_copies
+from afrd.training.disturbed import blurred, disturbed_copies
 from afrd.training.false_alarms import choose_threshold
 from afrd.training.features import Recompute
 from afrd.training.loop import BELOW_HIGHEST
@@ -58,7 +58,7 @@ def remember(
     if captures.imaging and captures.imaging.tiling:
         raise ModelError("a model that looks at captures in tiles cannot grow; leave out --growable or the tiles")
     copies = disturbed_copies(holdout, config.seed, config.disturbing.copies)
-    moments, vectors = _seen(model, _each(model, captures, device))
+    moments, vectors = _learned(model, captures, config, device)
     return Memory(
         moments,
         model.disturbed,
@@ -106,7 +106,9 @@ def grow(run: Path, captures: CaptureSet, out: Path, progress: Progress | None =
     require_lights(captures.lights, card.lights.rig(), "further captures")
     captures = captures.read_as(card.imaging)
     verify(captures)
-    steps = len(captures) + len(memory.vectors) + len(captures) + len(memory.held_out)
+    config = parse(TrainConfig, card.config, Path("model.yaml"))
+    soft = blurred(captures, config.disturbing.blur)
+    steps = len(captures) + len(soft) + len(memory.vectors) + len(captures) + len(memory.held_out)
     done = iter(range(1, steps + 1))
 
     def told(items: Iterable[Tensor]) -> Iterable[Tensor]:
@@ -115,11 +117,11 @@ def grow(run: Path, captures: CaptureSet, out: Path, progress: Progress | None =
             if progress:
                 progress(next(done), steps)
 
-    moments, more = _seen(model, told(_each(model, captures, torch.device("cpu"))))
+    moments, more = _learned(model, captures, config, torch.device("cpu"), told)
     vectors = torch.cat([memory.vectors, more])
     memory = replace(memory, moments=memory.moments + moments, vectors=vectors)
     model.grow(memory.moments, memory.disturbed, told(each[None].float() for each in memory.vectors))
-    card = _card(model, card, memory, len(captures), told)
+    card = _card(model, card, config, memory, len(captures), told)
     with atomic_folder(out) as temporary:
         for name in ("run.yaml", "teacher.safetensors"):
             shutil.copyfile(run / name, temporary / name)
@@ -128,9 +130,10 @@ def grow(run: Path, captures: CaptureSet, out: Path, progress: Progress | None =
     return card
 
 
-def _card(model: JointGaussian, card: ModelCard, memory: Memory, more: int, told: Callable) -> ModelCard:
+def _card(
+    model: JointGaussian, card: ModelCard, config: TrainConfig, memory: Memory, more: int, told: Callable
+) -> ModelCard:
     """With the threshold of the grown model, by the same rule as at training."""
-    config = parse(TrainConfig, card.config, Path("model.yaml"))
     every = range(model.lights)
     subsets: list[Sequence[int] | None] = [None]
     if card.thresholds_without is not None:
@@ -169,10 +172,15 @@ def _each(model: JointGaussian, captures: Sequence, device: torch.device) -> Ite
     return (model.describe(levels) for levels in Recompute(model, captures, device).each())
 
 
-def _seen(model: JointGaussian, captures: Iterable[Tensor]) -> tuple[Moments, Tensor]:
-    """The moments of all places that are looked at, and the vectors as they are kept."""
+def _learned(
+    model: JointGaussian, captures: CaptureSet, config: TrainConfig, device: torch.device, told: Callable = iter
+) -> tuple[Moments, Tensor]:
+    """The moments of all places that are looked at, blurred copies included, and the captures' vectors, as kept."""
     moments, kept = Moments(len(model.mean)), []
-    for vectors in captures:
-        moments.add(model.looked_at(vectors)[0].flatten(1).T)
+    for vectors in told(_each(model, captures, device)):
+        model.add_to(moments, vectors)
         kept.append(vectors.half().cpu())
+    if soft := blurred(captures, config.disturbing.blur):
+        for vectors in told(_each(model, soft, device)):
+            model.add_to(moments, vectors)
     return moments, torch.cat(kept)

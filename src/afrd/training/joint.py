@@ -11,8 +11,8 @@ from afrd.datasets import CaptureSet
 from afrd.families import HeldOutScores, Job
 from afrd.model import JointGaussian
 from afrd.training.defect_pairs import painting_count, with_defects
-from afrd.training.disturbed import disturbed_copies, disturbing_count, with_disturbances
-from afrd.training.features import Recompute, on_device, read_features
+from afrd.training.disturbed import blurred, disturbed_copies, disturbing_count, with_disturbances
+from afrd.training.features import Recompute, on_device, read_features, tiles_in
 from afrd.training.holdout import score_held_out
 from afrd.training.joint_folds import Folds
 from afrd.training.known_defects import known_offsets
@@ -35,11 +35,14 @@ def fit(model: JointGaussian, captures: CaptureSet, holdout: CaptureSet, job: Jo
     if not cross:
         held_out = read_features(model, holdout, job.store, job.holdout_digest, device)
     sources = [own, held_out] if cross else [own]
-    folds = Folds(captures.joined(holdout), job.config.folds, seed) if cross else None
+    learned = captures.joined(holdout) if cross else captures
+    soft = blurred(learned, disturbing.blur)
+    folds = Folds(learned, soft, job.config.folds, seed) if cross else None
     again = folds.kept if folds and folds.keeps_all else None  # else the features are read a second time
     passes = (1 if again else 2) + (1 if job.known else 0)
     total = passes * sum(map(len, sources)) + painting_count(len(captures), painting)
     total += disturbing_count(captures, disturbing.captures)
+    total += len(soft) * tiles_in(captures)
     done = itertools.count(1)
 
     def counted(items):
@@ -58,9 +61,15 @@ def fit(model: JointGaussian, captures: CaptureSet, holdout: CaptureSet, job: Jo
                 folds.keep(model, number, levels)
             yield levels
 
+    def read_soft() -> Iterator[list[Tensor]]:
+        for number, levels in enumerate(counted(Recompute(model, soft, device).each() if soft else ())):
+            if folds:
+                folds.keep_blurred(model, number, levels)
+            yield levels
+
     painted = with_defects(model, captures, device, seed, painting, one_kind_each=job.known is not None)
     disturbed = with_disturbances(model, captures, device, seed, disturbing.captures)
-    model.fit(read, counted(painted), counted(disturbed), again and functools.partial(again, model))
+    model.fit(read, counted(painted), counted(disturbed), again and functools.partial(again, model), read_soft())
     if job.known:
         good = score_held_out(model, held_out, device, holdout.imaging).scores
         if offsets := known_offsets(model, job.known, FOUND * max(good), device):

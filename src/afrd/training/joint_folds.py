@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from afrd.capture import Capture
 from afrd.datasets import CaptureSet
 from afrd.families import HeldOutScores
 from afrd.model import JointGaussian
@@ -27,13 +28,14 @@ SCORED = 120  # captures in folds, at most: their vectors are kept in memory, 4 
 class Folds:
     """Which captures are scored by a model that has not seen them, and their vectors.
 
-    captures: all good ones. folds: how many; a part is in one with all its captures.
+    captures: all good ones. blurred: copies of them that are learned from, too, or none. folds: how many; a part is in
+    one with all its captures.
     """
 
-    def __init__(self, captures: CaptureSet, folds: int, seed: int) -> None:
+    def __init__(self, captures: CaptureSet, blurred: Sequence[Capture], folds: int, seed: int) -> None:
         step = math.ceil(len(captures) / SCORED)
         self.captures, self.members = captures, range(0, len(captures), step)
-        self.folds, self.seed = folds, seed
+        self.blurred, self.folds, self.seed = blurred, folds, seed
         self.scored = captures.subset(self.members)
         self.of = assign_folds(self.scored.groups, folds, seed)
         self._moments: list[Moments] = []
@@ -53,11 +55,17 @@ class Folds:
         vectors = model.describe(levels)
         if number == 0:
             self._moments, self._kept = [Moments(vectors.shape[1]) for _ in range(self.of.max() + 2)], []
-        inside = number in self.members
-        fold = self.of[len(self._kept)] if inside else -1
-        self._moments[fold].add(model.looked_at(vectors)[0].flatten(1).T)
-        if inside:
+        model.add_to(self._moments[self._fold(number)], vectors)
+        if number in self.members:
             self._kept.append(vectors.half().cpu())
+
+    def keep_blurred(self, model: JointGaussian, number: int, levels: Sequence[Tensor]) -> None:
+        """Of the blurred copy of capture `number`, after all captures: it is learned from and left out with it."""
+        model.add_to(self._moments[self._fold(number)], model.describe(levels))
+
+    def _fold(self, number: int) -> int:
+        """Of capture `number` of all; -1: of none, it serves the fit alone."""
+        return int(self.of[number // self.members.step]) if number in self.members else -1
 
     def score(self, model: JointGaussian, seed: int, copies: int, device: torch.device) -> HeldOutScores:
         """model: fitted to all captures, each of which was kept. Of each capture in a fold, and of disturbed copies.
@@ -93,7 +101,7 @@ class Folds:
         if (odd := outlier(self.scored, scores[0])) is not None:  # in doubt nothing is learned from it
             own = [i for i, group in enumerate(self.scored.groups) if group == self.scored.groups[odd]]
             kept = [vectors for i, vectors in enumerate(self._kept) if i not in own]
-            its = sum((self._moments_of(model, i) for i in own), Moments(len(model.mean)))
+            its = sum((self._moments_of(model, i, device) for i in own), Moments(len(model.mean)))
             other = model.of_others(every - its, (model.looked_at(v.to(device).float()) for v in kept))
             model.load_state_dict(other.state_dict())
             learned -= len(own)
@@ -104,8 +112,13 @@ class Folds:
         )
         return clean.with_copies(copies)
 
-    def _moments_of(self, model: JointGaussian, i: int) -> Moments:
-        return Moments(len(model.mean)).add(model.looked_at(self._kept[i].float().to(model.mean))[0].flatten(1).T)
+    def _moments_of(self, model: JointGaussian, i: int, device: torch.device) -> Moments:
+        """Of what was learned from capture i of those in folds."""
+        moments = Moments(len(model.mean))
+        model.add_to(moments, self._kept[i].float().to(model.mean))
+        if self.blurred:
+            model.add_to(moments, model.describe(Recompute(model, self.blurred, device).batch([self.members[i]])))
+        return moments
 
     def _others(self, model: JointGaussian, fold: int, device: torch.device) -> Iterator[Tensor]:
         for vectors, its in zip(self._kept, self.of, strict=True):
