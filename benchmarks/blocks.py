@@ -11,6 +11,7 @@ from typing import Any
 from benchmarks.comparison_blocks import COMPARISON_BLOCKS
 from benchmarks.line_blocks import LINE_BLOCKS
 from benchmarks.markdown import METRICS, Blocks, number, raw, rows
+from benchmarks.real_blocks import REAL_BLOCKS
 
 
 def by_class(measured: dict[str, dict[str, float]]) -> Iterator[str]:
@@ -140,6 +141,7 @@ def false_alarms(experiment: str) -> Iterator[str]:
 BLOCKS: Blocks = {
     **COMPARISON_BLOCKS,
     **LINE_BLOCKS,
+    **REAL_BLOCKS,
     "fewer": fewer,
     "parts": parts,
     "ablation": ablation,

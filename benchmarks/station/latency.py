@@ -2,7 +2,8 @@
 
 The two are taken in blocks that alternate, so that a busy neighbour slows both alike. The inspection alone starts from
 decoded arrays in memory; the request brings PNG files that are sent, decoded, checked, judged and put on record. A
-third block decodes the files one after another and inspects them, as a script without a station would.
+third block decodes the files one after another and inspects them, as a script without a station would. Memory that is
+freed is kept, as in a station.
 """
 
 import argparse
@@ -13,6 +14,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from benchmarks.station.models import model, parts, write
 
+from afrd.console import keep_memory
 from afrd.datasets.images import decode, together
 from afrd.inspector import Inspector
 from station_process import StationProcess
@@ -27,6 +29,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=100)
     parser.add_argument("--folder", type=Path, help="keep the model here for another run")
     options = parser.parse_args()
+    keep_memory()
     with TemporaryDirectory() as temporary:
         run = model(options.folder or Path(temporary), options.lights, options.size)
         arrays, files = parts(6, options.lights, options.size)

@@ -1,0 +1,57 @@
+"""Tables of the real bench, from results/real/<set>/results.csv."""
+
+import csv
+from collections import defaultdict
+from collections.abc import Iterator
+from statistics import mean
+
+from benchmarks.markdown import RESULTS, Blocks, rows
+
+METHODS = {"auto": "default", "attention": "attention", "mean": "mean of the lights"}
+DISTURBED = {
+    "": "as it is",
+    "noise:2": "noise σ 2/255",
+    "jpeg:90": "JPEG 90",
+    "blur:0.7": "blur 0.7 px",
+    "gain:0.8": "all lights −20 %",
+    "shift:2": "shift 2 px",
+}
+Found = dict[tuple[str, str], dict[str, list[tuple[float, float]]]]
+
+
+def _found(name: str) -> Found:
+    """(category, method) → disturbance → a seed each: I-AUROC and share of good parts called anomalous."""
+    found: Found = defaultdict(lambda: defaultdict(list))
+    with (RESULTS / "real" / name / "results.csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            if row["status"] == "done" and row["method"] in METHODS:
+                values = float(row["image_auroc"]), float(row["false_alarm_rate"])
+                found[row["category"], row["method"]][row["disturbance"]].append(values)
+    return found
+
+
+def of_set(name: str) -> Iterator[str]:
+    """Each class and method, and the averages over the classes that all methods were run on."""
+    found = _found(name)
+    categories = sorted({category for category, _ in found})
+    whole = [category for category in categories if all((category, method) in found for method in METHODS)]
+    body = []
+    for category in categories:
+        for method, title in METHODS.items():
+            if (category, method) in found:
+                body.append((category, title, *_cells([found[category, method]])))
+    if len(whole) > 1:
+        for method, title in METHODS.items():
+            cells = _cells([found[category, method] for category in whole])
+            body.append((f"**average of {len(whole)}**", title, *cells))
+    yield from rows(("I-AUROC, good parts called anomalous", "method", *DISTURBED.values()), body)
+
+
+def _cells(results: list[dict[str, list[tuple[float, float]]]]) -> Iterator[str]:
+    for disturbance in DISTURBED:
+        values = [pair for result in results for pair in result[disturbance]]
+        auroc, alarms = (mean(column) for column in zip(*values, strict=True))
+        yield f"{auroc:.3f}, {100 * alarms:.0f} %"
+
+
+REAL_BLOCKS: Blocks = {"real flats": lambda: of_set("flats"), "real tile": lambda: of_set("tile")}
