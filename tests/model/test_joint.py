@@ -283,3 +283,16 @@ def test_bad_input_is_named(teacher, levels, model):
             model.judge([level[:1] for level in levels], lights)
     with pytest.raises(ModelError, match="unknown; choose one of auto, joint, nearest, single:K"):
         TrainConfig(fusion="best")
+
+
+def test_a_part_of_many_lights_knows_them_as_the_whole_does():
+    """Twelve lights leave each room for 170 channels, which the levels cannot share out evenly: 169."""
+    model = JointGaussian(lights=12, image_size=64)
+    model.samples.fill_(1)
+    model.mean.copy_(torch.arange(len(model.mean), dtype=torch.float32))
+    model.covariance.copy_(torch.eye(len(model.mean)))
+    part = model.of_lights([3, 7])
+    assert (part.channels, part.widths) == (model.channels, model.widths)
+    torch.testing.assert_close(part.mean, model.mean[model.columns_of([3, 7])])
+    for one, other in zip(part._projected(), model._projected(), strict=True):
+        torch.testing.assert_close(one[0], other[0])

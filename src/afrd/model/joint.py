@@ -7,12 +7,12 @@ common and how each follows from the others, so a defect shows as soon as one li
 directions those count in which defects change a vector (`afrd.model.defect_space`), and from the distance is taken what
 good parts have at such places (`afrd.model.expectation`). Two passes fit it, without gradients.
 
-What noise, blur, compression, drifting lights and small shifts change in a vector is no defect: a share of the
-covariance of such changes, from disturbed copies of good captures, is added to that of good parts. It is the mirror of
-the defects. Mean and covariance are of good captures and their slightly blurred copies.
+What noise, blur, compression, drift and small shifts change in a vector is no defect: a share of the covariance of such
+changes, from disturbed copies of good captures, is added to that of good parts, the mirror of the defects. Mean and
+covariance are of good captures and their slightly blurred copies.
 
-PaDiM (Defard et al. 2021) has a Gaussian for every position of one image; this is one for all positions, since parts
-lie in any pose, which also leaves some 1000 times as many samples for the covariance between lights.
+PaDiM (Defard et al. 2021) has a Gaussian for every position; this is one for all, since parts lie in any pose, which
+also leaves some 1000 times as many samples for the covariance between lights.
 
 Because the vector is Gaussian, leaving out a light is exact: the covariance without its rows and columns. And the
 evidence of a light is what the others do not explain of it: its conditional residual given all other lights.
@@ -101,8 +101,7 @@ class JointGaussian(StackedLights):
         defects: good captures with and without defects; without any, all directions count alike.
         disturbed: good captures, as they are and as a disturbed station sees them; changes between them count less.
 
-        Raises ModelError: a single capture; values that are not finite; captures that are all the same; fewer the
-        second time.
+        Raises ModelError: a single capture; values not finite; captures that are all the same; fewer the second time.
         """
         self.disturbed = self.change_covariance(disturbed)
         captures = self._fit_gaussian(read(), blurred)
@@ -194,8 +193,8 @@ class JointGaussian(StackedLights):
 
     def of_lights(self, lights: Sequence[int]) -> "JointGaussian":
         """The model that knows these lights only: a marginal, exact. Its expectation is still to be learned."""
-        room = min(self.settings.channels // self.lights, self.channels)
-        settings = self.settings.model_copy(update={"channels": room * len(lights)})
+        room = self.settings.channels // self.lights * len(lights)
+        settings = self.settings.model_copy(update={"channels": room})
         part = JointGaussian(self.teacher, None, len(lights), self.image_size, self.top_share, settings)
         index = self.columns_of(lights)
         part.mean.copy_(self.mean[index])
