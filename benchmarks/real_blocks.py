@@ -49,6 +49,9 @@ def of_set(name: str) -> Iterator[str]:
 
 def _cells(results: list[dict[str, list[tuple[float, float]]]]) -> Iterator[str]:
     for disturbance in DISTURBED:
+        if not all(result[disturbance] for result in results):
+            yield "–"
+            continue
         values = [pair for result in results for pair in result[disturbance]]
         auroc, alarms = (mean(column) for column in zip(*values, strict=True))
         yield f"{auroc:.3f}, {100 * alarms:.0f} %"

@@ -89,6 +89,12 @@ def test_it_grows_again_and_by_nothing_else_than_good_parts_of_its_lights(captur
     write_folder(tmp_path / "two", {"train": {"good": 2}}, lights=("left", "right"), size=SIZE)
     with pytest.raises(DatasetError, match="further captures"):
         grow(runs[1], open_dataset(tmp_path / "two", None, "train"), tmp_path / "never")
+    card_of_before = tmp_path / "again" / "model.yaml"
+    as_it_is = card_of_before.read_text()
+    card_of_before.write_text(as_it_is.replace("    blur: 0.7\n", ""))
+    with pytest.raises(RunError, match="without blurred copies; train a new version once"):
+        grow(tmp_path / "again", more, tmp_path / "never")
+    card_of_before.write_text(as_it_is)
     (tmp_path / "again" / GROWTH_FILE).unlink()
     with pytest.raises(RunError, match="trained without --growable"):
         grow(tmp_path / "again", more, tmp_path / "never")

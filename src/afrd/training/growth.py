@@ -103,6 +103,10 @@ def grow(run: Path, captures: CaptureSet, out: Path, progress: Progress | None =
     """
     model, card = load_model(run)
     memory = read_memory(run)
+    if "blur" not in card.config.get("disturbing", {}):
+        raise RunError(
+            f"{run}: cannot grow, an earlier afrd trained it, without blurred copies; train a new version once"
+        )
     require_lights(captures.lights, card.lights.rig(), "further captures")
     captures = captures.read_as(card.imaging)
     verify(captures)
