@@ -123,19 +123,24 @@ def test_a_model_of_tiles_finds_small_stains_wherever_they_lie(data, run) -> Non
     assert evaluation.maps[0].shape == (SIDE, SIDE)
 
 
-def test_a_stain_on_a_seam_scores_as_in_the_middle_of_a_tile(run) -> None:
+def test_stains_on_a_seam_score_as_in_the_middle_of_a_tile(run) -> None:
     inspector, still = Inspector.load(run, check_lights=False), np.zeros((LIGHTS, 2))
     starts = sorted({y for y, _ in inspector.imaging.tiling.corners})
     middle, seam = starts[1] + TILE // 2, starts[1] + 8  # in the overlap of the first two
-    wide, scores = part(33, side=2 * SIDE), {}
-    for name, (y, x) in {"middle": (middle, middle), "edge": (seam, middle), "corner": (seam, seam)}.items():
-        lights = wide[:, SIDE - y : 2 * SIDE - y, SIDE - x : 2 * SIDE - x].copy()  # the same surface below the stain
-        lights[:, y - 5 : y + 5, x - 5 : x + 5] *= 0.3
-        found = inspector.inspect(capture(lights, still)[:3])
-        at = np.unravel_index(found.anomaly_map.argmax(), found.anomaly_map.shape)
-        assert abs(at[0] - y) <= 8 and abs(at[1] - x) <= 8
-        scores[name] = found.score
-    assert min(scores.values()) > 0.75 * max(scores.values())
+    places = {"middle": (middle, middle), "edge": (seam, middle), "corner": (seam, seam)}
+    scores, hits = {name: [] for name in places}, dict.fromkeys(places, 0)
+    for seed in range(33, 41):  # one part's score hangs on its own grain
+        wide = part(seed, side=2 * SIDE)
+        for name, (y, x) in places.items():
+            lights = wide[:, SIDE - y : 2 * SIDE - y, SIDE - x : 2 * SIDE - x].copy()  # one surface below the stain
+            lights[:, y - 5 : y + 5, x - 5 : x + 5] *= 0.3
+            found = inspector.inspect(capture(lights, still)[:3])
+            at = np.unravel_index(found.anomaly_map.argmax(), found.anomaly_map.shape)
+            hits[name] += max(abs(at[0] - y), abs(at[1] - x)) <= 5 + 8  # on it, or at the place beside it
+            scores[name].append(found.score)
+    assert hits["middle"] == 8 and min(hits.values()) >= 6
+    means = {name: np.mean(found) for name, found in scores.items()}
+    assert min(means.values()) > 0.8 * max(means.values())
 
 
 def test_the_artefact_takes_the_same_tiles(data, run, tmp_path) -> None:
