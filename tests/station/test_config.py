@@ -11,6 +11,7 @@ from alembic.migration import MigrationContext
 from afrd.errors import DatasetError, RunError, StationError
 from afrd.station.config import load_station
 from afrd.station.database import open_database, sqlite_url
+from afrd.station.server import listen_on
 from afrd.station.server import serve as start
 from afrd.station.tables import Base
 
@@ -101,3 +102,10 @@ def test_a_start_that_cannot_work_says_what_to_mend(artefact, serve, tmp_path, m
     file.write_text(f"model: {artefact}\nlights: [top, left, right]\n")
     with pytest.raises(StationError, match="in this order"):
         start(file, tmp_path / "d", "127.0.0.1", 0)
+
+
+def test_what_the_port_accepts_does_not_hold_back_the_second_piece_of_an_answer() -> None:
+    with listen_on("127.0.0.1", 0) as listening, socket.create_connection(listening.getsockname()):
+        accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

@@ -35,7 +35,7 @@ def serve(station: Path, data: Path | None, host: str, port: int) -> None:
         logging.getLogger(chatty).setLevel(logging.WARNING)
     bind_threads(config)
     with locked_file(config.data / "station.lock", f"{config.data}: another station serves it; choose another --data"):
-        listening = _listen(host, port)
+        listening = listen_on(host, port)
         from afrd.station.app import create_app  # after the threads are bound: these import what computes
         from afrd.station.service import Service
 
@@ -55,10 +55,13 @@ def bind_threads(config: StationConfig) -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen_on(host: str, port: int) -> socket.socket:
+    """What it accepts sends at once: an answer goes in two pieces, and the second would wait 40 ms for the first's."""
     try:
-        return socket.create_server(
+        listening = socket.create_server(
             (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=128
         )
     except OSError as error:
         raise StationError(f"port {port} of {host}: {error.strerror or error}; choose another with --port") from error
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio sees no TCP in this socket, and does not
+    return listening
