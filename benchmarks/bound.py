@@ -64,7 +64,7 @@ def directions(defects: Whitened, use: np.ndarray, test: Whitened) -> Tensor:
     space = DefectSpace(picked.shape[1])
     space.covariance.copy_(picked.T @ picked / len(picked))
     distance = space.weigh(torch.eye(picked.shape[1], dtype=torch.float64), torch.arange(picked.shape[1])).float()
-    return torch.cat([JointGaussian._surprise(v[None].float(), distance)[0] for v in test.vectors])
+    return torch.cat([JointGaussian._log_distance(v[None].float(), distance)[0] for v in test.vectors])
 
 
 def network(good: Whitened, defects: Whitened, use: np.ndarray, test: Whitened, seed: int) -> Tensor:

@@ -12,7 +12,7 @@ import by_class
 from afrd.comparison.class_data import ClassData
 from afrd.evaluation.metrics import image_auroc, pixel_metrics
 from afrd.model import JointGaussian
-from afrd.model.joint import USUAL
+from afrd.model.joint import BASELINE
 from afrd.training.defect_pairs import with_defects
 from afrd.training.features import FeatureCache
 
@@ -35,7 +35,7 @@ def measure(data: ClassData) -> dict[str, dict[str, float]]:
         name = "as it is" if defects else "without painted defects"
         found[name] = figures(model, test, labels, masks)
         model.expectation.coefficients[:-1] = 0
-        model.expectation.coefficients[-1] = USUAL  # everywhere, so that the map is the surprise itself
+        model.expectation.coefficients[-1] = BASELINE  # everywhere, so that the map is the log distance itself
         found["without the expectation" if defects else "without both"] = figures(model, test, labels, masks)
     return found
 

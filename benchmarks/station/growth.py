@@ -1,6 +1,7 @@
 """Further good parts into a joint model: `python -m benchmarks.station.growth`.
 
-Seconds of `grow` for 20 parts, beside those of a training with all of them, and how far mean and covariance are apart.
+Seconds of `grow` for 20 parts and what they go into, beside those of a training with all of them, and how far mean and
+covariance are apart.
 """
 
 import argparse
@@ -35,9 +36,11 @@ def main() -> None:
         first, more = every[: options.parts], every[options.parts :]
         config = JointConfig(image_size=options.size, growable=True)
         train(first, root / "first", config, holdout=held_out)
+        steps: list[float] = []
         began = time.perf_counter()
-        grow(root / "first", more, root / "grown")
+        grow(root / "first", more, root / "grown", lambda done, of: steps.append(time.perf_counter()))
         seconds = time.perf_counter() - began
+        read, learned = 2 * len(more), 2 * len(more) + len(every)  # as they are and blurred; then all of them again
         began = time.perf_counter()
         train(every, root / "scratch", config.model_copy(update={"growable": False, "folds": 0}), holdout=held_out)
         from_scratch = time.perf_counter() - began
@@ -49,6 +52,11 @@ def main() -> None:
             "parts": options.parts,
             "more": options.more,
             "grow_seconds": round(seconds, 2),
+            "of_which": {
+                "loading, and the teacher on the further parts": round(steps[read - 1] - began, 2),
+                "what is usual at which places": round(steps[learned - 1] - steps[read - 1], 2),
+                "threshold, and those without each light": round(steps[-1] - steps[learned - 1], 2),
+            },
             "training_from_scratch_seconds": round(from_scratch, 2),
             "mean_apart": float(((grown.mean - scratch.mean) * scale).abs().max()),
             "covariance_apart": float(apart.abs().max()),

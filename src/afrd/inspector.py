@@ -182,9 +182,9 @@ class Inspector:
             self._fitting(tile, name) for tile in (self.card.imaging.cut(images) if self.card.imaging else [images])
         ]
         absent = self.missing_lights(missing)
-        looks = self.card.light_reference if self._checks_lights else None
+        known = self.card.light_reference if self._checks_lights else None
         shifted = [LightFault(light, "shifted") for light in seen.moved if light not in absent]
-        faults = (*shifted, *(looks.check(images, absent) if looks else ()))
+        faults = (*shifted, *(known.check(images, absent) if known else ()))
         trusted = trust(faults, absent, self.can_leave_out, self.on_light_fault)
         anomaly_map, score, weights = self._judge(tiles, trusted.left_out)
         if not all(np.isfinite(part).all() for part in (score, anomaly_map, weights)):
@@ -209,7 +209,7 @@ class Inspector:
             light_weights=weights,
             light_evidence=weights[0] if self.card.capabilities.evidence else None,
             light_faults=faults,
-            light_notes=describe_light_faults(faults, self.lights.names, looks.opposite() if looks and faults else ()),
+            light_notes=describe_light_faults(faults, self.lights.names, known.opposite() if known and faults else ()),
             left_out=trusted.left_out,
             rig_notes=rig_notes,
             rig_deviations=deviations,

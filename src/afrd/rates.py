@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-SURPRISE = 0.05  # probability below which so many false alarms are not chance
+CHANCE = 0.05  # probability below which so many false alarms are not chance
 
 
 def percent(rate: float) -> str:
@@ -35,7 +35,7 @@ def stated_and_seen(card: Mapping[str, Any], alarms: int, good: int) -> str | No
     from scipy.special import betainc  # half a second, which a station's start need not wait for
 
     text = f"False alarms stated: {stated}."
-    if alarms and betainc(alarms, good - alarms + 1, card["false_alarm_bound"]) < SURPRISE:
+    if alarms and betainc(alarms, good - alarms + 1, card["false_alarm_bound"]) < CHANCE:
         text += (
             f" {alarms} of {good} are more than that allows: these good parts, or how they were photographed, are not "
             "as those that set the threshold. Hold out such ones as well and train again."

@@ -1,4 +1,4 @@
-"""Twelve and sixteen lights, grey, 12 bits in 16, linear, not square: from files to verdicts, by run and artefact."""
+"""Two, twelve and sixteen lights, grey, 12 bits in 16, linear, not square: files to verdicts, by run and artefact."""
 
 from pathlib import Path
 
@@ -37,8 +37,8 @@ def _written(root: Path, lights: int, raw: bool) -> Path:
     return root
 
 
-@pytest.mark.parametrize(("lights", "raw"), [(12, False), (16, True)])
-def test_many_lights_are_trained_judged_and_exported(lights, raw, tmp_path) -> None:
+@pytest.mark.parametrize(("lights", "raw"), [(2, True), (12, False), (16, True)])
+def test_few_and_many_lights_are_trained_judged_and_exported(lights, raw, tmp_path) -> None:
     data = _written(tmp_path / "data", lights, raw)
     captures, holdout = open_dataset(data, split="train"), open_dataset(data, split="val")
     card = train(captures, tmp_path / "run", TrainConfig(image_size=64, **QUICK), holdout=holdout)

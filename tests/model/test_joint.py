@@ -187,7 +187,7 @@ def test_weights_are_noise_in_the_distance_and_count_in_the_evidence(model, leve
             without = model.judge(odd, [0, 2])
             assert model.trust((1.0, 0.25, 1.0))
             offsets = model.describe(odd) - model.offset[:, None, None]
-            found = model._surprise(offsets, model.distance).flatten()
+            found = model._log_distance(offsets, model.distance).flatten()
             less = model.judge(odd)
             model.trust((1.0, 0.0, 1.0))
             none = model.judge(odd)
@@ -206,7 +206,7 @@ def test_of_few_captures_the_expectation_learns_no_more_than_the_mean(teacher, l
         few.fit(lambda: [seen])
         offsets = few.describe(new) - few.offset[:, None, None]
         expected = few.expectation(torch.einsum("qd,bdhw->bqhw", few.expectation.components, offsets))
-        surprise = few._surprise(offsets, few.distance)
+        surprise = few._log_distance(offsets, few.distance)
     # interpolating its 192 places, 641 coefficients would say anything of new ones
     assert expected.std() < 0.2 * surprise.std()
 

@@ -12,7 +12,7 @@ from afrd.errors import ModelError
 from afrd.families.joint import Disturbing, Gaussian, JointConfig, Painting
 from afrd.model.defect_space import KNOWN, DefectSpace
 from afrd.training import TrainConfig, train
-from afrd.training.nearest import choose_looks
+from afrd.training.nearest import choose_scores
 from captures import make_capture, write_folder, write_image
 
 LIGHTS = ("a", "b", "c")
@@ -118,8 +118,8 @@ def test_one_look_is_dropped_only_where_known_defects_leave_no_doubt():
     rng = np.random.default_rng(0)
     good = rng.normal(0, 1, (20, 2))
     sure = _Looks()  # the second look is noise that hides what the first one sees
-    choose_looks(sure, good * (1, 4), rng.normal(0, 1, (20, 2)) * (1, 4) + (3, 0))
+    choose_scores(sure, good * (1, 4), rng.normal(0, 1, (20, 2)) * (1, 4) + (3, 0))
     assert sure.heard.tolist() == [True, False]
     unsure = _Looks()
-    choose_looks(unsure, good, rng.normal(1.5, 1, (5, 2)))
+    choose_scores(unsure, good, rng.normal(1.5, 1, (5, 2)))
     assert unsure.heard.tolist() == [True, True]

@@ -22,14 +22,14 @@ from afrd.errors import DisturbanceError
 class Kind:
     """A kind of disturbance.
 
-    title: in a table, with {} for the strength. usual: its strength where none is given.
+    title: in a table, with {} for the strength. default: its strength where none is given.
     low, high: the range of strengths; whole: whole numbers only.
     effect: see `effects`. mask_effect: the same for masks [H, W], where the part itself moves.
     """
 
     name: str
     title: str
-    usual: float
+    default: float
     low: float
     high: float
     effect: Callable[[np.ndarray, float, np.random.Generator], np.ndarray]
@@ -90,12 +90,12 @@ class Disturbance:
         if name not in KINDS:
             raise DisturbanceError(f"disturbance {name!r}: unknown; there are {_known()}")
         if not separator:
-            return cls(name, float(KINDS[name].usual))
+            return cls(name, float(KINDS[name].default))
         try:
             return cls(name, float(strength))
         except ValueError:
             raise DisturbanceError(
-                f"disturbance {text!r}: {strength!r} is no strength; write {name}:{KINDS[name].usual:g}"
+                f"disturbance {text!r}: {strength!r} is no strength; write {name}:{KINDS[name].default:g}"
             ) from None
 
     def __str__(self) -> str:
@@ -160,4 +160,4 @@ def follow(mask: np.ndarray, disturbance: Disturbance, seed: int, capture: str) 
 
 
 def _known() -> str:
-    return ", ".join(f"{kind.name}:{kind.usual:g}" for kind in KINDS.values())
+    return ", ".join(f"{kind.name}:{kind.default:g}" for kind in KINDS.values())

@@ -20,12 +20,12 @@ def is_mosaic(pixels: np.ndarray) -> bool:
     if bright.sum() < 64:
         return False
 
-    def usual(difference: np.ndarray) -> float:
+    def typical(difference: np.ndarray) -> float:
         """The median, in hundredths of the sum; 0 where it is lost in what differs anyway."""
         relative = 100 * difference[bright] / total[bright]
         middle = float(np.median(relative))
         return middle if abs(middle) > np.median(np.abs(relative - middle)) else 0.0
 
-    green = abs(usual(a + d - b - c))  # two greens lie on one diagonal, red and blue on the other
-    first, second = sorted((abs(usual(a - d)), abs(usual(b - c))))
+    green = abs(typical(a + d - b - c))  # two greens lie on one diagonal, red and blue on the other
+    first, second = sorted((abs(typical(a - d)), abs(typical(b - c))))
     return green > 3 or (second > 1.5 and first < second / 3)

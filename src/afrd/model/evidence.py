@@ -15,19 +15,19 @@ def residuals(covariance: Tensor, whitening: Tensor, channels: int) -> tuple[Ten
     precision = whitening.T @ whitening
     blocks = [slice(i, i + channels) for i in range(0, len(covariance), channels)]
     unit = torch.linalg.cholesky(sum(covariance[own, own] for own in blocks) / len(blocks))
-    rows, usual = [], []
+    rows, baseline = [], []
     for own in blocks:
         # of a Gaussian with precision P the conditional of k has residual P_kk⁻¹ P_k x and covariance P_kk⁻¹
         conditional = torch.linalg.inv(precision[own, own])
         rows.append(torch.linalg.solve_triangular(unit, conditional @ precision[own], upper=False))
-        usual.append(torch.cholesky_solve(conditional, unit).diagonal().mean())
-    return torch.cat(rows), torch.stack(usual).max()
+        baseline.append(torch.cholesky_solve(conditional, unit).diagonal().mean())
+    return torch.cat(rows), torch.stack(baseline).max()
 
 
-def shares_of(own: Tensor, usual: Tensor, weights: Tensor) -> Tensor:
-    """own: [B, N', D], residuals of the lights, of weights [N']; usual: [], their mean square on good parts.
+def shares_of(own: Tensor, baseline: Tensor, weights: Tensor) -> Tensor:
+    """own: [B, N', D], residuals of the lights, of weights [N']; baseline: [], their mean square on good parts.
 
     [B, N']: each light's share in what is above the usual; sums to 1.
     """
-    excess = (own.square().mean(-1) - usual).clamp(min=1e-6) * weights
+    excess = (own.square().mean(-1) - baseline).clamp(min=1e-6) * weights
     return excess / excess.sum(1, keepdim=True)

@@ -1,7 +1,7 @@
 """How strange a place of a good part usually is: at an edge or a highlight more than on a plain face.
 
 A Gaussian takes every place for as predictable as any other; edges, highlights and chips are not, and their distances
-hide a faint defect of a plain face. So the surprise of good parts is regressed on what is where: the place's leading
+hide a faint defect of a plain face. So the log distance of good parts is regressed on what is where: the leading
 principal components, which carry the content and hardly a defect. Ridge regression on random features (Rahimi and Recht
 2007), which has a closed form and, with its fixed seed, one result.
 """
@@ -18,7 +18,7 @@ from afrd.model.moments import leading
 COMPONENTS = 128  # principal components that the expectation is made from, at most
 FEATURES = 512  # random features of them
 RIDGE = 1e-3  # share of the features' mean energy that is added to each,
-PRIOR = 50  # and as many places' worth of it: of few places only the mean surprise is learned
+PRIOR = 50  # and as many places' worth of it: of few places only the mean log distance is learned
 REACH = 3.0  # standard deviations; beyond, a component counts as usual, so that a gross defect does not explain itself
 
 
@@ -71,11 +71,11 @@ class Expectation(nn.Module):
         self._product = torch.zeros(size, dtype=torch.float64)
         self._seen = 0
 
-    def add(self, principal: Tensor, surprise: Tensor) -> None:
-        """principal: [B, q, h, w], `components` times the offsets from good parts' mean; surprise: [B, 1, h, w]."""
+    def add(self, principal: Tensor, distances: Tensor) -> None:
+        """principal: [B, q, h, w], `components` times the offsets from good parts' mean; distances: [B, 1, h, w]."""
         features = self._features(principal).movedim(1, -1).flatten(0, -2)
         self._moment += (features.T @ features).cpu().double()
-        self._product += (features.T @ surprise.flatten()).cpu().double()
+        self._product += (features.T @ distances.flatten()).cpu().double()
         self._seen += len(features)
 
     def solve(self) -> None:
@@ -85,7 +85,7 @@ class Expectation(nn.Module):
         self._moment = self._product = None
 
     def forward(self, principal: Tensor) -> Tensor:
-        """principal: [B, q, h, w], `components` times the offsets. Returns the surprise of good parts, [B, 1, h, w]."""
+        """principal: [B, q, h, w], `components` times the offsets. Returns good parts' log distance, [B, 1, h, w]."""
         return conv2d(self._features(principal), self.coefficients[None, :, None, None])
 
     def _features(self, principal: Tensor) -> Tensor:

@@ -38,21 +38,21 @@ from afrd.model.multi_light import Prediction
 from afrd.model.stacked import StackedLights
 from afrd.model.teacher import Teacher
 
-USUAL = 0.35  # of the map where a place is as good parts are there; so that less than usual is not cut off
+BASELINE = 0.35  # of the map where a place is as good parts are there; so that less than usual is not cut off
 HIGHEST = 6.0  # of the map: a distance that no picture of a part has, and that a 16-bit map can hold
 
 
 class _Prepared(NamedTuple):
     """What judging by N' of the lights takes.
 
-    offset: [N' · D]; distance: [r, N' · D]; principal: [q, N' · D]; evidence: [N' · D, N' · D]; usual: [].
+    offset: [N' · D]; distance: [r, N' · D]; principal: [q, N' · D]; evidence: [N' · D, N' · D]; baseline: [].
     """
 
     offset: Tensor
     distance: Tensor
     principal: Tensor
     evidence: Tensor
-    usual: Tensor
+    baseline: Tensor
 
 
 class JointGaussian(StackedLights):
@@ -123,7 +123,7 @@ class JointGaussian(StackedLights):
         for each in vectors:
             offsets = each[:, columns] - known.offset[:, None, None]
             principal = conv2d(offsets, known.principal[:, :, None, None])
-            self.expectation.add(principal, self._surprise(offsets, known.distance))
+            self.expectation.add(principal, self._log_distance(offsets, known.distance))
             captures += len(each)
         if captures:
             self.expectation.solve()
@@ -241,10 +241,10 @@ class JointGaussian(StackedLights):
                 covariance[own, own] /= self.weights[k]
         white = whitening(covariance)
         distance = self.defects.weigh(white, index)
-        evidence, usual = residuals(covariance, white, self.channels)
+        evidence, baseline = residuals(covariance, white, self.channels)
         missing = self.columns_of(k for k in range(self.lights) if k not in lights) if bool(self.samples) else []
         principal = self.expectation.given(white, self.covariance.cpu().double(), index, missing)
-        return _Prepared(self.mean.cpu()[index], distance.float(), principal.float(), evidence.float(), usual.float())
+        return _Prepared(*(each.float() for each in (self.mean.cpu()[index], distance, principal, evidence, baseline)))
 
     def _require_lights(self, lights: Iterable[int] | None) -> list[int]:
         present = sorted(set(range(self.lights) if lights is None else lights))
@@ -280,13 +280,13 @@ class JointGaussian(StackedLights):
         known = self._prepared(present)
         vectors = vectors - known.offset[:, None, None]
         expected = self.expectation(conv2d(vectors, known.principal[:, :, None, None]))
-        unusual = (self._surprise(vectors, known.distance) - expected + USUAL).clamp(min=0).clamp(max=HIGHEST)
-        unusual = self.within(unusual)
+        anomaly = (self._log_distance(vectors, known.distance) - expected + BASELINE).clamp(min=0).clamp(max=HIGHEST)
+        anomaly = self.within(anomaly)
         size = (self.image_size, self.image_size)
-        enlarged = interpolate(unusual, size, mode="bilinear", align_corners=False)
+        enlarged = interpolate(anomaly, size, mode="bilinear", align_corners=False)
         anomaly_map = self.within(enlarged.squeeze(1))  # not smoothed: one place can be all that shows a defect
         own = (self._at_peak(vectors, anomaly_map) @ known.evidence.T).unflatten(1, (-1, self.channels))
-        shares = shares_of(own, known.usual, own.new_tensor([self.weights[k] for k in present]))
+        shares = shares_of(own, known.baseline, own.new_tensor([self.weights[k] for k in present]))
         if len(present) < self.lights:
             every = shares.new_zeros(len(shares), self.lights)
             every[:, present] = shares
@@ -294,7 +294,7 @@ class JointGaussian(StackedLights):
         return Prediction(anomaly_map, score(anomaly_map, self.top_share), shares[:, None])
 
     @staticmethod
-    def _surprise(offsets: Tensor, distance: Tensor) -> Tensor:
+    def _log_distance(offsets: Tensor, distance: Tensor) -> Tensor:
         """offsets: [B, N' · D, h, w]. [B, 1, h, w], growing slowly with the distance: a map keeps its contrast."""
         squares = conv2d(offsets, distance[:, :, None, None]).square().sum(1, keepdim=True)
         return 0.5 * torch.log1p(squares.square())

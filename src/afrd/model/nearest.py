@@ -127,10 +127,10 @@ class NearestPatches(MultiLightModel):
         """levels: what `extract` gives. light_weights: [B, 1, N], all alike: no light shows more than another."""
         near, wide = self._distances(levels)
         say = self._standardised(near, wide)
-        unusual = sum((x.log() - m) / s for x, m, s in zip((near, wide), self.middle, self.spread, strict=True)) / 2
+        anomaly = sum((x.log() - m) / s for x, m, s in zip((near, wide), self.middle, self.spread, strict=True)) / 2
         answer = softplus(torch.where(self.heard, say, -torch.inf).amax(1))
         weights = torch.full_like(answer, 1 / self.lights)[:, None, None].expand(-1, 1, self.lights)
-        return Prediction(softplus(unusual[:, 0]), answer, weights.contiguous())
+        return Prediction(softplus(anomaly[:, 0]), answer, weights.contiguous())
 
     def both_say(self, levels: Sequence[Tensor]) -> Tensor:
         """[B, 2], what the part as a whole is by each look, in units of good parts."""

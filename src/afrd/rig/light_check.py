@@ -31,7 +31,7 @@ FEWER = 1.5  # limits where some lights are left out: limits were learnt with al
 DARK = 0.2  # of the least mean brightness in training, below which a light is not lit
 BRIGHTER = 0.2  # above the brightest part of training, in log brightness: no good part is that bright
 OPPOSITE = -0.5  # correlation of two looks, less what all lights share, below which they reverse each other
-SIDE = 0.3  # of 1: how clearly a light must stand on one side, its own or another's, see `LightSignatures.nearness`
+SIDE = 0.3  # of 1: how clearly a light must stand on one side, its own or another's, see `LightSignatures.similarity`
 
 Kind = Literal["dark", "overexposed", "unlike", "swapped", "shifted"]
 
@@ -118,8 +118,8 @@ class LightReference(BaseModel):
         brightness = np.stack(thumbnails)  # [n, N, 64]
         offset = max(float(f"{OFFSET * brightness.mean():.4g}"), 1e-6)
         logs = np.log(brightness + offset)
-        looks = LightSignatures.fit(logs, offset)
-        levels = looks.levels(logs)
+        signatures = LightSignatures.fit(logs, offset)
+        levels = signatures.levels(logs)
         shapes, gains, sides = [], [], []
         folds = min(n, 20)
         for fold in range(folds):
@@ -128,12 +128,12 @@ class LightReference(BaseModel):
             shape, gain = others.distances(logs[out])
             shapes.append(shape)
             gains.append(gain)
-            sides.append(others.nearness(logs[out]))
+            sides.append(others.similarity(logs[out]))
         side = np.concatenate(sides).min(0)
         return cls(
-            looks=tuple(map(pack, looks.looks)),
-            spreads=tuple(map(pack, looks.spreads)),
-            common=pack(looks.common),
+            looks=tuple(map(pack, signatures.means)),
+            spreads=tuple(map(pack, signatures.spreads)),
+            common=pack(signatures.common),
             offset=offset,
             shape_limits=_rounded(np.maximum(MARGIN * np.concatenate(shapes).max(0), LEAST_SHAPE)),
             gain_limits=_rounded(np.maximum(MARGIN * np.concatenate(gains).max(0), LEAST_GAIN)),
@@ -157,8 +157,8 @@ class LightReference(BaseModel):
             raise ModelError(f"light check: {problem}")
         thumbnails, shares = measure(images)
         logs = np.log(thumbnails + self.offset)
-        looks = self._unpacked()
-        levels = looks.levels(logs[None])[0]
+        signatures = self._unpacked()
+        levels = signatures.levels(logs[None])[0]
         faults = []
         for light, mean in enumerate(thumbnails.mean(1)):
             if light in missing:
@@ -174,18 +174,18 @@ class LightReference(BaseModel):
         out = {fault.light for fault in faults} | set(missing)
         left = [light for light in range(len(self)) if light not in out]
         if len(left) >= 2:
-            for i, j in self._swaps(logs, left, looks):
+            for i, j in self._swaps(logs, left, signatures):
                 logs[[i, j]] = logs[[j, i]]
                 faults.append(LightFault(i, "swapped", j))
-            faults += self._unlike(logs, left, looks)
+            faults += self._unlike(logs, left, signatures)
         return tuple(sorted(faults, key=lambda fault: fault.light))
 
     def opposite(self) -> tuple[tuple[int, int], ...]:
         """Pairs of lights that come from opposite sides: each is the other's reverse, and more so than any third."""
         if len(self) < 2:
             return ()
-        looks = self._unpacked().looks
-        sides = looks - looks.mean(0)
+        means = self._unpacked().means
+        sides = means - means.mean(0)
         sides = sides - sides.mean(1, keepdims=True)  # a light's power says nothing of its side
         sides /= np.maximum(np.linalg.norm(sides, axis=1, keepdims=True), 1e-9)
         alike = sides @ sides.T
@@ -194,9 +194,9 @@ class LightReference(BaseModel):
         other = alike.argmin(1)
         return tuple((i, int(j)) for i, j in enumerate(other) if i < j and other[j] == i and clear[i] and clear[j])
 
-    def _swaps(self, logs: np.ndarray, left: list[int], looks: LightSignatures) -> list[tuple[int, int]]:
+    def _swaps(self, logs: np.ndarray, left: list[int], signatures: LightSignatures) -> list[tuple[int, int]]:
         """Pairs of lights of which each stands on the other's side and fits there, the clearest first."""
-        side = looks.of(left).nearness(logs[None, left])[0]
+        side = signatures.of(left).similarity(logs[None, left])[0]
         found: list[tuple[int, int]] = []
         for a, b in sorted(combinations(range(len(left)), 2), key=lambda pair: side[pair] + side[pair[::-1]]):
             i, j = left[a], left[b]
@@ -206,34 +206,34 @@ class LightReference(BaseModel):
                 continue
             exchanged = logs.copy()
             exchanged[[i, j]] = exchanged[[j, i]]
-            if self._excess(exchanged, left, looks)[[a, b]].max() <= 1:
+            if self._excess(exchanged, left, signatures)[[a, b]].max() <= 1:
                 found.append((i, j))
         return found
 
-    def _unlike(self, logs: np.ndarray, left: list[int], looks: LightSignatures) -> list[LightFault]:
+    def _unlike(self, logs: np.ndarray, left: list[int], signatures: LightSignatures) -> list[LightFault]:
         """The worst light is named and taken out of the comparison, until the others fit each other."""
         left, faults = list(left), []
         while len(left) >= 2:
-            excess = self._excess(logs, left, looks)
+            excess = self._excess(logs, left, signatures)
             if excess.max() <= (1 if len(left) == len(self) else FEWER):
                 break
             if len(left) == 2:
-                level = looks.levels(logs[None])[0]
+                level = signatures.levels(logs[None])[0]
                 odd = [k for k in left if not self.levels[k][0] - 0.1 <= level[k] <= self.levels[k][1] + 0.1]
                 faults.append(LightFault(odd[0], "unlike") if len(odd) == 1 else LightFault(left[0], "unlike", left[1]))
                 break
             faults.append(LightFault(left.pop(int(excess.argmax())), "unlike"))
         return faults
 
-    def _excess(self, logs: np.ndarray, left: list[int], looks: LightSignatures) -> np.ndarray:
+    def _excess(self, logs: np.ndarray, left: list[int], signatures: LightSignatures) -> np.ndarray:
         """Per light of `left`, compared with one another alone: the deviation from training, in limits.
 
         Above 1 too where limits are wide and a light nevertheless stands on another's side, as none did in training.
         """
-        looks = looks.of(left)
-        shape, gain = looks.distances(logs[None, left])
+        signatures = signatures.of(left)
+        shape, gain = signatures.distances(logs[None, left])
         excess = np.maximum(shape[0] / np.take(self.shape_limits, left), gain[0] / np.take(self.gain_limits, left))
-        side = looks.nearness(logs[None, left])[0]
+        side = signatures.similarity(logs[None, left])[0]
         for a, b in combinations(range(len(left)), 2):
             if (left[a], left[b]) in self.alike:
                 side[a, b] = side[b, a] = 1

@@ -16,25 +16,25 @@ KEPT = 0.75  # of the cells, the most ordinary ones, make a distance: a defect o
 
 @dataclass(frozen=True)
 class LightSignatures:
-    """looks, spreads: [N, 64]; common: [64]; of log thumbnails [n, N, 64], which hold brightness + offset."""
+    """means, spreads: [N, 64]; common: [64]; of log thumbnails [n, N, 64], which hold brightness + offset."""
 
-    looks: np.ndarray
+    means: np.ndarray
     spreads: np.ndarray
     common: np.ndarray
     offset: float
 
     @classmethod
     def fit(cls, logs: np.ndarray, offset: float) -> Self:
-        looks = (logs - logs.mean(1, keepdims=True)).mean(0)
-        for _ in range(2):  # the common part is a median, of which the looks must be free
-            looks = looks + np.median(_residuals(logs, looks), 0)
-        residuals = _residuals(logs, looks)
+        means = (logs - logs.mean(1, keepdims=True)).mean(0)
+        for _ in range(2):  # the common part is a median, of which the means must be free
+            means = means + np.median(_residuals(logs, means), 0)
+        residuals = _residuals(logs, means)
         shape = residuals - np.median(residuals, 2, keepdims=True)
         spreads = np.sqrt((shape**2).mean(0) + SPREAD**2)
-        return cls(looks, spreads, np.median(logs - looks, 1).mean(0), offset)
+        return cls(means, spreads, np.median(logs - means, 1).mean(0), offset)
 
     def of(self, lights: list[int]) -> "LightSignatures":
-        return LightSignatures(self.looks[lights], self.spreads[lights], self.common, self.offset)
+        return LightSignatures(self.means[lights], self.spreads[lights], self.common, self.offset)
 
     def distances(self, logs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Of each light from its look: of its shape, in spreads, and of its overall brightness, in logarithms; [n, N].
@@ -42,27 +42,27 @@ class LightSignatures:
         In the shape a cell counts by how much the lights differ there: a small part on a backdrop that is the same
         under all of them is not outvoted by the backdrop.
         """
-        residuals = _residuals(logs, self.looks)
+        residuals = _residuals(logs, self.means)
         gain = weighted_median(residuals, self._lit())
-        telling = np.clip(self.looks.std(0) / self.spreads, 0.25, 4)
-        return _usual(np.abs(residuals - gain[..., None]) / self.spreads, telling), np.abs(gain)
+        telling = np.clip(self.means.std(0) / self.spreads, 0.25, 4)
+        return _trimmed_mean(np.abs(residuals - gain[..., None]) / self.spreads, telling), np.abs(gain)
 
     def levels(self, logs: np.ndarray) -> np.ndarray:
         """Overall log brightness of each light, relative to training's mean; [n, N]."""
-        return weighted_median(logs - self.looks - self.common, self._lit())
+        return weighted_median(logs - self.means - self.common, self._lit())
 
-    def nearness(self, logs: np.ndarray) -> np.ndarray:
+    def similarity(self, logs: np.ndarray) -> np.ndarray:
         """[n, N, N]: 1 where light i of a capture looks like light i of training, -1 where it looks like light j.
 
-        Each cell has a bounded say, of the size of the difference of the two looks there. Where these differ by less
-        than half a spread, and so less than lamps drift, the answer shrinks to 0.
+        Each cell has a bounded say, of the size of the difference of the two signatures there. Where these differ
+        by less than half a spread, and so less than lamps drift, the answer shrinks to 0.
         """
-        alone = logs - np.median(logs - self.looks, 1, keepdims=True)
-        from_own = (alone - self.looks)[:, :, None]  # [n, N, 1, 64]
-        from_other = alone[:, :, None] - self.looks  # [n, N, N, 64]
-        between = self.looks[:, None] - self.looks
+        alone = logs - np.median(logs - self.means, 1, keepdims=True)
+        from_own = (alone - self.means)[:, :, None]  # [n, N, 1, 64]
+        from_other = alone[:, :, None] - self.means  # [n, N, N, 64]
+        between = self.means[:, None] - self.means
         least = 0.5
-        if len(self.looks) == 2:
+        if len(self.means) == 2:
             # the drift of one is the other's too, with the opposite sign: brightness says nothing, only shape does
             from_own, from_other, between = (
                 values - np.median(values, -1, keepdims=True) for values in (from_own, from_other, between)
@@ -71,21 +71,21 @@ class LightSignatures:
         spreads = np.sqrt((self.spreads[:, None] ** 2 + self.spreads**2) / 2)
         bound = np.minimum(np.abs(between) / spreads, 4)
         say = np.clip((np.abs(from_other) - np.abs(from_own)) / spreads, -bound, bound)
-        own = np.eye(len(self.looks), dtype=bool)
+        own = np.eye(len(self.means), dtype=bool)
         return np.where(own, 1, say.mean(-1) / np.maximum(bound.mean(-1), least))
 
     def _lit(self) -> np.ndarray:
         """How much a cell tells of a light's power: nothing where good parts are black under it."""
-        return np.maximum(1 - self.offset / np.exp(self.common + self.looks), 1e-3) / self.spreads
+        return np.maximum(1 - self.offset / np.exp(self.common + self.means), 1e-3) / self.spreads
 
 
-def _residuals(logs: np.ndarray, looks: np.ndarray) -> np.ndarray:
-    """What is left of [n, N, 64] without the looks and what the lights have in common: the part."""
-    rest = logs - looks
+def _residuals(logs: np.ndarray, means: np.ndarray) -> np.ndarray:
+    """What is left of [n, N, 64] without the means and what the lights have in common: the part."""
+    rest = logs - means
     return rest - np.median(rest, 1, keepdims=True)
 
 
-def _usual(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def _trimmed_mean(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Weighted mean over the cells of [n, N, 64], without the largest values, a quarter of all weight."""
     order = values.argsort(-1)
     values = np.take_along_axis(values, order, -1)

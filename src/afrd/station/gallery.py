@@ -76,9 +76,9 @@ class Gallery:
             found += [
                 (path, Alike(None, f"{path.stem}, of the training", f"/training/{path.name}")) for path in pictures
             ]
-        looks = [(_look(path), alike) for path, alike in found if path.is_file()]
+        candidates = [(_look(path), alike) for path, alike in found if path.is_file()]
         mine = _look(own)
-        return [alike for _, alike in sorted(looks, key=lambda each: float(((each[0] - mine) ** 2).sum()))[:most]]
+        return [alike for _, alike in sorted(candidates, key=lambda each: float(((each[0] - mine) ** 2).sum()))[:most]]
 
     def _called_good(self) -> Sequence[tuple[str, str]]:
         query = (

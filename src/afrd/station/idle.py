@@ -19,10 +19,10 @@ Look = Callable[[np.ndarray, str], None]
 
 
 class Idle:
-    """busy: whether the line has parts to judge. looks: done one after the other with every part."""
+    """busy: whether the line has parts to judge. tasks: done one after the other with every part."""
 
-    def __init__(self, busy: Callable[[], bool], looks: Sequence[Look]) -> None:
-        self._busy, self._looks = busy, tuple(looks)
+    def __init__(self, busy: Callable[[], bool], tasks: Sequence[Look]) -> None:
+        self._busy, self._tasks = busy, tuple(tasks)
         self._waiting: deque[tuple[np.ndarray, str]] = deque()
         self._changed = threading.Condition()
         self._ending = False
@@ -59,7 +59,7 @@ class Idle:
                     self._changed.wait(_LOOK_SECONDS)
                     continue
                 part = self._waiting.popleft()
-            for look in self._looks:
+            for look in self._tasks:
                 try:
                     look(*part)
                 except Exception:  # the line goes on

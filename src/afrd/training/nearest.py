@@ -37,7 +37,7 @@ def fit(model: NearestPatches, captures: CaptureSet, holdout: CaptureSet, job: J
     model.fit(read(captures), len(captures), seed)
     model.standardise(read(holdout))
     if job.known:
-        choose_looks(model, *(_looks(model, part, device) for part in (holdout, job.known)))
+        choose_scores(model, *(_looks(model, part, device) for part in (holdout, job.known)))
     scores = [_scores(model, (capture.tiles[0] for capture in read_ahead(holdout)), device)]
     for copy in disturbed_copies(holdout, seed, COPIES):
         scores.append(_scores(model, (capture.tiles[0] for capture in read_ahead(copy)), device))
@@ -45,7 +45,7 @@ def fit(model: NearestPatches, captures: CaptureSet, holdout: CaptureSet, job: J
     return first.with_copies(copies)
 
 
-def choose_looks(model: NearestPatches, good: np.ndarray, bad: np.ndarray) -> None:
+def choose_scores(model: NearestPatches, good: np.ndarray, bad: np.ndarray) -> None:
     """One look alone makes the score where it tells known defects from held-out parts better, and not by chance.
 
     good: [M, 2], bad: [K, 2], what each look says of them. By chance: in 95 % of RESAMPLES draws of the parts the area

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from afrd.imaging.pixels import to_linear, to_srgb
 
-LOOKS = 8  # of places
+SIGNATURES = 8  # of places
 PLACES = 4_000  # a capture, from which is learned
 RIDGE = 1e-3  # share of the mean square of the other lights
 SEED = 0
@@ -44,9 +44,9 @@ class Relighting(BaseModel):
         """places: [N, C, P] of all captures, as `places_of` draws them."""
         rng = np.random.default_rng(SEED)
         others, true = np.delete(places, light, 0), places[light]
-        looks = _looks(others)
-        centres = _means(looks, rng)
-        nearest = _nearest(looks, centres)
+        signatures = _signatures(others)
+        centres = _means(signatures, rng)
+        nearest = _nearest(signatures, centres)
         every = others.reshape(len(others), -1)
         ridge = RIDGE * float((every**2).mean()) + 1e-9
         whole = _solved(every, true.ravel(), ridge, None)
@@ -59,7 +59,7 @@ class Relighting(BaseModel):
     def __call__(self, others: np.ndarray) -> np.ndarray:
         """others: the other lights' images, in their order, [N - 1, C, H, W] in 0..1. Returns [C, H, W], coded."""
         linear = to_linear(others).reshape(*others.shape[:2], -1)
-        weights = np.array(self.weights)[_nearest(_looks(linear), np.array(self.centres))]  # [P, N]
+        weights = np.array(self.weights)[_nearest(_signatures(linear), np.array(self.centres))]  # [P, N]
         made = np.einsum("pn,ncp->cp", weights[:, :-1], linear) + weights[:, -1]
         return to_srgb(made).reshape(others.shape[1:])
 
@@ -74,22 +74,22 @@ def _rows(values: Sequence[np.ndarray] | np.ndarray) -> tuple[tuple[float, ...],
     return tuple(tuple(round(float(value), DIGITS) for value in row) for row in values)
 
 
-def _looks(linear: np.ndarray) -> np.ndarray:
+def _signatures(linear: np.ndarray) -> np.ndarray:
     """[N - 1, C, P] to [P, N - 1]: each light's share of the brightness of a place."""
     grey = linear.mean(1) + 1e-3
     return (grey / grey.sum(0)).T
 
 
-def _nearest(looks: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    return ((centres**2).sum(1) - 2 * looks @ centres.T).argmin(1)
+def _nearest(signatures: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    return ((centres**2).sum(1) - 2 * signatures @ centres.T).argmin(1)
 
 
-def _means(looks: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _means(signatures: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """k-means; a look that no place has any more goes."""
-    centres = looks[rng.permutation(len(looks))[:LOOKS]]
+    centres = signatures[rng.permutation(len(signatures))[:SIGNATURES]]
     for _ in range(ROUNDS):
-        nearest = _nearest(looks, centres)
-        centres = np.stack([looks[nearest == i].mean(0) for i in np.unique(nearest)])
+        nearest = _nearest(signatures, centres)
+        centres = np.stack([signatures[nearest == i].mean(0) for i in np.unique(nearest)])
     return centres
 
 
