@@ -138,6 +138,25 @@ def false_alarms(experiment: str) -> Iterator[str]:
     yield from rows((experiment, *(f"n = {n}" for n in counts)), body)
 
 
+def frontend() -> Iterator[str]:
+    """What lies between the camera's files and the model, by megapixels."""
+    found = raw("frontend.json")
+    sizes = found["rows"]
+    wished = {
+        "tiles": "",
+        "whole over tiles x model": "≤ 1.3",
+        "share of decoding, checks and map": "≤ 0.2",
+        "light check and resizing, s": "≤ 0.5",
+        "peak memory, GB": "≤ 3",
+    }
+    body = [
+        (what, wish, *(f"{size[what]:.0f}" if what == "tiles" else f"{size[what]:.2f}" for size in sizes))
+        for what, wish in wished.items()
+    ]
+    head = (f"{found['lights']} lights, one thread", "wished", *(f"{size['megapixels']:.0f} MP" for size in sizes))
+    yield from rows(head, body)
+
+
 BLOCKS: Blocks = {
     **COMPARISON_BLOCKS,
     **LINE_BLOCKS,
@@ -150,6 +169,7 @@ BLOCKS: Blocks = {
     "light-check": light_check,
     "int8": int8,
     "registration": registration,
+    "frontend": frontend,
     **{
         f"false alarms, {name}": partial(false_alarms, name)
         for name in dict.fromkeys(row["experiment"] for row in raw("false_alarms.json"))

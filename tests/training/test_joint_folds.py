@@ -1,11 +1,15 @@
 """What a fold of the good captures takes with it when it is left out."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from afrd.datasets import open_dataset
+from afrd.capture import LightRig
+from afrd.datasets import CaptureSet, Record, open_dataset
 from afrd.disturb import apply
+from afrd.families.joint import JointConfig
 from afrd.model import JointGaussian
 from afrd.training.disturbed import blurred
 from afrd.training.features import Recompute
@@ -38,3 +42,30 @@ def test_a_fold_is_its_captures_and_their_blurred_copies(tmp_path, sigma):
             assert moments.count == by_hand.shape[1] == len(pictures) * (SIZE // 8) ** 2
             np.testing.assert_allclose(moments.mean(), by_hand.mean(1), rtol=1e-4, atol=1e-6)
             np.testing.assert_allclose(moments.covariance(), np.cov(by_hand), rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize(("count", "parts", "kept"), [(121, 120, 120), (7, None, 7), (300, 299, 299)])
+def test_as_many_parts_are_in_folds_as_asked_for_each_with_all_its_captures(tmp_path, count, parts, kept):
+    """Two captures a part; a part half of which were in the fit would be scored by a model that knows it."""
+    record = Record("a", (tmp_path / "a.png",))
+    records = [replace(record, id=f"{i}{side}", group=str(i)) for i in range(count) for side in "ab"]
+    folds = Folds(CaptureSet(tmp_path, None, None, LightRig(("a",)), records), (), 5, 0, parts)
+    assert len(folds.members) == 2 * kept and len(set(folds.scored.groups)) == kept
+    assert (folds.of[::2] == folds.of[1::2]).all()
+    assert folds.keeps_all == (kept == count)
+
+
+@pytest.mark.parametrize(
+    ("captures", "parts", "rate", "expected"),
+    [
+        (60, 60, 0.05, 60),
+        (121, 121, 0.05, 120),
+        (1000, 1000, 0.05, 120),
+        (1200, 1100, 0.001, 999),
+        (240, 120, 0.05, 60),
+    ],
+)
+def test_the_false_alarm_rate_says_how_many_parts_are_in_folds(captures, parts, rate, expected):
+    assert JointConfig(false_alarm_rate=rate).in_folds(captures, parts) == expected
+    assert JointConfig(false_alarm_rate=rate).in_folds(captures, parts, tiled=True) == 0
+    assert JointConfig(false_alarm_rate=rate, folds=0).in_folds(captures, parts) == 0

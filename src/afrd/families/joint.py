@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 GROWTH_FILE = "growth.safetensors"
 """In the folder of a run that can take in further good parts (`afrd.training.growth`)."""
+
+
+IN_FOLDS = 120  # captures scored, unless the false-alarm rate takes more: their vectors stay in memory, 4 MB each
 
 
 class Gaussian(Strict):
@@ -84,17 +88,30 @@ class JointConfig(TrainConfig):
     def for_auto(cls, data: Mapping[str, Any]) -> Mapping[str, Any]:
         return {"alike_lights": "average", **data}
 
+    def in_folds(self, captures: int, parts: int, tiled: bool = False) -> int:
+        """How many of so many good parts are scored by models without them; 0: none, they are held out.
+
+        Tiles of a capture are too many to be kept for it.
+        """
+        if self.folds < 2 or self.growable or tiled:
+            return 0
+        needed = math.ceil(1 / self.false_alarm_rate - 1 - 1e-9)  # as `afrd.training.threshold.parts_needed`
+        return min(parts, max(IN_FOLDS * parts // captures, needed))
+
     def resolved(self, captures: CaptureSet) -> TrainConfig:
         if self.alike_lights == "stack":
             return self
         from afrd.training.alike_lights import ALIKE, alikeness
 
-        options = captures.options
-        tiled = options is not None and (options.tile or options.resolution or options.smallest_defect)
-        if tiled or alikeness(captures) < ALIKE:
+        if _in_tiles(captures) or alikeness(captures) < ALIKE:
             return self.model_copy(update={"alike_lights": "stack"})
         given = {name: getattr(self, name) for name in self.model_fields_set & set(NearestConfig.model_fields)}
         return NearestConfig(**{**given, "fusion": "nearest"})
+
+
+def _in_tiles(captures: CaptureSet) -> bool:
+    options = captures.options
+    return options is not None and bool(options.tile or options.resolution or options.smallest_defect)
 
 
 class Joint(Family):
@@ -111,8 +128,8 @@ class Joint(Family):
         return JointGaussian(teacher, None, lights, config.image_size, config.top_share, config.gaussian)
 
     def scored_parts(self, config: JointConfig, captures: CaptureSet, holdout: CaptureSet) -> int:
-        parts = len(set(holdout.groups))
-        return parts + len(set(captures.groups)) if config.folds > 1 and not config.growable else parts
+        groups = (*captures.groups, *holdout.groups)
+        return config.in_folds(len(groups), len(set(groups)), _in_tiles(captures)) or len(set(holdout.groups))
 
     def fit(self, model: JointGaussian, captures: CaptureSet, holdout: CaptureSet, job: Job) -> HeldOutScores:
         from afrd.training.joint import fit

@@ -24,7 +24,7 @@ def download(request: Request, kind: str, wanted: Wanted) -> Response:
     elif kind == "parquet":
         content, media = exports.as_parquet(found), "application/vnd.apache.parquet"
     elif kind == "zip":
-        content = exports.as_folder(found, service.intake.lights, service.config.data, MOST_ZIPPED)
+        content = exports.as_folder(found, service.judge.version.inspector.card, service.config.data, MOST_ZIPPED)
         media = "application/zip"
     else:
         raise HTTPException(404, f"no export as {kind!r}; there are csv, parquet and zip")

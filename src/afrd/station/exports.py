@@ -10,10 +10,13 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
+import cv2
+import numpy as np
 import yaml
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session, selectinload
 
+from afrd.card import ModelCard
 from afrd.station.history import Filter, History
 from afrd.station.pictures import as_png
 from afrd.station.records import summary
@@ -22,6 +25,7 @@ from afrd.station.tables import CaptureRow
 _BATCH = 1000
 _NAMES = "id taken_at verdict score threshold shown_by label model source seconds late note light_notes"
 _COLUMNS = tuple(_NAMES.split())
+_ROI = "roi.png"
 
 
 def rows(engine: Engine, history: History, wanted: Filter) -> Iterator[CaptureRow]:
@@ -67,15 +71,19 @@ def as_parquet(found: Iterator[CaptureRow]) -> Iterator[bytes]:
             yield chunk
 
 
-def as_folder(found: Iterator[CaptureRow], lights: tuple[str, ...], root: Path, most: int) -> Iterator[bytes]:
+def as_folder(found: Iterator[CaptureRow], card: ModelCard, root: Path, most: int) -> Iterator[bytes]:
     """A ZIP of `train/good/<id>/<light>.png` for parts said to be good, `test/<defect type>/<id>/…` for defects.
 
     One good part in five, by its id, goes into `test/good` instead, so that there is something to evaluate on. The
-    newest `most` that were reviewed and whose images are stored; masks that were brushed lie in `masks/`.
+    newest `most` that were reviewed and whose images are stored; masks that were brushed lie in `masks/`. `lights.yaml`
+    says what the model of `card` was told of lights and pixels, `roi.png` where it looks.
     """
     with TemporaryFile() as file:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-            archive.writestr("lights.yaml", yaml.safe_dump({"lights": [{"name": name} for name in lights]}))
+            archive.writestr("lights.yaml", yaml.safe_dump(_lights_file(card), sort_keys=False))
+            if card.imaging and card.imaging.region:
+                mask = card.imaging.region.inside.astype(np.uint8) * 255
+                archive.writestr(_ROI, cv2.imencode(".png", mask)[1].tobytes())
             count = 0
             for row in found:
                 if row.label is None or row.folder is None:
@@ -94,6 +102,24 @@ def as_folder(found: Iterator[CaptureRow], lights: tuple[str, ...], root: Path, 
         file.seek(0)
         while chunk := file.read(1 << 20):
             yield chunk
+
+
+def _lights_file(card: ModelCard) -> dict[str, Any]:
+    """What `lights.yaml` said when the model was trained; the region of interest as it came out."""
+    lights = [{"name": name} for name in card.lights.names]
+    for key, values in (
+        ("direction", card.lights.directions),
+        ("distance", card.lights.distances),
+        ("weight", card.lights.weights),
+    ):
+        for light, value in zip(lights, values or (), strict=False):
+            if value is not None:
+                light[key] = list(value) if key == "direction" else value
+    imaging = {name: value for name, value in (card.config.get("imaging") or {}).items() if value is not None}
+    imaging.pop("roi", None)
+    if card.imaging and card.imaging.region:
+        imaging["roi"] = _ROI
+    return {"lights": lights} | ({"imaging": imaging} if imaging else {})
 
 
 def _values(row: CaptureRow) -> dict[str, Any]:

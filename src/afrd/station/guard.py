@@ -76,6 +76,8 @@ class Guard:
             return _say(HTTPStatus.FORBIDDEN, "another web site asked for this change; it is refused")
         if self._access is None:
             request.state.person = LOCAL
+            if any(name in request.headers for name in _FORWARDED):
+                return _say(HTTPStatus.FORBIDDEN, "a proxy reaches this station for others; name who may under access")
             if urlsplit(f"//{request.headers.get('host', '')}").hostname not in LOCAL_HOSTS:
                 return _say(HTTPStatus.MISDIRECTED_REQUEST, "this station serves its own machine; ask 127.0.0.1")
             return None
@@ -96,6 +98,7 @@ class Guard:
         return self._access.by_name(name) if name else None
 
 
+_FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 _BEARER = {"WWW-Authenticate": "Bearer"}
 
 

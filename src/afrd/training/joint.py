@@ -29,15 +29,16 @@ def fit(model: JointGaussian, captures: CaptureSet, holdout: CaptureSet, job: Jo
     device, painting, disturbing = job.fabric.device, job.config.painting, job.config.disturbing
     model.to(device).eval()
     seed, config = job.config.seed, job.config
-    cross = config.folds > 1 and not config.growable and not (captures.imaging and captures.imaging.tiling)
+    groups, tiled = (*captures.groups, *holdout.groups), bool(captures.imaging and captures.imaging.tiling)
+    in_folds = config.in_folds(len(groups), len(set(groups)), tiled)
     own = read_features(model, captures, job.store, job.data_digest, device)
     held_out = Recompute(model, holdout, device)  # whether some are stored depends on what ran before
-    if not cross:
+    if not in_folds:
         held_out = read_features(model, holdout, job.store, job.holdout_digest, device)
-    sources = [own, held_out] if cross else [own]
-    learned = captures.joined(holdout) if cross else captures
+    sources = [own, held_out] if in_folds else [own]
+    learned = captures.joined(holdout) if in_folds else captures
     soft = blurred(learned, disturbing.blur)
-    folds = Folds(learned, soft, job.config.folds, seed) if cross else None
+    folds = Folds(learned, soft, config.folds, seed, in_folds) if in_folds else None
     again = folds.kept if folds and folds.keeps_all else None  # else the features are read a second time
     passes = (1 if again else 2) + (1 if job.known else 0)
     total = passes * sum(map(len, sources)) + painting_count(len(captures), painting)

@@ -5,7 +5,6 @@ have; directions of defects and disturbances, learned from painted and disturbed
 """
 
 import itertools
-import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -22,19 +21,23 @@ from afrd.training.disturbed import disturbed_copies
 from afrd.training.features import Recompute
 from afrd.training.holdout import outlier
 
-SCORED = 120  # captures in folds, at most: their vectors are kept in memory, 4 MB each; the others serve the fit alone
-
 
 class Folds:
     """Which captures are scored by a model that has not seen them, and their vectors.
 
     captures: all good ones. blurred: copies of them that are learned from, too, or none. folds: how many; a part is in
-    one with all its captures.
+    one with all its captures. parts: so many, spread evenly, are in folds, None: all; the others serve the fit alone.
     """
 
-    def __init__(self, captures: CaptureSet, blurred: Sequence[Capture], folds: int, seed: int) -> None:
-        step = math.ceil(len(captures) / SCORED)
-        self.captures, self.members = captures, range(0, len(captures), step)
+    def __init__(
+        self, captures: CaptureSet, blurred: Sequence[Capture], folds: int, seed: int, parts: int | None = None
+    ) -> None:
+        names = list(dict.fromkeys(captures.groups))
+        parts = len(names) if parts is None else parts
+        chosen = {names[i * len(names) // parts] for i in range(parts)}
+        self.captures = captures
+        self.members = [number for number, name in enumerate(captures.groups) if name in chosen]
+        self._place = {number: i for i, number in enumerate(self.members)}
         self.blurred, self.folds, self.seed = blurred, folds, seed
         self.scored = captures.subset(self.members)
         self.of = assign_folds(self.scored.groups, folds, seed)
@@ -56,7 +59,7 @@ class Folds:
         if number == 0:
             self._moments, self._kept = [Moments(vectors.shape[1]) for _ in range(self.of.max() + 2)], []
         model.add_to(self._moments[self._fold(number)], vectors)
-        if number in self.members:
+        if number in self._place:
             self._kept.append(vectors.half().cpu())
 
     def keep_blurred(self, model: JointGaussian, number: int, levels: Sequence[Tensor]) -> None:
@@ -65,7 +68,7 @@ class Folds:
 
     def _fold(self, number: int) -> int:
         """Of capture `number` of all; -1: of none, it serves the fit alone."""
-        return int(self.of[number // self.members.step]) if number in self.members else -1
+        return int(self.of[self._place[number]]) if number in self._place else -1
 
     def score(self, model: JointGaussian, seed: int, copies: int, device: torch.device) -> HeldOutScores:
         """model: fitted to all captures, each of which was kept. Of each capture in a fold, and of disturbed copies.

@@ -26,12 +26,17 @@ class MqttConfig(_Sink):
 
     kind: Literal["mqtt"]
     host: str
-    port: int = Field(1883, ge=1, le=65535)
+    port: int | None = Field(None, ge=1, le=65535, description="Left out: 1883, with tls 8883.")
     topic: str = Field(pattern=r"^[^#+\x00]{1,200}$")
     user: str | None = None
     password_env: str | None = None
     tls: bool = False
     timeout_seconds: float = Field(10, gt=0)
+
+    @property
+    def at_port(self) -> int:
+        """As said, else the registered one."""
+        return self.port or (8883 if self.tls else 1883)
 
 
 class AnswerFileConfig(_Sink):

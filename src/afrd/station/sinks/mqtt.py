@@ -27,7 +27,7 @@ class Mqtt:
             self._sent(self._client.publish(f"{self._config.topic}/result", payload, qos=1))
         except (OSError, ValueError, RuntimeError) as error:
             self._drop()
-            raise DeliveryError(f"{self._config.host}:{self._config.port}: {error}") from error
+            raise DeliveryError(f"{self._config.host}:{self._config.at_port}: {error}") from error
         except DeliveryError:
             self._drop()
             raise
@@ -51,7 +51,7 @@ class Mqtt:
             client.tls_set()
         client.will_set(self._state, _OFFLINE, qos=1, retain=True)
         client.connect_timeout = config.timeout_seconds
-        client.connect(config.host, config.port, keepalive=15)
+        client.connect(config.host, config.at_port, keepalive=15)
         client.loop_start()
         self._client = client
         self._sent(client.publish(self._state, _ONLINE, qos=1, retain=True))
@@ -60,7 +60,7 @@ class Mqtt:
     def _sent(self, info: MQTTMessageInfo) -> None:
         info.wait_for_publish(self._config.timeout_seconds)
         if not info.is_published():
-            raise DeliveryError(f"{self._config.host}:{self._config.port}: no acknowledgement")
+            raise DeliveryError(f"{self._config.host}:{self._config.at_port}: no acknowledgement")
 
     def _drop(self) -> None:
         client, self._client = self._client, None

@@ -1,0 +1,42 @@
+"""What leaves a station for training says of lights and pixels what the model was told."""
+
+import io
+import zipfile
+
+import cv2
+import numpy as np
+import pytest
+
+from afrd.card import Lights
+from afrd.datasets.lights import read_imaging, read_lights
+from afrd.imaging import Imaging, ImagingOptions, Pixels
+from afrd.imaging.region import Region
+from afrd.inspector import Inspector
+from afrd.station.exports import as_folder
+
+
+def test_the_lights_file_of_an_export_is_that_of_the_model(artefact, tmp_path):
+    card = Inspector.load(artefact).card
+    inside = np.zeros((48, 64), bool)
+    inside[8:40, 10:50] = True
+    options = ImagingOptions(bits=12, black=64, transfer="linear", motion="constant", roi="/elsewhere/mask.png")
+    card = card.model_copy(
+        update={
+            "lights": Lights(
+                names=("left", "right", "top"),
+                directions=((-0.6, 0.0, 0.8), (0.6, 0.0, 0.8), None),
+                distances=(2.5, None, 3.0),
+                weights=(1.0, 0.5, 1.0),
+            ),
+            "imaging": Imaging(pixels=Pixels(bits=12, black=64, transfer="linear"), region=Region.of(inside)),
+            "config": {**card.config, "imaging": options.model_dump(mode="json")},
+        }
+    )
+    with zipfile.ZipFile(io.BytesIO(b"".join(as_folder(iter(()), card, tmp_path, 10)))) as archive:
+        archive.extractall(tmp_path)
+    rig, found = read_lights(tmp_path / "lights.yaml"), read_imaging(tmp_path / "lights.yaml")
+    assert rig.names == ("left", "right", "top") and rig.weights == (1.0, 0.5, 1.0)
+    assert rig.directions[:2] == (pytest.approx((-0.6, 0, 0.8)), pytest.approx((0.6, 0, 0.8)))
+    assert np.isnan(rig.directions[2]).all() and rig.distances[::2] == (2.5, 3.0) and np.isnan(rig.distances[1])
+    assert found == options.model_copy(update={"roi": str(tmp_path / "roi.png")})
+    assert (cv2.imread(found.roi, cv2.IMREAD_GRAYSCALE).astype(bool) == inside).all()
