@@ -8,7 +8,13 @@ from PIL import Image, PngImagePlugin
 from afrd.errors import DatasetError, ModelError
 from afrd.files import atomic_path
 
+FULL = 65535
 MAP_SCALE = 10_000.0  # a step is 0.0001; values to 6.55: cosine distances of three levels reach 6, the joint model 6.5
+
+
+def fitting_scale(anomaly_map: np.ndarray) -> float:
+    """`MAP_SCALE`, or less where the map's values take it."""
+    return min(MAP_SCALE, (FULL - 1) / max(float(np.max(anomaly_map)), 1e-6))
 
 
 def write_map_png16(
@@ -26,10 +32,10 @@ def write_map_png16(
     Raises ModelError where a value is negative, not finite, or does not fit 16 bits.
     """
     low, high = float(np.min(anomaly_map)), float(np.max(anomaly_map))
-    if not (np.isfinite(low) and np.isfinite(high)) or low < 0 or high * scale > 65535:
+    if not (np.isfinite(low) and np.isfinite(high)) or low < 0 or high * scale > FULL:
         raise ModelError(
             f"{path}: map values from {low:g} to {high:g} do not fit a 16-bit PNG at scale {scale:g}, which holds 0 to "
-            f"{65535 / scale:g}; use a smaller scale, or store the map as npy"
+            f"{FULL / scale:g}; use a smaller scale, or store the map as npy"
         )
     notes = PngImagePlugin.PngInfo()
     notes.add_text("afrd:scale", repr(float(scale)))

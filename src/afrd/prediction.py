@@ -14,7 +14,7 @@ from afrd.errors import RunError
 from afrd.evaluation.visual import LARGE, contact_sheet, mean_light, overlay, write_picture
 from afrd.files import atomic_path
 from afrd.inspector import Inspection, Inspector
-from afrd.map_png import write_map_png16
+from afrd.map_png import fitting_scale, write_map_png16
 
 MapFormat = Literal["png16", "npy"]
 
@@ -81,7 +81,8 @@ def _names(suffix: str) -> tuple[str, str, str]:
 def _write(capture: Capture, inspection: Inspection, files: dict[str, Path]) -> None:
     if files["map"].suffix == ".png":
         fast = inspection.anomaly_map.size > LARGE
-        write_map_png16(files["map"], inspection.anomaly_map, threshold=inspection.threshold, fast=fast)
+        found = inspection.anomaly_map
+        write_map_png16(files["map"], found, fitting_scale(found), threshold=inspection.threshold, fast=fast)
     else:
         with atomic_path(files["map"]) as temporary:
             np.save(temporary, inspection.anomaly_map)

@@ -16,7 +16,7 @@ from afrd.evaluation.visual import (
     photo,
     write_picture,
 )
-from afrd.map_png import read_map_png16, write_map_png16
+from afrd.map_png import MAP_SCALE, fitting_scale, read_map_png16, write_map_png16
 
 
 def lightness(rgb):
@@ -106,3 +106,16 @@ def test_contact_sheet_shows_every_light_once(domes, n):
         assert (sheet == colour).all(axis=-1).sum() == 64 * 64
     without = contact_sheet(dataclasses.replace(capture, mask=None), inspection, tile=64)
     assert without.shape[1] < sheet.shape[1]
+
+
+def test_every_map_fits_its_own_scale(tmp_path):
+    """Rounding of 65535 / highest · highest may come out above 65535: of a seventh of all maps it did."""
+    rng = np.random.default_rng(0)
+    for highest in rng.uniform(6.5, 40, 60).astype(np.float32):
+        found = (rng.random((8, 8)) * highest).astype(np.float32)
+        found[3, 3] = highest
+        scale = fitting_scale(found)
+        assert scale <= MAP_SCALE
+        write_map_png16(tmp_path / "m.png", found, scale)
+        read, its, _ = read_map_png16(tmp_path / "m.png")
+        np.testing.assert_allclose(read, found, atol=0.51 / its + 1e-6)

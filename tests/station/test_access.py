@@ -57,6 +57,48 @@ def test_nobody_passes_without_a_name(guarded, parts):
     assert guarded.client.get("/api/captures", headers=forged).status_code == 401
 
 
+def test_a_flood_of_wrong_tokens_is_slowed_and_a_known_one_passes(guarded):
+    known = {"Authorization": f"Bearer plc:{SECRET}"}
+    while (answer := guarded.client.get("/api/captures", headers=known)).status_code == 429:
+        pass
+    assert answer.status_code == 200
+
+    def ask(token: str) -> int:
+        return httpx.get(
+            f"{guarded.url}/api/captures", headers={"Authorization": f"Bearer {token}"}, timeout=120
+        ).status_code
+
+    with ThreadPoolExecutor(16) as pool:
+        flood = [pool.submit(ask, f"plc:wrong-{k}") for k in range(48)]
+        assert guarded.client.get("/api/captures", headers=known).status_code == 200
+        assert {each.result() for each in flood} == {401, 429}
+
+
+def test_a_wrong_token_is_checked_once():
+    access, checked = Access(AccessRules.model_validate(RULES)), []
+    check = access._check
+    access._check = lambda *given: checked.append(given) or check(*given)
+    assert [access.by_token("plc:old") for _ in range(3)] == [None] * 3 and len(checked) == 1
+    assert access.by_token(f"plc:{SECRET}").name == "plc" and len(checked) == 2
+
+
+@pytest.mark.parametrize("left", ["", "ab" * 31])
+def test_half_a_session_key_ends_the_start(artefact, tmp_path, left):
+    """Cookies signed with a key that anybody can guess would sign anybody in."""
+    data = tmp_path / "data"
+    first = StationProcess(artefact, data)
+    first.end()
+    key = data / "session.key"
+    assert key.stat().st_mode & 0o077 == 0 and len(key.read_text()) == 64
+    key.write_text(left)
+    done = subprocess.run(
+        [sys.executable, "-m", "afrd", "serve", str(artefact), "--data", str(data), "--port", "0"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode != 0 and "session.key: is no key; remove it" in done.stderr
+
+
 def test_a_token_sends_captures_and_reviews_under_its_name(guarded, parts):
     token = {"Authorization": f"Bearer plc:{SECRET}"}
     assert guarded.post(parts[0], "by-token", headers=token).status_code == 200
@@ -146,6 +188,8 @@ def test_only_this_machine_is_served_without_rules(artefact, serve, parts, tmp_p
     assert "names nobody who may" in done.stderr
     station = serve(artefact)
     assert station.client.get("/live", headers={"Host": "evil.example"}).status_code == 421
+    answer = station.client.get("/live", headers={"X-Forwarded-For": "192.0.2.7"})
+    assert answer.status_code == 403 and "name who may under access" in answer.text
     assert station.post(parts[0], headers={"Origin": "https://evil.example"}).status_code == 403
     assert station.post(parts[0], headers={"Origin": station.url}).status_code == 200
 

@@ -26,6 +26,10 @@ from afrd.station.tables import Base
         ("model: run\nlimits:\n  megabytes: none\n", r"line 3: limits.megabytes: .*number.*found 'none'"),
         ("model: run\nstation: ../x\n", r"line 2: station: .*found '../x'"),
         ("model: [run\n", r"line \d: "),
+        (
+            "model: run\nsinks:\n- {kind: webhook, name: w, url: 'https://u:pw@h/x', secret_env: S}\n",
+            r"line 3: sinks.*url: .*holds a name or a password",
+        ),
         ("just words\n", r"line 1: expected settings"),
         ("", r"line 1: expected settings"),
     ],

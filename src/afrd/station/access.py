@@ -2,7 +2,9 @@
 
 import functools
 import hmac
+import logging
 import secrets
+import threading
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +12,11 @@ from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from afrd.station.refusals import Rate, Refused
+
+_log = logging.getLogger("afrd.station")
+_TOKENS_PER_SECOND = 5  # that were never seen before
+_REMEMBERED = 1000
 Role = Literal["operator", "engineer"]
 _HASHER = PasswordHasher()
 
@@ -77,28 +84,41 @@ LOCAL = Person("local", "engineer")
 
 
 class Access:
-    """Checks secrets. Verified tokens are remembered by a keyed digest: argon2 is slow on purpose, the line is not."""
+    """Checks secrets. Tokens are remembered by a keyed digest: argon2 is slow on purpose, the line is not."""
 
     def __init__(self, rules: AccessRules) -> None:
         self._rules = rules
         self._key = secrets.token_bytes(32)
-        self._verified: dict[bytes, Person] = {}
+        self._seen: dict[bytes, Person | None] = {}
+        self._tries, self._one_at_a_time = Rate(_TOKENS_PER_SECOND), threading.Lock()
         _nobody()
 
     def by_password(self, name: str, password: str) -> Person | None:
         """The user of this name and password."""
         return self._check(self._rules.users, name, password)
 
+    def remembers(self, token: str) -> bool:
+        """Whether `by_token` answers at once."""
+        return self._digest(token) in self._seen
+
     def by_token(self, token: str) -> Person | None:
-        """The machine of `NAME:SECRET`."""
-        digest = hmac.digest(self._key, token.encode(), "sha256")
-        if digest not in self._verified:
+        """The machine of `NAME:SECRET`. Raises Refused: 429, too many that were never seen before."""
+        digest = self._digest(token)
+        if digest not in self._seen:
+            if not self._tries.take():
+                raise Refused(429, "too many unknown tokens; wait a moment", retry_after=2)
             name, _, secret = token.partition(":")
-            found = self._check(self._rules.tokens, name, secret)
+            with self._one_at_a_time:
+                found = self._check(self._rules.tokens, name, secret)
             if found is None:
-                return None
-            self._verified[digest] = found
-        return self._verified[digest]
+                _log.warning("a wrong token was sent as %r", name[:64])
+            if len(self._seen) >= _REMEMBERED:
+                self._seen = {known: person for known, person in self._seen.items() if person}
+            self._seen[digest] = found
+        return self._seen[digest]
+
+    def _digest(self, token: str) -> bytes:
+        return hmac.digest(self._key, token.encode(), "sha256")
 
     def by_name(self, name: str) -> Person | None:
         """A user who signed in before; None where the station file does not name them any more."""

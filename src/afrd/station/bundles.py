@@ -4,9 +4,11 @@ Nothing is decoded before its header has said how large it is, and of an npz no 
 """
 
 import io
+import lzma
 import math
 import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -26,7 +28,18 @@ _NPY_HEADERS: dict[tuple[int, int], Callable] = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
 }
-_DAMAGE = (ValueError, KeyError, OSError, EOFError, struct.error, zipfile.BadZipFile, NotImplementedError, RuntimeError)
+_DAMAGE = (
+    ValueError,
+    KeyError,
+    OSError,
+    EOFError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    NotImplementedError,
+    RuntimeError,
+)
 
 
 def unpack(content: bytes, lights: Sequence[str], limits: Limits) -> dict[str, bytes]:
@@ -109,6 +122,8 @@ def _array(archive: zipfile.ZipFile, name: str, limits: Limits, lights: int) -> 
         shape, fortran, dtype = _NPY_HEADERS[version](file)
         if dtype not in (np.uint8, np.uint16):
             raise wrong(FIELD, f"{name}: {dtype} values; expected uint8 or uint16")
+        if any(n < 0 for n in shape):
+            raise wrong(FIELD, f"{name}: an array of shape {list(shape)}")
         pixels = math.prod(shape)
         if pixels > 3 * lights * limits.megapixels * 1e6:
             raise Refused(

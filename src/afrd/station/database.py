@@ -29,7 +29,10 @@ def open_database(url: str) -> Engine:
     damaged, or written by a newer afrd.
     """
     try:
-        engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS} if url.startswith("sqlite") else {})
+        if url.startswith("sqlite"):
+            engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
+        else:  # a server that was restarted is noticed before a record is lost to it
+            engine = create_engine(url, pool_pre_ping=True)
         if engine.dialect.name == "sqlite":
             event.listen(engine, "connect", _set_up_sqlite)
             event.listen(engine, "begin", _begin_sqlite)

@@ -1,5 +1,7 @@
 """What History shows, to take away: CSV, Parquet, and a folder for training."""
 
+import threading
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,9 +10,11 @@ from fastapi.responses import StreamingResponse
 
 from afrd.station import exports
 from afrd.station.pages import MOST_ZIPPED, Wanted
+from afrd.station.refusals import Refused
 from afrd.station.service import Service
 
 router = APIRouter(include_in_schema=False)
+_one_zip = threading.Semaphore()  # packing takes disk and a connection to the database
 
 
 @router.get("/history/export.{kind}")
@@ -24,7 +28,10 @@ def download(request: Request, kind: str, wanted: Wanted) -> Response:
     elif kind == "parquet":
         content, media = exports.as_parquet(found), "application/vnd.apache.parquet"
     elif kind == "zip":
+        if not _one_zip.acquire(blocking=False):
+            raise Refused(503, "another folder is being packed; ask again when it is done", retry_after=30)
         content = exports.as_folder(found, service.judge.version.inspector.card, service.config.data, MOST_ZIPPED)
+        weakref.finalize(content, _one_zip.release)  # also where the client went away before the first byte
         media = "application/zip"
     else:
         raise HTTPException(404, f"no export as {kind!r}; there are csv, parquet and zip")

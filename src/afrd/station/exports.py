@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session, selectinload
 
 from afrd.card import ModelCard
+from afrd.errors import AfrdError
 from afrd.station.history import Filter, History
 from afrd.station.pictures import as_png
 from afrd.station.records import summary
@@ -76,9 +77,11 @@ def as_folder(found: Iterator[CaptureRow], card: ModelCard, root: Path, most: in
 
     One good part in five, by its id, goes into `test/good` instead, so that there is something to evaluate on. The
     newest `most` that were reviewed and whose images are stored; masks that were brushed lie in `masks/`. `lights.yaml`
-    says what the model of `card` was told of lights and pixels, `roi.png` where it looks.
+    says what the model of `card` was told of lights and pixels, `roi.png` where it looks. Parts that cannot be read
+    are named in `left-out.txt`.
     """
-    with TemporaryFile() as file:
+    with TemporaryFile(dir=root) as file:
+        gone = []
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
             archive.writestr("lights.yaml", yaml.safe_dump(_lights_file(card), sort_keys=False))
             if card.imaging and card.imaging.region:
@@ -91,14 +94,23 @@ def as_folder(found: Iterator[CaptureRow], card: ModelCard, root: Path, most: in
                 newest = row.reviews[-1]
                 defect = _plain(newest.defect_type or "defect")
                 label = f"test/{defect}" if row.label == "defect" else _good_split(row.id)
-                for light, name in row.files.items():
-                    archive.writestr(f"{label}/{row.id}/{light}.png", as_png(root / row.folder / name))
-                if row.label == "defect" and newest.mask:
-                    mask = (root / row.folder / newest.mask).read_bytes()
-                    archive.writestr(f"masks/{defect}/{row.id}.png", mask)
+                try:
+                    files = {
+                        f"{label}/{row.id}/{light}.png": as_png(root / row.folder / name)
+                        for light, name in row.files.items()
+                    }
+                    if row.label == "defect" and newest.mask:
+                        files[f"masks/{defect}/{row.id}.png"] = (root / row.folder / newest.mask).read_bytes()
+                except (OSError, AfrdError) as error:
+                    gone.append(f"{row.id}: {error}")
+                    continue
+                for name, content in files.items():
+                    archive.writestr(name, content)
                 count += 1
                 if count == most:
                     break
+            if gone:
+                archive.writestr("left-out.txt", "\n".join((*gone, "")))
         file.seek(0)
         while chunk := file.read(1 << 20):
             yield chunk

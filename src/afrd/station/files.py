@@ -14,7 +14,7 @@ import numpy as np
 from afrd.errors import DatasetError
 from afrd.files import atomic_path, flush, is_temporary
 from afrd.imaging.coarse_map import CoarseMap
-from afrd.map_png import MAP_SCALE, write_map_png16
+from afrd.map_png import fitting_scale, write_map_png16
 
 MAP_FILE = "map.png"
 MAP_SIDE = 512  # maps are stored no larger: the model's are 256 places wide at most, more pixels tell no more
@@ -59,16 +59,18 @@ class CaptureFiles:
             flush(target.parent)
             flush(self._incoming)
 
-    def drop_incoming(self, keep: Iterable[str] = ()) -> None:
-        """Everything that no record stands for."""
-        kept = set(keep)
-        for left in self._incoming.iterdir():
-            if left.name not in kept:
-                shutil.rmtree(left) if left.is_dir() else left.unlink()
+    def incoming(self) -> list[str]:
+        """Ids of captures whose images are not in their place."""
+        return [left.name for left in self._incoming.iterdir()]
+
+    def is_incoming(self, id: str) -> bool:
+        """Whether it is one of them."""
+        return (self._incoming / id).exists()
 
     def drop_incoming_of(self, id: str) -> None:
         """The images of a capture that was not taken after all."""
-        shutil.rmtree(self._incoming / id, ignore_errors=True)
+        left = self._incoming / id
+        shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(missing_ok=True)
 
     def remove(self, folder: str) -> None:
         """A capture's folder, with its images and map."""
@@ -81,8 +83,7 @@ class CaptureFiles:
     def write_map(self, folder: str, anomaly_map: CoarseMap, threshold: float) -> None:
         """As 16-bit PNG, at most `MAP_SIDE` wide and high; its scale and the threshold are noted in it."""
         values = np.maximum(anomaly_map.within(MAP_SIDE), 0)
-        scale = min(MAP_SCALE, 65535 / max(float(values.max()), 1e-6))
-        write_map_png16(self.root / folder / MAP_FILE, values, scale, threshold=threshold, fast=True)
+        write_map_png16(self.root / folder / MAP_FILE, values, fitting_scale(values), threshold=threshold, fast=True)
 
     def path(self, folder: str, name: str) -> Path:
         """A file of a capture. Raises DatasetError: it is not there, or is no plain file within that folder."""

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from itsdangerous import BadData, URLSafeTimedSerializer
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -17,6 +18,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from afrd.station.access import LOCAL, Access, Person
+from afrd.station.refusals import Refused
 
 COOKIE = "afrd-station"
 SESSION_SECONDS = 12 * 3600
@@ -66,34 +68,46 @@ class Guard:
             await send(message)
 
         request = Request(scope)
-        handler = self._refusal(request) or _too_large(request) or self._app
+        try:
+            person = await self._person(request) if self._access else LOCAL
+        except Refused as error:
+            await _say(error.status, error.detail(), {"Retry-After": str(error.retry_after)})(
+                scope, receive, with_headers
+            )
+            return
+        handler = self._refusal(request, person) or _too_large(request) or self._app
         await handler(scope, _bounded(request, receive), with_headers)
 
-    def _refusal(self, request: Request) -> Response | None:
-        """None where the request may pass; then `request.state.person` is who asks."""
+    def _refusal(self, request: Request, person: Person | None) -> Response | None:
+        """None where the request may pass. person: who asks, as `request.state.person` says from here on."""
+        request.state.person = person
         changes = request.method in _CHANGES
         if changes and _foreign(request, strict=False):
             return _say(HTTPStatus.FORBIDDEN, "another web site asked for this change; it is refused")
         if self._access is None:
-            request.state.person = LOCAL
             if any(name in request.headers for name in _FORWARDED):
                 return _say(HTTPStatus.FORBIDDEN, "a proxy reaches this station for others; name who may under access")
             if urlsplit(f"//{request.headers.get('host', '')}").hostname not in LOCAL_HOSTS:
                 return _say(HTTPStatus.MISDIRECTED_REQUEST, "this station serves its own machine; ask 127.0.0.1")
             return None
-        request.state.person = person = self._person(request)
+        path = request.scope["path"]  # that of the URL takes what the header Host says
         if "authorization" not in request.headers and person and changes and _foreign(request, strict=True):
             return _say(HTTPStatus.FORBIDDEN, "a change must say which page it comes from (header Origin)")
-        if person is None and not request.url.path.startswith(_OPEN):
+        if person is None and not path.startswith(_OPEN):
             if "text/html" in request.headers.get("accept", "") and not changes:
-                return RedirectResponse(f"/login?to={quote(request.url.path)}", HTTPStatus.SEE_OTHER)
+                return RedirectResponse(f"/login?to={quote(path)}", HTTPStatus.SEE_OTHER)
             return _say(HTTPStatus.UNAUTHORIZED, "sign in, or send Authorization: Bearer NAME:SECRET", _BEARER)
         return None
 
-    def _person(self, request: Request) -> Person | None:
+    async def _person(self, request: Request) -> Person | None:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme:
-            return self._access.by_token(token.strip()) if scheme.lower() == "bearer" else None
+            token = token.strip()
+            if scheme.lower() != "bearer":
+                return None
+            if self._access.remembers(token):
+                return self._access.by_token(token)
+            return await run_in_threadpool(self._access.by_token, token)  # half a second of processor
         name = self._sessions.name(request.cookies.get(COOKIE, ""))
         return self._access.by_name(name) if name else None
 
@@ -104,7 +118,7 @@ _BEARER = {"WWW-Authenticate": "Bearer"}
 
 def _allowed(request: Request) -> int | None:
     """Bytes of a body; None where the upload itself is counted, by the station's own limits."""
-    path = request.url.path
+    path = request.scope["path"]  # that of the URL takes what the header Host says
     if path == "/api/captures":
         return None
     return _DRAWING if path.startswith("/review/") else _FORM

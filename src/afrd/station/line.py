@@ -110,7 +110,7 @@ class Line:
 
     def earlier(self, id: str, digest: str) -> Answer | None:
         """What the same capture was answered when it was sent before; None if it was not. Raises Refused: 409."""
-        row = self.store.find(id)
+        row = self.store.find_now(id)
         if row is None or (row.state != "judged" and row.digest == digest):
             return None
         if row.digest != digest:

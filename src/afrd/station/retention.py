@@ -78,6 +78,7 @@ class Keeper:
             )
             .order_by(CaptureRow.number)
             .limit(_BATCH)
+            .with_for_update(skip_locked=True)  # nobody reviews a part while its images are removed (PostgreSQL)
         )
 
     def _remove(self, query: Select[tuple[CaptureRow]]) -> int:

@@ -1,6 +1,5 @@
 """One station put together from its file: database, files, model, line. What API, pages, sources and sinks share."""
 
-import contextlib
 import logging
 import os
 import re
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from afrd.errors import StationError
+from afrd.files import flush
 from afrd.imaging.registration import estimate_shifts
 from afrd.station.access import Access
 from afrd.station.config import StationConfig
@@ -214,9 +214,15 @@ def _session_key(data: Path) -> str:
     """Made once, readable by the station's user alone."""
     path = data / "session.key"
     if not path.exists():
-        with contextlib.suppress(FileExistsError), open(path, "x", opener=_private) as file:
+        whole = path.with_suffix(".tmp")
+        with open(whole, "w", opener=_private) as file:
             file.write(secrets.token_hex(32))
-    return path.read_text()
+        flush(whole)
+        whole.replace(path)
+    key = path.read_text()
+    if not re.fullmatch(r"[0-9a-f]{64}", key):  # whoever knows it is signed in
+        raise StationError(f"{path}: is no key; remove it, and everybody signs in again")
+    return key
 
 
 def _private(path: str, flags: int) -> int:

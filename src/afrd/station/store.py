@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from sqlalchemy import Engine, delete, select
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from afrd.errors import AfrdError
@@ -48,6 +48,9 @@ class Store:
         Raises IdUsedError.
         """
         folder: str | None = self.files.folder_for(taken.id, taken.at)
+        if self.files.is_incoming(taken.id) and (before := self.find_now(taken.id)) is not None:
+            self._settle(before)
+            raise _used(taken.id)
         try:
             small = (THUMBNAIL_FILE, thumbnail(taken.images))
             self.files.write_incoming(taken.id, [*taken.files.values(), small])
@@ -69,28 +72,27 @@ class Store:
             note=None if folder else f"images are not stored: {self.trouble}",
         )
         try:
-            with Session(self._writing) as session:
+            with Session(self._writing, expire_on_commit=False) as session:
                 session.add(row)
                 session.commit()
-            if folder:
-                self.files.settle(taken.id, folder)
-                self.trouble = None
-            return True
         except IntegrityError as error:
             self.files.drop_incoming_of(taken.id)
-            raise IdUsedError(f"id {taken.id}: belongs to another capture; send each capture with its own") from error
-        except (DBAPIError, OSError) as error:
+            raise _used(taken.id) from error
+        except SQLAlchemyError as error:
             self._troubled(error)
             return False
+        if folder and self._settle(row):
+            self.trouble = None
+        return True
 
     def finish(self, taken: Taken, judgement: Judgement, seconds: float, late: bool, note: str | None = None) -> None:
         """The verdict on record, with a message for every sink, and its map."""
-        before = self.find(taken.id)
-        if before is None:
-            return
-        if before.folder:
-            self._write_map(before.folder, judgement)
         try:
+            before = self.find(taken.id)
+            if before is None:
+                return
+            if before.folder and self._settle(before):
+                self._write_map(before.folder, judgement)
             with Session(self._writing) as session:
                 row = session.get_one(CaptureRow, before.number)
                 row.note = AGAIN if row.state == "failed" else row.note or note
@@ -99,7 +101,7 @@ class Store:
                 row.state, row.judged_at, row.seconds, row.late = "judged", time.time(), round(seconds, 6), late
                 session.add_all(self._messages(row))
                 session.commit()
-        except DBAPIError as error:
+        except SQLAlchemyError as error:
             self._troubled(error)
 
     def fail(self, id: str, note: str) -> None:
@@ -112,7 +114,7 @@ class Store:
                 row.state, row.judged_at, row.note = "failed", time.time(), note
                 session.add_all(self._messages(row))
                 session.commit()
-        except DBAPIError as error:
+        except SQLAlchemyError as error:
             self._troubled(error)
 
     def add_opinion(self, id: str, model: str, verdict: str, score: float, threshold: float) -> None:
@@ -141,13 +143,21 @@ class Store:
                 if row is not None:
                     add(session, row)
                     session.commit()
-        except DBAPIError as error:
+        except SQLAlchemyError as error:
             self._troubled(error)
 
     def find(self, id: str) -> CaptureRow | None:
         """The record of this id."""
         with Session(self.engine, expire_on_commit=False) as session:
             return self._row(session, id)
+
+    def find_now(self, id: str) -> CaptureRow | None:
+        """The same; None too where the database cannot tell, for the line goes on without it."""
+        try:
+            return self.find(id)
+        except SQLAlchemyError as error:
+            self._troubled(error)
+            return None
 
     def unfinished(self) -> list[CaptureRow]:
         """Captures that were taken and not judged, oldest first; their images are brought to their place."""
@@ -157,18 +167,29 @@ class Store:
                 .where(CaptureRow.station == self.station, CaptureRow.state == "taken")
                 .order_by(CaptureRow.number)
             ).all()
-        self.files.drop_incoming(keep=[row.id for row in rows])
-        for row in rows:
-            if row.folder:
-                self.files.settle(row.id, row.folder)
+        for id in self.files.incoming():  # of a process that was killed, or while the disk was full
+            row = self.find(id)
+            if row is None or row.folder is None or (self.files.root / row.folder).is_dir():
+                self.files.drop_incoming_of(id)
+            else:
+                self._settle(row)
         return list(rows)
+
+    def _settle(self, row: CaptureRow) -> bool:
+        """Its images to their place. False: they cannot be moved now, and are at the next start."""
+        try:
+            self.files.settle(row.id, row.folder)
+            return True
+        except OSError as error:
+            self._troubled(error)
+            return False
 
     def review(
         self, id: str, label: str, defect_type: str | None, by: str, mask: bytes | None = None
     ) -> ReviewRow | None:
         """One more review of a capture, on record with its mask; None where there is no such capture."""
         with Session(self._writing, expire_on_commit=False) as session:
-            row = self._row(session, id)
+            row = self._row(session, id, lock=True)
             if row is None or row.state == "taken":
                 return None
             at = time.time()
@@ -192,9 +213,12 @@ class Store:
             self.files.write_map(folder, judgement.inspection.map, judgement.threshold)
         except OSError as error:
             self._troubled(error)
+        except Exception:  # a map never costs the record
+            _log.exception("map of %s: could not be written", folder)
 
-    def _row(self, session: Session, id: str) -> CaptureRow | None:
-        return session.scalar(select(CaptureRow).where(CaptureRow.station == self.station, CaptureRow.id == id))
+    def _row(self, session: Session, id: str, lock: bool = False) -> CaptureRow | None:
+        query = select(CaptureRow).where(CaptureRow.station == self.station, CaptureRow.id == id)
+        return session.scalar(query.with_for_update() if lock else query)
 
     def _troubled(self, error: Exception) -> None:
         """To be told in health, log and pages; the line goes on."""
@@ -203,6 +227,10 @@ class Store:
         if self.trouble is None:
             _log.error("cannot store records: %s; verdicts go on, free the disk of %s", reason, self.files.root)
         self.trouble = str(reason)
+
+
+def _used(id: str) -> IdUsedError:
+    return IdUsedError(f"id {id}: belongs to another capture; send each capture with its own")
 
 
 def _verdict(judgement: Judgement) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +28,7 @@ class Versions:
     def __init__(self, engine: Engine, station: str, root: Path, on_light_fault: OnLightFault | None) -> None:
         self._engine, self._writing, self._station = engine, writing(engine), station
         self._on_light_fault = on_light_fault
+        self._changing = threading.Lock()  # what judges and what is on record change together
         self.folder = root / FOLDER
         self.folder.mkdir(exist_ok=True)
         for left in filter(is_temporary, list(self.folder.iterdir())):  # of a training that was killed
@@ -89,18 +91,19 @@ class Versions:
         activate: bool = False,
     ) -> ModelRow:
         """One more version. snapshot: digest of its list of captures, where the station made it."""
-        now = time.time()
         row = ModelRow(
             station=self._station,
             name=name,
             path=str(path.resolve()),
-            added_at=now,
-            activated_at=now if activate else None,
+            added_at=time.time(),
+            activated_at=None,
             card=card,
             shadow=False,
             snapshot=snapshot,
         )
         with Session(self._writing, expire_on_commit=False) as session:
+            if activate:
+                row.activated_at = self._later(session)
             session.add_all([row, self._audit(by, action, name, {})])
             session.commit()
         return row
@@ -124,43 +127,47 @@ class Versions:
     def set_shadow(self, number: int | None, judge: Judge, by: str) -> Version | None:
         """Judge beside the active one from now on; None ends it. Raises StationError as `activate`, or it is active."""
         version = None
-        if number is not None:
-            version = self._loaded(self.row(number))
-            require_lights(version, judge.version.inspector.lights.names)
-            if version.name == judge.version.name:
-                raise StationError(f"model {version.name}: judges already")
-        with Session(self._writing) as session:
-            for row in session.scalars(self._mine()):
-                row.shadow = row.number == number
-            action = "put in shadow" if version else "ended the shadow of"
-            session.add(self._audit(by, action, version.name if version else "the model", {}))
-            session.commit()
+        with self._changing:
+            if number is not None:
+                version = self._loaded(self.row(number))
+                require_lights(version, judge.version.inspector.lights.names)
+                if version.name == judge.version.name:
+                    raise StationError(f"model {version.name}: judges already")
+            with Session(self._writing) as session:
+                for row in session.scalars(self._mine()):
+                    row.shadow = row.number == number
+                action = "put in shadow" if version else "ended the shadow of"
+                session.add(self._audit(by, action, version.name if version else "the model", {}))
+                session.commit()
         return version
 
     def activate(self, number: int, judge: Judge, by: str) -> ModelRow:
         """Judge by this one from the next capture on. Raises StationError: no such model, or one for other lights."""
-        row = self.row(number)
-        before = judge.version.name
-        judge.activate(self._loaded(row))
-        with Session(self._writing) as session:
-            active = session.get_one(ModelRow, number)
-            active.activated_at, active.shadow = time.time(), False
-            session.add(self._audit(by, "activated model", row.name, {"before": before}))
-            session.commit()
-        return row
+        with self._changing:
+            row = self.row(number)
+            version = self._loaded(row)
+            require_lights(version, judge.version.inspector.lights.names)
+            with Session(self._writing) as session:
+                active = session.get_one(ModelRow, number)
+                active.activated_at, active.shadow = self._later(session), False
+                session.add(self._audit(by, "activated model", row.name, {"before": judge.version.name}))
+                session.commit()
+            judge.activate(version)  # once it is on record: after a restart the same one judges
+            return row
 
     def set_threshold(self, threshold: float | None, judge: Judge, by: str, reason: str) -> None:
         """Of the active model; None goes back to its own. Raises StationError: not above zero."""
         if threshold is not None and not 0 < threshold < float("inf"):
             raise StationError(f"threshold {threshold:g}: expected a number above zero")
-        version = judge.version
-        detail = {"to": threshold, "from": version.threshold, "because": reason}
-        with Session(self._writing) as session:
-            row = session.scalars(self._mine().where(ModelRow.name == version.name)).one()
-            row.threshold = threshold
-            session.add(self._audit(by, "set threshold of", version.name, detail))
-            session.commit()
-        judge.activate(Version(version.name, version.path, version.inspector, threshold))
+        with self._changing:
+            version = judge.version
+            detail = {"to": threshold, "from": version.threshold, "because": reason}
+            with Session(self._writing) as session:
+                row = session.scalars(self._mine().where(ModelRow.name == version.name)).one()
+                row.threshold = threshold
+                session.add(self._audit(by, "set threshold of", version.name, detail))
+                session.commit()
+            judge.activate(Version(version.name, version.path, version.inspector, threshold))
 
     def audit(self, limit: int = 20) -> list[AuditRow]:
         """The newest changes."""
@@ -184,6 +191,11 @@ class Versions:
 
     def _audit(self, by: str, action: str, subject: str, detail: dict) -> AuditRow:
         return AuditRow(station=self._station, at=time.time(), by=by, action=action, subject=subject, detail=detail)
+
+    def _later(self, session: Session) -> float:
+        """Now, or after the newest activation where the clock went back: the last one judges."""
+        newest = session.scalar(self._active().limit(1).with_only_columns(ModelRow.activated_at))
+        return time.time() if newest is None else max(time.time(), newest + 0.001)
 
     def _newest_active(self) -> ModelRow | None:
         with Session(self._engine, expire_on_commit=False) as session:

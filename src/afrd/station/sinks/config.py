@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, field_validator
 
 
 class _Sink(BaseModel):
@@ -19,6 +19,13 @@ class WebhookConfig(_Sink):
     url: HttpUrl
     secret_env: str
     timeout_seconds: float = Field(10, gt=0)
+
+    @field_validator("url")
+    @classmethod
+    def _no_secret(cls, url: HttpUrl) -> HttpUrl:
+        if url.username or url.password:
+            raise ValueError("holds a name or a password, which logs would show; the receiver checks the signature")
+        return url
 
 
 class MqttConfig(_Sink):

@@ -45,6 +45,7 @@ class Mqtt:
     def _connected(self) -> Client:
         config = self._config
         client = Client(CallbackAPIVersion.VERSION2)
+        client.on_connect = self._say_online  # also where the library connects again by itself, after the last will
         if config.user is not None:
             client.username_pw_set(config.user, self._password)
         if config.tls:
@@ -56,6 +57,9 @@ class Mqtt:
         self._client = client
         self._sent(client.publish(self._state, _ONLINE, qos=1, retain=True))
         return client
+
+    def _say_online(self, client: Client, *_: Any) -> None:
+        client.publish(self._state, _ONLINE, qos=1, retain=True)
 
     def _sent(self, info: MQTTMessageInfo) -> None:
         info.wait_for_publish(self._config.timeout_seconds)

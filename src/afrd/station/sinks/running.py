@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from afrd.errors import MissingExtraError, StationError
 from afrd.station.sinks.answer_file import AnswerFile
@@ -57,8 +58,15 @@ class Sinks:
         found = [f"sink {each.name}: {each.trouble}" for each in self._newest if each.trouble]
         for each in self._outboxes:
             if each.trouble:
-                found.append(f"sink {each.name}: {each.waiting()} messages wait ({each.trouble})")
+                found.append(f"sink {each.name}: {_waiting(each)} messages wait ({each.trouble})")
         return found
+
+
+def _waiting(outbox: Outbox) -> str:
+    try:
+        return str(outbox.waiting())
+    except SQLAlchemyError:
+        return "unknown how many"  # the database may be the trouble
 
 
 def _secret(variable: str, sink: str) -> str:

@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 from typing import Any
 
+from afrd.station.records import NOT_JUDGED
 from afrd.station.sinks.config import WebhookConfig
 from afrd.station.sinks.outbox import DeliveryError
 
@@ -19,16 +20,14 @@ class Webhook:
 
     def __init__(self, config: WebhookConfig, secret: str) -> None:
         self._config, self._secret = config, secret
-        self._where = (
-            f"{config.url.scheme}://{config.url.host}{config.url.path}"  # a name and a password stay out of logs
-        )
+        self._where = f"{config.url.scheme}://{config.url.host}{config.url.path}"
         self._opener = urllib.request.build_opener(_NoRedirect())
 
     def deliver(self, message: dict[str, Any]) -> None:
         body = json.dumps(message, ensure_ascii=False).encode()
         headers = {
             "Content-Type": "application/json",
-            DELIVERY: f"{message['station']}/{message['id']}",
+            DELIVERY: _delivery(message),
             SIGNATURE: signature(self._secret, body, int(time.time())),
         }
         request = urllib.request.Request(str(self._config.url), body, headers, method="POST")
@@ -42,6 +41,12 @@ class Webhook:
 
     def close(self) -> None:
         """Nothing is kept open."""
+
+
+def _delivery(message: dict[str, Any]) -> str:
+    """A part that could not be judged may be sent again and judged: that is another message."""
+    told = f"{message['station']}/{message['id']}"
+    return f"{told}/not-judged" if message.get("verdict") == NOT_JUDGED else told
 
 
 def signature(secret: str, body: bytes, at: int) -> str:

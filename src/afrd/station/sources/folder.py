@@ -1,7 +1,7 @@
 """A watched folder: captures that others write, never half-read."""
 
+import contextlib
 import logging
-import shutil
 import threading
 import time
 from collections.abc import Sequence
@@ -26,6 +26,7 @@ class WatchedFolder:
         self._config, self._folder, self._lights = config, folder, tuple(lights)
         self._pattern = Pattern(config.pattern, self._lights)
         self._seen: dict[Path, tuple[tuple[int, int], float]] = {}
+        self._stuck: set[str] = set()
 
     def run(self, offer, ending: threading.Event) -> None:
         """See `Source`."""
@@ -46,13 +47,23 @@ class WatchedFolder:
         for id, images in sorted(captures.items()):
             if ending.is_set():
                 return
-            quiet = min(self._unchanged(path, now) for path in images.values())
-            if set(images) >= set(self._lights):
-                if quiet >= self._config.settle_seconds:
-                    self._take(offer, id, images)
-            elif quiet >= self._config.incomplete_seconds:
-                missing = ", ".join(light for light in self._lights if light not in images)
-                self._refuse(id, images, f"incomplete for {quiet:.0f} s: no image of {missing}")
+            try:
+                self._see(offer, id, images, now)
+                self._stuck.discard(id)
+            except OSError as error:  # one that cannot be read or moved does not keep the others waiting
+                if id not in self._stuck:
+                    _log.error("source %s: %s: %s; mend its permissions", self._config.name, id, error)
+                self._stuck.add(id)
+        self._stuck &= set(captures)
+
+    def _see(self, offer, id: str, images: dict[str, Path], now: float) -> None:
+        quiet = min(self._unchanged(path, now) for path in images.values())
+        if set(images) >= set(self._lights):
+            if quiet >= self._config.settle_seconds:
+                self._take(offer, id, images)
+        elif quiet >= self._config.incomplete_seconds:
+            missing = ", ".join(light for light in self._lights if light not in images)
+            self._refuse(id, images, f"incomplete for {quiet:.0f} s: no image of {missing}")
 
     def _files(self) -> list[Path]:
         """All but what was dealt with and what is hidden."""
@@ -96,8 +107,15 @@ class WatchedFolder:
             number += 1
             target = self._folder / where / f"{id}.{number}"
         target.mkdir(parents=True)
-        for path in images.values():
-            shutil.move(path, target / path.name)
-            if path.parent != self._folder and not any(path.parent.iterdir()):
-                path.parent.rmdir()
+        alike = len({path.name for path in images.values()}) < len(images)  # in a folder for each light
+        try:
+            for light, path in images.items():
+                path.rename(target / (f"{light}{path.suffix}" if alike else path.name))
+        except OSError:
+            with contextlib.suppress(OSError):
+                target.rmdir()  # where nothing was moved
+            raise
+        for folder in {path.parent for path in images.values()}:
+            if folder != self._folder and id in folder.name and not any(folder.iterdir()):
+                folder.rmdir()  # the capture's own
         return target

@@ -1,0 +1,79 @@
+"""What judges and what is on record are the same, whatever the clock, the disk and a second click do."""
+
+import shutil
+import sqlite3
+import threading
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from afrd.station import versions as module
+from afrd.station.database import open_database, sqlite_url
+from afrd.station.judge import Judge
+from afrd.station.versions import Versions
+
+
+@pytest.fixture
+def two(artefact, tmp_path):
+    """Versions of two models, the first judging, and the judge."""
+    engine = open_database(sqlite_url(tmp_path))
+    versions = Versions(engine, "cell", tmp_path, None)
+    first = shutil.copy(artefact, tmp_path / "first.onnx")
+    shutil.copy(artefact, versions.folder / "second.onnx")
+    judge = Judge(versions.current(tmp_path / "first.onnx"))
+    versions.add("second.onnx", "ada")
+    yield versions, judge, first
+    engine.dispose()
+
+
+def numbers(versions: Versions) -> dict[str, int]:
+    return {row.name.partition("@")[0]: row.number for row in versions.rows()}
+
+
+def test_after_the_clock_went_back_the_last_one_activated_still_judges(two, tmp_path, monkeypatch):
+    versions, judge, _ = two
+    known, times = numbers(versions), iter([2e9, 2e9, 1.9e9, 1.9e9])
+    monkeypatch.setattr(module.time, "time", lambda: next(times, 1.9e9))
+    versions.activate(known["second"], judge, "ada")
+    versions.activate(known["first"], judge, "ada")
+    assert judge.version.name.startswith("first@")
+    assert versions.current(tmp_path / "first.onnx").name == judge.version.name
+    assert versions.previous().name.startswith("second@")
+
+
+def test_what_cannot_be_put_on_record_does_not_judge(two):
+    versions, judge, _ = two
+
+    other = sqlite3.connect(versions._engine.url.database, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")  # nobody else can write
+    with pytest.raises(OperationalError, match="locked"):
+        versions.activate(numbers(versions)["second"], judge, "ada")
+    other.execute("ROLLBACK")
+    other.close()
+    assert judge.version.name.startswith("first@") and versions.audit()[0].action == "added model"
+
+
+def test_a_threshold_set_while_another_model_is_activated_stays_with_its_own(two, monkeypatch):
+    """The slow part of an activation is loading; a threshold set meanwhile must not bring the old model back."""
+    versions, judge, _ = two
+    loading, go_on = threading.Event(), threading.Event()
+    load = versions._loaded
+
+    def slow(row):
+        version = load(row)
+        loading.set()
+        assert go_on.wait(60)
+        return version
+
+    monkeypatch.setattr(versions, "_loaded", slow)
+    activating = threading.Thread(target=versions.activate, args=(numbers(versions)["second"], judge, "ada"))
+    activating.start()
+    assert loading.wait(60)
+    setting = threading.Thread(target=versions.set_threshold, args=(0.7, judge, "otto", "trial"))
+    setting.start()
+    go_on.set()
+    activating.join()
+    setting.join()
+    assert judge.version.name.startswith("second@") and judge.version.threshold == 0.7
+    on_record = {row.name.partition("@")[0]: row.threshold for row in versions.rows()}
+    assert on_record == {"first": None, "second": 0.7}
