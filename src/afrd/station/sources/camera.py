@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Sequence
 
 import cv2
@@ -10,6 +11,7 @@ import numpy as np
 from afrd.errors import MissingExtraError, StationError
 from afrd.station.refusals import Refused
 from afrd.station.sources.config import CameraConfig
+from afrd.station.sources.parts_of_pictures import Grabbing, Parts
 
 try:
     from pypylon import genicam, pylon
@@ -17,6 +19,7 @@ except ModuleNotFoundError as error:
     raise MissingExtraError("pypylon", "camera") from error
 
 _log = logging.getLogger("afrd.station")
+_PARTS_KEPT = 4  # whose pictures wait while the line is busy
 _PATIENCE_MS = 500  # how long one wait for a picture is, so that the end of the station is noticed
 
 
@@ -33,13 +36,13 @@ class Camera:
         try:
             self._set_up(camera)
             camera.StartGrabbing(pylon.GrabStrategy_OneByOne)
-            take = self._triggered if self._config.trigger == "software" else self._coming
-            while not ending.is_set():
-                pictures = take(camera, ending)
-                if pictures:
-                    self._offer(offer, pictures)
-                if self._config.trigger == "software":
+            if self._config.trigger == "software":
+                while not ending.is_set():
+                    if pictures := self._triggered(camera, ending):
+                        self._offer(offer, pictures)
                     ending.wait(self._config.every_seconds)
+            else:
+                self._coming(camera, offer, ending)
         except genicam.GenericException as error:
             raise StationError(f"camera {self._config.name}: {str(error).splitlines()[0]}") from error
         finally:
@@ -101,15 +104,37 @@ class Camera:
             milliseconds, pylon.TimeoutHandling_Return
         )
 
-    def _coming(self, camera, ending: threading.Event) -> list[np.ndarray]:
-        pictures: list[np.ndarray] = []
-        while len(pictures) < len(self._lights):
-            patience = self._config.gap_seconds if pictures else float("inf")
-            picture = self._next(camera, ending, patience)
-            if picture is None:
-                return self._incomplete(pictures, ending)
-            pictures.append(picture)
-        return pictures
+    def _coming(self, camera, offer, ending: threading.Event) -> None:
+        """Pictures that an outside trigger brings, while the line may be busy with those before."""
+        parts, before = Parts(len(self._lights), self._config.gap_seconds), None
+
+        def grab() -> tuple[np.ndarray, bool] | None:
+            nonlocal before
+            result = camera.RetrieveResult(_PATIENCE_MS, pylon.TimeoutHandling_Return)
+            if not result.IsValid():
+                return None
+            try:
+                number, lost = result.GetBlockID(), result.GetNumberOfSkippedImages() > 0
+                lost = lost or (before is not None and number > before + 1)
+                before = number
+                return self._pixels(result), lost
+            finally:
+                result.Release()
+
+        grabbing = Grabbing(grab, _PARTS_KEPT * len(self._lights))
+        try:
+            while not ending.is_set():
+                picture = grabbing.next(_PATIENCE_MS / 1000)
+                if picture is None:
+                    pictures, away = [], parts.give_up() if parts.overdue(time.monotonic()) else 0
+                else:
+                    pictures, away = parts.add(picture)
+                if away:
+                    self._tell_incomplete(away)
+                if pictures:
+                    self._offer(offer, pictures)
+        finally:
+            grabbing.stop()
 
     def _next(self, camera, ending: threading.Event, seconds: float) -> np.ndarray | None:
         """[H, W] or [H, W, 3], or None after so long. Raises StationError: a picture that the camera calls bad."""
@@ -121,19 +146,24 @@ class Camera:
             if not result.IsValid():
                 continue
             try:
-                if not result.GrabSucceeded():
-                    raise StationError(f"camera {self._config.name}: {result.GetErrorDescription()}")
-                return result.GetArray().copy()
+                return self._pixels(result)
             finally:
                 result.Release()
         return None
 
+    def _pixels(self, result) -> np.ndarray:
+        if not result.GrabSucceeded():
+            raise StationError(f"camera {self._config.name}: {result.GetErrorDescription()}")
+        return result.GetArray().copy()
+
     def _incomplete(self, pictures: list[np.ndarray], ending: threading.Event) -> list[np.ndarray]:
         """Never a part of mixed pictures: what has come is thrown away."""
         if pictures and not ending.is_set():
-            missing = self._lights[len(pictures)]
-            _log.warning("source %s: %d pictures, none for light %s", self._config.name, len(pictures), missing)
+            self._tell_incomplete(len(pictures))
         return []
+
+    def _tell_incomplete(self, count: int) -> None:
+        _log.warning("source %s: %d pictures, none for light %s", self._config.name, count, self._lights[count])
 
     def _offer(self, offer, pictures: list[np.ndarray]) -> None:
         files = {light: _file(picture) for light, picture in zip(self._lights, pictures, strict=True)}
