@@ -123,25 +123,6 @@ def lights_recommended() -> Iterator[str]:
     yield from rows(head, body)
 
 
-def twelve_lights() -> Iterator[str]:
-    """Of twelve virtual lights the best found of each number, and what is recommended."""
-    found = raw("lights_twelve.json")
-    sizes = ("1", "2", "3", "4", "6", "12")
-    body = []
-    for name, one in found.items():
-        by_size, labels = one["by number of lights"], one["recommended by labels"]
-        low, high = labels["interval"]
-        elsewhere = number(labels["elsewhere"][0]) if labels["elsewhere"] else "–"
-        body.append(
-            (
-                name,
-                *(number(_auroc(by_size[size]["by labels"])) for size in sizes),
-                f"{', '.join(labels['lights'])}: {number(labels['image_auroc'])} [{low:.2f}, {high:.2f}]; {elsewhere}",
-            )
-        )
-    yield from rows(("I-AUROC", *(f"{size} of 12" for size in sizes), "recommended; on parts not chosen by"), body)
-
-
 def stand_in() -> Iterator[str]:
     """A dead light left out, and made from the others."""
     found = raw("stand_in.json")
@@ -164,6 +145,5 @@ LINE_BLOCKS: Blocks = {
     "station": station,
     "lights chosen": lights_chosen,
     "lights recommended": lights_recommended,
-    "lights of twelve": twelve_lights,
     "stand-in": stand_in,
 }

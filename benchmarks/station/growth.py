@@ -41,6 +41,7 @@ def main() -> None:
         grow(root / "first", more, root / "grown", lambda done, of: steps.append(time.perf_counter()))
         seconds = time.perf_counter() - began
         read, learned = 2 * len(more), 2 * len(more) + len(every)  # as they are and blurred; then all of them again
+        marks = (began, steps[read - 1], steps[learned - 1], steps[-1])
         began = time.perf_counter()
         train(every, root / "scratch", config.model_copy(update={"growable": False, "folds": 0}), holdout=held_out)
         from_scratch = time.perf_counter() - began
@@ -53,9 +54,13 @@ def main() -> None:
             "more": options.more,
             "grow_seconds": round(seconds, 2),
             "of_which": {
-                "loading, and the teacher on the further parts": round(steps[read - 1] - began, 2),
-                "what is usual at which places": round(steps[learned - 1] - steps[read - 1], 2),
-                "threshold, and those without each light": round(steps[-1] - steps[learned - 1], 2),
+                what: round(end - start, 2)
+                for what, start, end in zip(
+                    ("loading, and the teacher on them", "what is usual at which places", "thresholds"),
+                    marks,
+                    marks[1:],
+                    strict=False,
+                )
             },
             "training_from_scratch_seconds": round(from_scratch, 2),
             "mean_apart": float(((grown.mean - scratch.mean) * scale).abs().max()),
