@@ -186,9 +186,9 @@ class _Judge:
 def _seen(captures: CaptureSet, holdout: CaptureSet, test: CaptureSet | None, config: JointConfig):
     """All three as the model sees them; whole, as a study has no tiles."""
     options = captures.options
-    if options.tile or options.smallest_defect:
+    if options.tile or options.resolution or options.smallest_defect:
         warnings.warn("a study of lights looks at whole captures, not at tiles", stacklevel=3)
-        whole = options.model_copy(update={"tile": None, "smallest_defect": None})
+        whole = options.model_copy(update={"tile": None, "resolution": None, "smallest_defect": None})
         captures = CaptureSet(
             captures.root, captures.category, captures.split, captures.lights, captures.records, whole
         )
