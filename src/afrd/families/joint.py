@@ -128,8 +128,9 @@ class Joint(Family):
         return JointGaussian(teacher, None, lights, config.image_size, config.top_share, config.gaussian)
 
     def scored_parts(self, config: JointConfig, captures: CaptureSet, holdout: CaptureSet) -> int:
-        groups = (*captures.groups, *holdout.groups)
-        return config.in_folds(len(groups), len(set(groups)), _in_tiles(captures)) or len(set(holdout.groups))
+        held_out = len(set(holdout.groups))
+        parts = len(set(captures.groups)) + held_out  # groups of the two are different parts
+        return config.in_folds(len(captures) + len(holdout), parts, _in_tiles(captures)) or held_out
 
     def fit(self, model: JointGaussian, captures: CaptureSet, holdout: CaptureSet, job: Job) -> HeldOutScores:
         from afrd.training.joint import fit

@@ -9,12 +9,21 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import StreamingResponse
 
 from afrd.station import exports
+from afrd.station.line import Slot
 from afrd.station.pages import MOST_ZIPPED, Wanted
 from afrd.station.refusals import Refused
 from afrd.station.service import Service
 
 router = APIRouter(include_in_schema=False)
-_one_zip = threading.Semaphore()  # packing takes disk and a connection to the database
+_one_zip = threading.BoundedSemaphore()  # packing takes disk and a connection to the database
+
+
+def _until_done(content: Iterator[bytes], slot: Slot) -> Iterator[bytes]:
+    """The same; with its last byte another may be packed."""
+    try:
+        yield from content
+    finally:
+        slot.release()
 
 
 @router.get("/history/export.{kind}")
@@ -30,8 +39,10 @@ def download(request: Request, kind: str, wanted: Wanted) -> Response:
     elif kind == "zip":
         if not _one_zip.acquire(blocking=False):
             raise Refused(503, "another folder is being packed; ask again when it is done", retry_after=30)
-        content = exports.as_folder(found, service.judge.version.inspector.card, service.config.data, MOST_ZIPPED)
-        weakref.finalize(content, _one_zip.release)  # also where the client went away before the first byte
+        slot = Slot(_one_zip)
+        card = service.judge.version.inspector.card
+        content = _until_done(exports.as_folder(found, card, service.config.data, MOST_ZIPPED), slot)
+        weakref.finalize(content, slot.release)  # where the client went away before the first byte
         media = "application/zip"
     else:
         raise HTTPException(404, f"no export as {kind!r}; there are csv, parquet and zip")

@@ -29,8 +29,8 @@ def fit(model: JointGaussian, captures: CaptureSet, holdout: CaptureSet, job: Jo
     device, painting, disturbing = job.fabric.device, job.config.painting, job.config.disturbing
     model.to(device).eval()
     seed, config = job.config.seed, job.config
-    groups, tiled = (*captures.groups, *holdout.groups), bool(captures.imaging and captures.imaging.tiling)
-    in_folds = config.in_folds(len(groups), len(set(groups)), tiled)
+    parts, tiled = len(set(captures.groups)) + len(set(holdout.groups)), captures.imaging and captures.imaging.tiling
+    in_folds = config.in_folds(len(captures) + len(holdout), parts, bool(tiled))
     own = read_features(model, captures, job.store, job.data_digest, device)
     held_out = Recompute(model, holdout, device)  # whether some are stored depends on what ran before
     if not in_folds:
