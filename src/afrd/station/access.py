@@ -115,7 +115,8 @@ class Access:
             if len(self._seen) >= _REMEMBERED:
                 self._seen = {known: person for known, person in self._seen.items() if person}
             self._seen[digest] = found
-        return self._seen[digest]
+            return found
+        return self._seen.get(digest)  # another thread may just have forgotten the wrong ones
 
     def _digest(self, token: str) -> bytes:
         return hmac.digest(self._key, token.encode(), "sha256")

@@ -45,7 +45,7 @@ def learn_rig(captures: CaptureSet, image_size: int) -> RigLook:
                 places.append(places_of(capture.images / np.float32(np.iinfo(capture.images.dtype).max), rng))
             yield capture.images
 
-    lights = LightReference.learn(images())  # checks the images' shape, and reads them all
+    reference = LightReference.learn(images())  # checks the images' shape, and reads them all
     every = np.concatenate(places, -1) if places else np.empty(0)
     relighting = tuple(Relighting.from_places(every, k) for k in range(len(every))) or None
-    return RigLook(light_reference=lights, rig_reference=RigReference.learn(measured), relighting=relighting)
+    return RigLook(light_reference=reference, rig_reference=RigReference.learn(measured), relighting=relighting)
