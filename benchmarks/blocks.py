@@ -9,6 +9,7 @@ from statistics import mean
 from typing import Any
 
 from benchmarks.comparison_blocks import COMPARISON_BLOCKS
+from benchmarks.gpu_blocks import GPU_BLOCKS
 from benchmarks.line_blocks import LINE_BLOCKS
 from benchmarks.markdown import METRICS, Blocks, number, raw, rows
 from benchmarks.real_blocks import REAL_BLOCKS
@@ -159,6 +160,7 @@ def frontend() -> Iterator[str]:
 
 BLOCKS: Blocks = {
     **COMPARISON_BLOCKS,
+    **GPU_BLOCKS,
     **LINE_BLOCKS,
     **REAL_BLOCKS,
     "fewer": fewer,
