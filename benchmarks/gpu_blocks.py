@@ -1,6 +1,7 @@
 """Tables of what was measured on a GPU, from results/gpu/."""
 
 from collections.abc import Iterator
+from textwrap import wrap
 
 from benchmarks.markdown import Blocks, raw, rows
 
@@ -19,10 +20,11 @@ def inspection() -> Iterator[str]:
     """A batch that is on the device already, beside the card's single precision."""
     found, machine = raw("gpu/networks.json"), raw("gpu/machine.json")
     limit = found["limits_before"]
-    yield (
+    yield from wrap(
         f"{machine['gpu']}, torch {machine['torch']}. Matrix products: {limit['float32_tflops']:.0f} TFLOP/s in single "
         f"precision, {limit['tf32_tflops']:.0f} in TF32, {limit['bfloat16_tflops']:.0f} in bfloat16; copies "
-        f"{limit['copy_gb_per_second'] / 1000:.1f} TB/s."
+        f"{limit['copy_gb_per_second'] / 1000:.1f} TB/s.",
+        width=120,
     )
     yield ""
     body = []
