@@ -15,6 +15,9 @@ _MAY_MEET = {Tensor.copy_, Tensor.__getitem__, Tensor.__setitem__}  # from one d
 class There(Tensor):
     """A tensor on the pretended device."""
 
+    def __deepcopy__(self, memo):
+        return self.as_subclass(Tensor).clone().as_subclass(There)
+
 
 class PretendDevice(TorchFunctionMode):
     """kind: "cuda" or "mps". In its block, `.to(device)` and `.cpu()` move tensors there and back."""

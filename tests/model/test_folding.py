@@ -6,7 +6,7 @@ from timm.layers import BatchNormAct2d
 from torch import nn
 
 from afrd.families import TrainConfig, build_model
-from afrd.model.folding import _fold, fold_batch_norms
+from afrd.model.folding import _fold, fold_batch_norms, reading
 
 IMAGES = torch.randint(0, 256, (2, 3, 3, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
@@ -27,6 +27,18 @@ def with_statistics(model):
 
 def norms(model) -> int:
     return sum(isinstance(m, nn.BatchNorm2d) for m in model.modules())
+
+
+def test_captures_are_read_by_a_folded_copy_and_the_teacher_stays():
+    model = with_statistics(build_model(TrainConfig(fusion="mean", image_size=64), 3))
+    digest, count = model.teacher.digest(), norms(model)
+    reader = reading(model)
+    with torch.inference_mode():
+        for a, b in zip(model.extract(IMAGES), reader.extract(IMAGES), strict=True):
+            assert 0 < (a - b).abs().max() <= 1e-5 * (a.max() - a.min())
+    assert norms(reader.teacher) == 0 and norms(model) == count and model.teacher.digest() == digest
+    assert reading(model).teacher is reader.teacher, "folded once"
+    assert reader.bottleneck is model.bottleneck, "all else is the model's own"
 
 
 @pytest.mark.filterwarnings("ignore:teacher .*random weights")

@@ -5,9 +5,11 @@ way with, but seen while a small image passes: a pair is a convolution whose out
 else. What is not such a pair stays as it is. Knows no files.
 """
 
+import copy
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import torch
 from timm.layers import BatchNormAct2d
@@ -17,6 +19,9 @@ from torch.overrides import TorchFunctionMode
 
 from afrd.model.afrd import AFRD
 from afrd.model.multi_light import SIZE_STEP, MultiLightModel
+from afrd.model.teacher import Teacher
+
+_FOLDED: WeakKeyDictionary[Teacher, Teacher] = WeakKeyDictionary()
 
 
 def fold_batch_norms(model: MultiLightModel) -> MultiLightModel:
@@ -32,6 +37,30 @@ def fold_batch_norms(model: MultiLightModel) -> MultiLightModel:
         levels = [level[:, 0] for level in model.teacher(image)]
         _fold(model, lambda: model.reconstruct(levels))
     return model
+
+
+def folded_teacher(teacher: Teacher) -> Teacher:
+    """A copy of its own that computes the same up to rounding, in a quarter less time; itself without batch norms.
+
+    Made once for a teacher and a device. The teacher stays what it is: digests and checkpoints are of it.
+    """
+    device = teacher.mean.device
+    if not any(isinstance(module, nn.BatchNorm2d) for module in teacher.modules()):
+        return teacher
+    folded = _FOLDED.get(teacher)
+    if folded is None or folded.mean.device != device:
+        folded = copy.deepcopy(teacher).cpu().requires_grad_(False)  # in double precision, which not every device has
+        image = torch.zeros(1, 1, 3, SIZE_STEP, SIZE_STEP)
+        _fold(folded, lambda: folded(image))
+        _FOLDED[teacher] = folded = folded.to(device)
+    return folded
+
+
+def reading(model: MultiLightModel) -> MultiLightModel:
+    """The model with `folded_teacher` in the teacher's place, all else shared: what captures are read by in training."""
+    reader = copy.copy(model)
+    reader._modules = dict(model._modules) | {"teacher": folded_teacher(model.teacher)}
+    return reader
 
 
 @torch.no_grad()

@@ -14,6 +14,7 @@ from afrd.datasets import read_ahead
 from afrd.families.joint import Painting
 from afrd.imaging.resizing import resize
 from afrd.model import MultiLightModel
+from afrd.model.folding import reading
 from afrd.training.defect_painter import KINDS, DefectPainter
 from afrd.training.features import tiles_in
 from afrd.training.squares import squares_of
@@ -54,7 +55,7 @@ def with_defects(
         return resize(images, (model.image_size,) * 2)
 
     def levels(images: np.ndarray) -> list[Tensor]:
-        return model.see(torch.from_numpy(images)[None].to(device))
+        return reading(model).see(torch.from_numpy(images)[None].to(device))
 
     rng, kinds = np.random.default_rng(seed), itertools.cycle(KINDS if one_kind_each else ("",))
     if tiles_in(captures) > 1:

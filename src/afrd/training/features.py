@@ -20,6 +20,7 @@ from afrd.capture import Capture
 from afrd.errors import RunError
 from afrd.files import atomic_folder, locked_file, write_text
 from afrd.model import MultiLightModel
+from afrd.model.folding import reading
 from afrd.progress import Progress
 from afrd.training.squares import resized, squares_of
 
@@ -85,7 +86,7 @@ class Recompute:
 
     def _extract(self, images: np.ndarray) -> list[Tensor]:
         images = resized(images, self.model.image_size)
-        return self.model.extract(torch.from_numpy(images)[None].to(self.device))
+        return reading(self.model).extract(torch.from_numpy(images)[None].to(self.device))
 
 
 def cache_features(
