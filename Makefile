@@ -1,9 +1,10 @@
-# make demo: the whole system on rendered captures.   make station: a living line.   make test: everything that is checked.
+# make demo: the whole system on rendered captures.   make station: a living line.
+# make test: what is checked while one works.   make test-all: everything that is checked, as CI does.
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo station test lint docs clean
+.PHONY: demo station test test-all lint docs clean
 
 demo: .venv/.demo
 	$(BIN)/afrd demo --out demo
@@ -13,6 +14,9 @@ station: .venv/.station
 
 # two workers of one thread each: two cores are enough, more do not help a suite of short tests by much
 test: .venv/.test lint
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+
+test-all: .venv/.test lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 docs: .venv/.test

@@ -1,6 +1,9 @@
+import pytest
+
 from afrd.demo import CLASSES, FUSIONS, run_demo
 
 
+@pytest.mark.slow
 def test_the_demo_leaves_what_it_says_and_goes_on_where_it_stopped(tmp_path, capsys):
     small = {"counts": {"train": 4, "val": 2, "test": 6}, "size": 64, "epochs": 2}
     first = run_demo(tmp_path, **small)

@@ -50,6 +50,7 @@ def test_every_replacement_still_finds_its_text():
     assert all(large in README + START for large in SMALLER)
 
 
+@pytest.mark.slow
 def test_own_captures_in_ten_lines(tmp_path):
     from captures import write_folder
 
@@ -60,12 +61,14 @@ def test_own_captures_in_ten_lines(tmp_path):
     assert (tmp_path / "run.html").is_file()
 
 
+@pytest.mark.slow
 def test_commands_by_hand(folder):
     run(["bash", "-euc", block(START, "bash")], folder)
     assert (folder / "runs" / "confetto.html").is_file()
     assert len((folder / "answers.jsonl").read_text().splitlines()) == 4
 
 
+@pytest.mark.slow
 def test_python_by_hand(folder):
     printed = run([sys.executable, "-c", block(START, "python")], folder)
     assert "(64, 64)" in printed

@@ -39,6 +39,7 @@ def spreads(value) -> list[dict]:
     return [value] if "p50" in value else [s for v in value.values() for s in spreads(v)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["inference", "training", "growth", "start", "peers"])
 def test_a_script_says_how_long_with_what_and_beside_which_peak(quick, name):
     if name == "peers":

@@ -123,6 +123,7 @@ def test_autoencoders_reproduce_smooth_images_and_not_a_pattern_on_them(method):
     assert long.maps[:, 20:36, 20:36].mean() > 2 * long.maps[:, :, 44:].mean()
 
 
+@pytest.mark.slow
 @by_name((anomalib_trained.ganomaly, autoencoder.ssim, autoencoder.l2))
 def test_half_precision_trains_to_about_the_same(method, run):
     full, half = run(method).scores, run(method, precision="bf16-mixed").scores

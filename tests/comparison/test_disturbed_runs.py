@@ -131,6 +131,7 @@ def test_tables_show_them(whole):
     assert table.cell("default", "noise σ 3/255").value is not None
 
 
+@pytest.mark.slow
 def test_a_killed_comparison_goes_on_and_a_further_disturbance_is_added(whole, suite, data, tmp_path):
     folder = tmp_path / "comparison"
     process = subprocess.Popen(command(suite, data, folder), start_new_session=True)

@@ -1,4 +1,4 @@
-"""The paper's setting in miniature: ten classes of 512² in the exact layout, all 17 items, WRN50-2 from a file."""
+"""The paper's setting in miniature: ten classes in the exact layout, all 17 items, WRN50-2 from a file."""
 
 import subprocess
 import sys
@@ -17,6 +17,8 @@ ITEMS = {
     *(f"{defect}_mask.png" for defect in ("bumps", "dents", "colors", "normals")),
 }
 
+LEARNED = ("CandyCane", "PeppermintCandy")  # of the ten: each takes a minute with this teacher
+
 
 def afrd(*arguments):
     done = subprocess.run([sys.executable, "-m", "afrd", *map(str, arguments)], capture_output=True, text=True)
@@ -32,6 +34,7 @@ def eyecandies(tmp_path_factory):
     return root
 
 
+@pytest.mark.slow
 def test_tables_of_the_paper_from_its_data_set_and_teacher(eyecandies, tmp_path):
     first = eyecandies / "CandyCane" / "train" / "data"
     assert {path.name.removeprefix("00_") for path in first.glob("00_*")} == ITEMS
@@ -41,10 +44,10 @@ def test_tables_of_the_paper_from_its_data_set_and_teacher(eyecandies, tmp_path)
     afrd(
         *("benchmark", "table3", "--methods", "attention", "--data", eyecandies, "--out", out, "--workers", 1),
         *("--teacher", "wide_resnet50_2.tv_in1k", "--teacher-weights", tmp_path / "wrn50.safetensors"),
-        *("--image-size", 64, "--epochs", 1),
+        *("--image-size", 64, "--epochs", 1, "--classes", ",".join(LEARNED)),
     )
     results = read_results(out)
-    assert sorted(job.category for job in results) == sorted(paper.CLASSES)
+    assert sorted(job.category for job in results) == sorted(LEARNED)
     assert all(result["status"] == "done" for result in results.values())
     afrd("benchmark", "tables", out)
     table = (out / "tables.md").read_text()

@@ -23,6 +23,7 @@ from afrd.errors import RunError
 from afrd.evaluation import evaluate
 from afrd.inspector import Inspector
 from afrd.training import TrainConfig, train
+from command import afrd
 
 SUITE = "runs:\n  - {methods: [mean, rd], lights: [0, 3]}\n"
 
@@ -128,6 +129,7 @@ def test_a_killed_comparison_goes_on_with_what_is_missing(whole, tiny, suite, tm
     assert scores(folder) == scores(whole)
 
 
+@pytest.mark.slow
 def test_a_dead_worker_costs_its_job_nothing_but_time(whole, tiny, suite, tmp_path):
     folder = tmp_path / "comparison"
     process = subprocess.Popen(command(suite, tiny, folder, "--workers=2"), stderr=subprocess.PIPE, text=True)
@@ -140,6 +142,7 @@ def test_a_dead_worker_costs_its_job_nothing_but_time(whole, tiny, suite, tmp_pa
     assert scores(folder) == scores(whole)
 
 
+@pytest.mark.slow
 def test_a_runner_that_is_killed_takes_its_workers_along(tiny, suite, tmp_path):
     process = subprocess.Popen(command(suite, tiny, tmp_path / "comparison", "--workers=1"))
     (worker,) = wait_for(lambda: children(process.pid, "spawn_main"), process)
@@ -150,6 +153,7 @@ def test_a_runner_that_is_killed_takes_its_workers_along(tiny, suite, tmp_path):
         time.sleep(0.1)
 
 
+@pytest.mark.slow
 def test_two_runners_do_not_share_a_folder(tiny, suite, tmp_path):
     process = subprocess.Popen(command(suite, tiny, tmp_path / "comparison", "--workers=1"))
     wait_for(lambda: (tmp_path / "comparison" / "suite.yaml").exists(), process)
@@ -160,6 +164,7 @@ def test_two_runners_do_not_share_a_folder(tiny, suite, tmp_path):
     assert "another process runs this comparison" in second.stderr
 
 
+@pytest.mark.slow
 def test_what_fails_is_a_row_that_says_why_and_is_tried_again(tiny, tmp_path):
     folder = tmp_path / "comparison"
     suite = tmp_path / "suite.yaml"
@@ -209,8 +214,7 @@ def test_a_changed_data_set_is_not_mixed_in(whole, suite, tmp_path):
     ],
 )
 def test_mistakes_end_before_anything_runs(tiny, suite, tmp_path, arguments, message):
-    done = run(suite, tiny, tmp_path / "comparison", *arguments)
-    assert done.returncode == 1
+    done = afrd(*command(suite, tiny, tmp_path / "comparison", *arguments)[3:], check=1)
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "comparison" / "suite.yaml").exists()  # so the corrected command is not refused
@@ -221,6 +225,7 @@ def test_a_folder_that_is_not_the_shared_one_is_noticed(tiny, tmp_path):
         run_job(tiny, Job("Confetto", "mean", "all", 0), Settings(image_size=64), tmp_path)
 
 
+@pytest.mark.slow
 def test_ray_runs_a_lost_workers_job_again(whole, tiny, suite, tmp_path):
     folder = tmp_path / "comparison"
     process = subprocess.Popen(

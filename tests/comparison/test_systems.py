@@ -74,6 +74,7 @@ def test_riad_gradients_against_numbers_by_hand():
     assert float(riad.gradient_difference(flat, edge)[0, 0, 32, 31]) > 0.9
 
 
+@pytest.mark.slow
 def test_riad_learns_good_images(sets):
     short, long = (of_first_light(riad.riad, sets, epochs=epochs) for epochs in (1, 8))
     assert long.holdout_maps.mean() < short.holdout_maps.mean()

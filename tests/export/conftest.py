@@ -12,6 +12,7 @@ from afrd.export import ExportReport, export_run
 from afrd.runtimes import SUFFIXES
 from afrd.training import TrainConfig, train
 from captures import make_capture
+from quick import QUICK
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +33,7 @@ def trained(tiny, good, tmp_path_factory):
     def run(fusion: str = "attention") -> Path:
         if fusion not in runs:
             out = tmp_path_factory.mktemp("runs") / fusion.replace(":", "-")
-            config = TrainConfig.acting(fusion, epochs=1, image_size=64, false_alarm_rate=0.2)
+            config = TrainConfig.acting(fusion, epochs=1, image_size=64, false_alarm_rate=0.2, **QUICK)
             train(good, out, config, holdout=open_dataset(tiny, "Confetto", "val"))
             runs[fusion] = out
         return runs[fusion]

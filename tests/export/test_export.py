@@ -38,7 +38,11 @@ def check(run, path, captures, tolerance: float) -> None:
         ("attention", "onnx"),
         ("attention", "torch"),
         *(("joint", to) for to in ("onnx", "openvino", "torch")),
-        *((fusion, "openvino") for fusion in ("attention", "mean", "single:1", "paper-attention")),
+        ("attention", "openvino"),
+        *(
+            pytest.param(fusion, "openvino", marks=pytest.mark.slow)
+            for fusion in ("mean", "single:1", "paper-attention")
+        ),
     ],
 )
 def test_fp32_computes_the_same(trained, exported, labelled, fusion, to):
@@ -104,6 +108,7 @@ def test_int8_is_refused_for_the_joint_model(trained, good, tmp_path, to):
     assert not any(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("to", ["onnx", "openvino"])
 def test_int8_is_smaller_and_near(trained, exported, good, to):
     report = exported("attention", to, "int8")

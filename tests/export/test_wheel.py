@@ -32,6 +32,7 @@ def station(tmp_path_factory) -> Path:
     return programs
 
 
+@pytest.mark.slow
 def test_the_installed_wheel_inspects_without_torch(station, exported, tiny, good, tmp_path):
     asked = "from importlib.util import find_spec; import afrd; print(find_spec('torch'), afrd.__file__)"
     torch, where = run(station / "python", "-c", asked).split()

@@ -74,6 +74,7 @@ def test_without_a_compiler_it_is_named(monkeypatch, tiny, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_a_run_and_its_inspection_can_be_compiled(monkeypatch, tiny, tmp_path):
     good, held_out = (open_dataset(tiny, "Confetto", split) for split in ("train", "val"))

@@ -40,6 +40,7 @@ def test_the_blocks_are_those_of_the_file(dino):
         np.testing.assert_allclose(level[0, 0].flatten(1).T, tokens[0, 1:], atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_run_holds_it_and_needs_no_package(tiny, tmp_path, monkeypatch):
     good, held = (open_dataset(tiny, "Confetto", split) for split in ("train", "val"))
     config = TrainConfig(

@@ -3,6 +3,7 @@
 import io
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from afrd.inspector import Inspector
@@ -17,6 +18,7 @@ def _score(inspector: Inspector, part: dict[str, bytes]) -> float:
     return inspector.inspect(np.stack(lights)).score
 
 
+@pytest.mark.slow
 def test_twice_the_captures_that_can_be_judged(artefact, parts, tmp_path):
     inspector = Inspector.load(artefact)
     station = StationProcess(artefact, tmp_path / "data")

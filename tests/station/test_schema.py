@@ -8,6 +8,7 @@ import pytest
 schemathesis = pytest.importorskip("schemathesis")
 
 
+@pytest.mark.slow
 def test_no_request_that_the_schema_allows_or_forbids_is_a_5xx(artefact, serve, parts):
     from fuzzing import fuzz
 

@@ -276,6 +276,7 @@ def test_a_run_can_be_read_by_others(tiny, tmp_path):
     assert len(modes) == 1 and modes.pop() & 0o400
 
 
+@pytest.mark.slow
 def test_two_processes_train_one_model(tiny, tmp_path):
     assert start(tiny, tmp_path / "two", "--devices", "2", "--accelerator", "cpu").wait() == 0
     lines = log(tmp_path / "two")

@@ -18,6 +18,7 @@ from afrd.datasets import open_dataset
 from afrd.training import TrainConfig, train
 
 
+@pytest.mark.slow
 def test_the_joint_model_is_fitted_in_two_passes_and_goes_on_after_a_kill(tiny, tmp_path):
     joint = TrainConfig(image_size=64, false_alarm_rate=0.2)
     good, held_out = (open_dataset(tiny, "Confetto", split) for split in ("train", "val"))

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 SCRIPT = """
 import sys
@@ -61,6 +62,7 @@ def trained(folder: Path, processes: int):
     return np.load(out)
 
 
+@pytest.mark.slow
 def test_two_processes_end_with_the_weights_of_one(tmp_path):
     one, two = trained(tmp_path, 1), trained(tmp_path, 2)
     assert one["losses"][2] < 0.9 * one["losses"][0]  # it learned

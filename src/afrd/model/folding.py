@@ -57,7 +57,7 @@ def folded_teacher(teacher: Teacher) -> Teacher:
 
 
 def reading(model: MultiLightModel) -> MultiLightModel:
-    """The model with `folded_teacher` in the teacher's place, all else shared: what captures are read by in training."""
+    """The model with `folded_teacher` in the teacher's place, all else shared: training reads captures by it."""
     reader = copy.copy(model)
     reader._modules = dict(model._modules) | {"teacher": folded_teacher(model.teacher)}
     return reader
