@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+import yaml
 
 from afrd.render import CLASSES
 from afrd.render.defects import FOOTPRINT, KINDS, draw_kinds
 from afrd.render.sample import render_object
+from afrd.render.writing import write_sample
 
 SIZE = 96
 
@@ -88,9 +90,12 @@ def _change(a, b):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_defects_are_as_large_as_asked(kind):
+def test_defects_are_as_large_as_asked(kind, tmp_path):
     candy = CLASSES["Confetto"]()
     bad = render_object(candy, "test_public", 1, bad=True, seed=11, size=96, kinds=(kind,), defect_size=(6, 12))
     rows, columns = np.nonzero(bad.masks[kind])
     assert 6 <= max(np.ptp(rows), np.ptp(columns)) + 1 <= 12
     assert bad.masks[kind].sum() >= 3
+    write_sample(bad, tmp_path / "data", "01", tmp_path / "partial", labelled=True)
+    (drawn,) = yaml.safe_load((tmp_path / "data" / "01_obj_params.yaml").read_text())["defects"]
+    assert drawn == {**vars(bad.defects[0]), "place": list(bad.defects[0].place)}

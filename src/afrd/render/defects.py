@@ -55,7 +55,7 @@ def add_defect(
     surface = replace(surface, albedo=surface.albedo.copy(), relief=surface.relief.copy())
     form, radius, strength, weight = _APPLY[kind](surface, centre, rng, scale, shrink)
     place = tuple(round(float(v), 4) for v in surface.vertices[centre])
-    return surface, np.abs(weight), Defect(kind, form, round(radius, 4), round(strength, 4), place)
+    return surface, np.abs(weight), Defect(kind, form, round(float(radius), 4), round(float(strength), 4), place)
 
 
 def _between(rng: np.random.Generator, low: float, high: float) -> float:
