@@ -91,12 +91,33 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
 
 def test_captures_that_changed_since_are_not_mixed_in(store):
     results = store.read().values()
-    store.require_same_origin({"A": {"train": "x", "test": "y"}}, "weights", results)
+    store.require_same_origin({"A": {"train": "x", "test": "y"}}, {}, "weights", results)
     with pytest.raises(RunError, match=r"results of A were made from other captures \(test changed since\)"):
-        store.require_same_origin({"A": {"train": "x", "test": "z"}}, "weights", results)
+        store.require_same_origin({"A": {"train": "x", "test": "z"}}, {}, "weights", results)
     store.write(JOB, {"status": "done", "teacher_digest": "weights"})
     with pytest.raises(RunError, match="other weights of the teacher"):
-        store.require_same_origin({}, "others", store.read().values())
+        store.require_same_origin({}, {}, "others", store.read().values())
+
+
+def test_another_lights_file_is_not_mixed_in(store):
+    rig = {"imaging": {"black": 5}, "weights": [1.0, 0.5]}
+    store.require_same_origin({}, {"A": rig}, "weights", store.read().values())  # a result of before does not tell
+    store.write(JOB, {"status": "done", "data": {"rig": rig}})
+    store.require_same_origin({}, {"A": rig}, "weights", store.read().values())
+    with pytest.raises(RunError, match=r"results of A were made with another lights.yaml \(weights changed since\)"):
+        store.require_same_origin({}, {"A": rig | {"weights": None}}, "weights", store.read().values())
+
+
+def test_a_finished_result_outlives_a_failed_extension(store):
+    store.gather()
+    finished = store.read()[JOB]
+    store.write(JOB, {"status": "failed", "error": "its process died 2 times"})
+    for _ in range(2):  # by the file, then by the table
+        assert store.read()[JOB] == finished | {"error": "its process died 2 times"}
+        store.gather()
+    store.write(JOB, {"status": "done", "image_auroc": 0.8})
+    store.gather()
+    assert "error" not in store.read()[JOB]
 
 
 def test_what_a_killed_process_left_half_written_is_no_result(store):

@@ -1,10 +1,13 @@
 """Which jobs a suite means, and every mistake in it found before anything runs."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from afrd.comparison.job import Job
 from afrd.comparison.methods import METHODS, get_method
-from afrd.comparison.suite import Run, Suite, jobs_of, load_suite, narrowed
+from afrd.comparison.suite import SUITES, Run, Suite, jobs_of, load_suite, narrowed
 from afrd.errors import ModelError, RunError
 
 
@@ -87,3 +90,11 @@ def test_a_yaml_file_that_says_something_else_is_named(tmp_path, text, message):
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_of_the_registry_is_there(name):
     assert callable(get_method(name).load())
+
+
+def test_all_leaves_out_what_is_asked_for_by_name():
+    docs = (Path(__file__).parents[2] / "docs" / "benchmark.md").read_text()
+    table = docs.partition("\n## Methods")[2].partition("None of the last six rows is in a\nsuite")[0]
+    rows = [re.findall(r"`([\w-]+)`", line.split("|")[1]) for line in table.splitlines() if line.startswith("| `")]
+    named = {name for row in rows[-6:] for name in row}
+    assert set(SUITES["all"]) == set(METHODS) - named - {"auto", "anomalib-rd"}

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,15 +20,19 @@ from afrd.capture import Capture
 from afrd.comparison.copies import DisturbedCaptures, copy_digest, light_faults
 from afrd.comparison.job import MEAN_IMAGE, Settings
 from afrd.datasets import Record, open_dataset, read_ahead, splits
+from afrd.datasets.capture_set import content_digest
 from afrd.disturb import Disturbance
 from afrd.errors import DatasetError
 from afrd.evaluation.truth import Truth, truth
 from afrd.files import is_temporary, locked_file
+from afrd.imaging import Imaging
+from afrd.imaging.region import AUTO
 from afrd.model import AFRD
 from afrd.rig.light_check import MIN_CAPTURES, LightReference
 from afrd.training import TrainConfig
 from afrd.training.features import FeatureCache, cache_features
 from afrd.training.holdout import split_holdout
+from afrd.training.imaging import learn_imaging
 
 PARTS = ("train", "holdout", "test")
 
@@ -47,7 +52,7 @@ class ClassData:
         files = {"pattern": settings.pattern}
         train = open_dataset(root, category, "train", **files)
         held = open_dataset(root, category, "val", **files) if "val" in splits(root, category, **files) else None
-        self.train, self.holdout = split_holdout(train, held, TrainConfig())
+        self.train, self.holdout = split_holdout(train, held and held.read_as(train.imaging), TrainConfig())
         self.test = open_dataset(root, category, settings.split, **files).read_as(self.train.imaging)
         if None in self.test.labels:
             raise DatasetError(f"{root}: {category}/{self.test.split} has no labels; choose a split that has them")
@@ -56,6 +61,19 @@ class ClassData:
     def digests(self) -> dict[str, str]:
         """Of the captures of each part; they change with any byte of any file."""
         return {part: getattr(self, part).digest() for part in PARTS}
+
+    @cached_property
+    def rig(self) -> dict[str, Any]:
+        """What lights.yaml says that changes no byte of a capture: imaging, directions, distances, weights.
+
+        Plain JSON values, without folders: a file with the region of interest is named by its content.
+        """
+        imaging = self.train.options.model_dump(mode="json", exclude_none=True) if self.train.options else {}
+        if isinstance(roi := imaging.get("roi"), str) and roi != AUTO:
+            imaging["roi"] = content_digest(Path(roi))
+        said = {name: getattr(self.train.lights, name) for name in ("directions", "distances", "weights")}
+        lights = {k: None if v is None else np.where(np.isnan(v), None, v).tolist() for k, v in said.items()}
+        return {"imaging": imaging, **lights}
 
     @cached_property
     def light_faults(self) -> dict[Disturbance | None, list[list[str]] | str]:
@@ -118,10 +136,27 @@ class ClassData:
     def images(self, part: str, light: str) -> np.ndarray:
         """[M, 3, S, S] uint8 at the settings' size, under a light policy of one image a capture.
 
-        Of "test", one copy after the other.
+        Of "test", one copy after the other. Seen as our own methods see them, but never in tiles.
+        Raises DatasetError: as `learn_imaging`; a capture of another size than the region of interest.
         """
         sets = [self.copy(by) for by in self.copies] if part == "test" else [getattr(self, part)]
-        return np.stack([self._image(capture.images, light) for each in sets for capture in read_ahead(each)])
+        return np.stack([self._image(self._seen(capture), light) for each in sets for capture in read_ahead(each)])
+
+    @cached_property
+    def _imaging(self) -> Imaging | None:
+        """What a model of ours would learn to see captures as, in one square."""
+        if self.train.options is None:
+            return None
+        return learn_imaging(self.train, self.settings.image_size).model_copy(update={"tiling": None})
+
+    def _seen(self, capture: Capture) -> np.ndarray:
+        """Registered, without what is outside of the region of interest, without the rig's gain: [N, C, H, W]."""
+        if self._imaging is None:
+            return capture.images
+        if problem := self._imaging.size_problem(capture.images):
+            raise DatasetError(f"capture {capture.id}: {problem[0]}; {problem[1]}")
+        (images,) = self._imaging.cut(self._imaging.see_common(capture.images).images)
+        return images
 
     def _image(self, images: np.ndarray, light: str) -> np.ndarray:
         one = images.mean(axis=0) if light == MEAN_IMAGE else images[int(light)].astype(np.float64)

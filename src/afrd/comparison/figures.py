@@ -65,7 +65,9 @@ class _Class:
     @cached_property
     def captures(self):
         split = self.attention["settings"]["split"]
-        captures = open_dataset(self._data, self.name, split, pattern=self.attention["settings"].get("pattern"))
+        files = {"pattern": self.attention["settings"].get("pattern")}
+        train = open_dataset(self._data, self.name, "train", **files)
+        captures = open_dataset(self._data, self.name, split, **files).read_as(train.imaging)
         if captures.digest() != self.attention["data"]["digests"]["test"]:
             raise DatasetError(
                 f"{self._data}: {self.name}/{split} does not hold the captures that were compared; give the data set "

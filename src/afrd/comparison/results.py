@@ -2,7 +2,8 @@
 
     suite.yaml               settings, the same for every job
     results.jsonl            a row a job: metrics, scores per capture, versions, times
-    results/<job>.json       rows that a running comparison has not put into the table yet: whole or absent
+    results/<job>.json       rows that a running comparison has not put into the table yet: whole or absent. One that
+                             failed adds its error to the finished row that is there, and takes nothing away
     maps/<job>.npz           "test" [K, S, S] and "holdout" [V, S, S] float16, anomaly maps at the model's size, and
                              "test noise:2" and so on where another method combines those of disturbed captures
     features/                the teacher's features, shared by all jobs; may be deleted
@@ -133,7 +134,12 @@ class Store:
     def read(self) -> dict[Job, dict[str, Any]]:
         """Every result, by job."""
         self.settings()
-        return self._table_rows() | {Job(**row["job"]): row for row in map(read_result, self._loose())}
+        rows = self._table_rows()
+        for row in map(read_result, self._loose()):
+            earlier = rows.get(job := Job(**row["job"]))
+            finished = row["status"] == "failed" and earlier is not None and earlier["status"] == "done"
+            rows[job] = earlier | {"error": row["error"]} if finished else row
+        return rows
 
     def _loose(self) -> list[Path]:
         return [path for path in sorted((self.folder / "results").glob("*.json")) if not is_temporary(path)]
@@ -155,9 +161,16 @@ class Store:
         write_text(self.folder / "results.csv", text.getvalue())
 
     def require_same_origin(
-        self, digests: dict[str, dict[str, str]], teacher_digest: str, results: Iterable[dict[str, Any]]
+        self,
+        digests: dict[str, dict[str, str]],
+        rigs: dict[str, dict[str, Any]],
+        teacher_digest: str,
+        results: Iterable[dict[str, Any]],
     ) -> None:
-        """digests: of each class as it is now. Raises RunError: a result was made from other captures or weights."""
+        """digests, rigs: of each class as it is now (`ClassData`).
+
+        Raises RunError: a result was made from other captures or weights, or by another lights.yaml.
+        """
         for result in results:
             if result.get("teacher_digest", teacher_digest) != teacher_digest:
                 raise RunError(
@@ -171,6 +184,13 @@ class Store:
                 raise RunError(
                     f"{self.folder}: results of {category} were made from other captures ({parts} changed since); "
                     f"restore the data set, or compare in another --out"
+                )
+            said, says = result.get("data", {}).get("rig"), rigs.get(category)
+            if said and says and said != says:  # older results do not tell
+                parts = ", ".join(part for part in says if said.get(part) != says[part])
+                raise RunError(
+                    f"{self.folder}: results of {category} were made with another lights.yaml ({parts} changed since); "
+                    f"restore it, or compare in another --out"
                 )
 
 

@@ -1,7 +1,8 @@
 """Run the jobs of a comparison that have no result yet, in any order that their needs allow, and survive what happens.
 
-A job that failed, or whose worker died twice, leaves a result that says why and is tried again next time. Knows neither
-methods nor machines: a `Pool` runs `run_job`.
+A job that failed, or whose worker died twice, leaves a result that says why and is tried again next time; a finished
+result that was to be extended stays, with the reason beside. Knows neither methods nor machines: a `Pool` runs
+`run_job`.
 """
 
 import time
@@ -94,7 +95,8 @@ def _check(store: Store, root: Path, jobs: Sequence[Job], settings: Settings, re
         get_method(method).load()
     known = {job.category for job in results}
     digests = {name: each.digests for name, each in data.items() if name in known}
-    store.require_same_origin(digests, first.teacher_digest, results.values())
+    rigs = {name: data[name].rig for name in digests}
+    store.require_same_origin(digests, rigs, first.teacher_digest, results.values())
     return len(first.lights)
 
 

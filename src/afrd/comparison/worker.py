@@ -87,7 +87,7 @@ def _result(root: Path, job: Job, settings: Settings, store: Store) -> dict[str,
         "teacher_digest": data.teacher_digest,
         "config": scored.config,
         "n_train": len(data.train),
-        "data": {"kind": _kind(root, data.test), "digests": data.digests},
+        "data": {"kind": _kind(root, data.test), "digests": data.digests, "rig": data.rig},
     }
 
 

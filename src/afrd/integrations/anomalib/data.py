@@ -107,11 +107,16 @@ class LightsDataModule(AnomalibDataModule):
         self.root, self._category, self.pattern, self.test_split = Path(root), category or "", pattern, test
         there = splits(root, category, pattern=pattern)
         self.train_captures = open_dataset(root, category, "train", pattern=pattern)
-        self.val_captures = open_dataset(root, category, "val", pattern=pattern) if "val" in there else None
+        self.val_captures = self._read("val") if "val" in there else None
+
+    def _read(self, split: str) -> CaptureSet:
+        """Values are read as those of `train` are."""
+        captures = open_dataset(self.root, self._category or None, split, pattern=self.pattern)
+        return captures.read_as(self.train_captures.imaging)
 
     def _setup(self, _stage: str | None = None) -> None:
         self.train_data = LightsDataset(self.train_captures, "train")
-        tested = open_dataset(self.root, self._category or None, self.test_split, pattern=self.pattern)
+        tested = self._read(self.test_split)
         if None in tested.labels:
             raise DatasetError(f"{self.root}: {tested.split} has no labels; test a split that has them")
         self.test_data = LightsDataset(tested, "test")
