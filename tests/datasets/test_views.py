@@ -80,6 +80,20 @@ def test_a_part_is_as_bad_as_its_worst_view_and_not_good_while_a_light_is_at_fau
     assert (q.verdict, q.score) == ("light fault", 1.0)
 
 
+def test_a_view_under_a_light_fault_gives_a_part_no_score():
+    views = [("p-a", "anomalous", 3.0), ("p-b", "light fault", 9.0), ("q-a", "light fault", 2.0), ("q-b", "good", 1.0)]
+    views += [("r-a", "good", 1.0), ("s-a", "anomalous", 4.0)]
+    found = part_metrics(list("ppqqrs"), [False] * 5 + [True], views, resamples=20)
+    p, q, *_ = found.parts
+    assert (p.verdict, p.score, p.mean_score, p.worst, p.views) == ("anomalous", 3.0, 3.0, "p-a", 2)
+    assert (q.verdict, q.score, q.worst) == ("light fault", 1.0, "q-b")
+    assert (found.auroc.value, found.mean_auroc.value) == (1.0, 1.0)  # 4 above 3 and 1; q is in none
+    assert (found.n_good, found.n_bad) == (2, 1)
+    assert found.confusion == {"found": 1, "passed": 1, "false alarm": 1, "miss": 0, "light fault": 1}
+    dark = part_metrics(["q", "q"], [False, False], views[2:3] * 2)
+    assert dark.auroc.reason == "no part was judged, 1 have a fault of the lights"
+
+
 def test_metrics_of_parts_against_numbers_by_hand():
     views = [("a", "good", 1.0), ("a2", "good", 4.0), ("b", "anomalous", 5.0), ("b2", "good", 0.0), ("c", "good", 3.0)]
     found = part_metrics(["a", "a", "b", "b", "c"], [False, False, True, False, False], views, resamples=20)
@@ -105,7 +119,8 @@ def test_every_command_gives_parts_one_verdict(tmp_path):
     said = run("evaluate", model, data, "--pattern", PATTERN, "--json", tmp_path / "e.json")
     assert "One verdict for a part, from all its views" in said
     parts = json.loads((tmp_path / "e.json").read_text())["parts"]
-    assert (parts["n_good"], parts["n_bad"]) == (2, 2)
+    assert [part["anomalous"] for part in parts["parts"]] == [False, False, True, True]
+    assert parts["n_good"] + parts["n_bad"] + parts["confusion"]["light_fault"] == 4
     said = run(
         *("predict", model, data / "test/scratch", "--pattern", PATTERN),
         *("--out", tmp_path / "o", "--jsonl", tmp_path / "o.jsonl"),

@@ -12,6 +12,7 @@ import pytest
 from afrd.capture import LightRig
 from afrd.errors import DatasetError
 from afrd.evaluation.evaluate import evaluate
+from afrd.evaluation.parts import part_metrics
 from afrd.evaluation.report import rating, write_report
 
 EVIL = '<img src=x onerror="alert(1)">"\'&'
@@ -45,6 +46,32 @@ def report(path, evaluation, captures, **options):
 @pytest.fixture(scope="module")
 def html(domes, dome_evaluation, tmp_path_factory):
     return report(tmp_path_factory.mktemp("report") / "report.html", dome_evaluation, domes[1])
+
+
+@pytest.fixture(scope="module")
+def of_views(dome_evaluation):
+    """Every good part twice, its second view an alarm; a bad part from one view."""
+    captures = [
+        dataclasses.replace(result, verdict=bool(result.anomalous or i % 8 == 4))
+        for i, result in enumerate(dome_evaluation.captures)
+    ]
+    groups = [f"good {i // 8}" if i % 4 == 0 else f"bad {i}" for i in range(len(captures))]
+    labels, views = [r.anomalous for r in captures], [(r.id, r.answer, r.score) for r in captures]
+    promise = {"false_alarm_rate": 0.05, "false_alarm_bound": 0.1, "holdout_parts": 60, "tail": "rank"}
+    parts = part_metrics(groups, labels, views, resamples=20)
+    return dataclasses.replace(
+        dome_evaluation, captures=tuple(captures), parts=parts, config=dome_evaluation.config | promise
+    )
+
+
+def test_verdicts_on_parts_are_shown_and_held_against_the_promise(of_views, domes, tmp_path):
+    """3 alarms in 6 good captures may be chance where one in ten is allowed; 3 in 3 parts are not."""
+    text = Page(report(tmp_path / "report.html", of_views, domes[1])).text
+    assert "18 of 18 defective parts found, 3 false alarms on 3 good ones" in text
+    assert "3 of 3 are more than that allows" in text
+    assert f"I-AUROC of parts {of_views.parts.auroc.value:.3f}" in text
+    assert re.search(r"Good parts ?3 false alarms ?0 passed", text)
+    assert re.search(r"Good views ?3 false alarms ?3 passed", text)
 
 
 def test_needs_nothing_beside_it(html):

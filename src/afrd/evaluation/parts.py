@@ -1,7 +1,7 @@
 """One verdict for a part that was photographed from several views: from the inspections of all of them.
 
 A part is as bad as its worst view: its score is the largest, it is anomalous where one view is, and while the lights of
-one view are at fault it is not good. The threshold is chosen for that (`afrd.training.false_alarms.of_whole_parts`).
+one view are at fault it is not good. Views whose lights are at fault say nothing else: scores are those of the others. The threshold is chosen for that (`afrd.training.false_alarms.of_whole_parts`).
 M2AD's benchmark scores a part by the mean of its views instead; that figure is given beside.
 """
 
@@ -17,7 +17,10 @@ Verdict = Literal["good", "anomalous", "light fault"]
 
 @dataclass(frozen=True)
 class Part:
-    """id: of the part. score: of its worst view, whose capture is `worst`. mean_score: over its views."""
+    """id: of the part. score: of its worst view, whose capture is `worst`. mean_score: over its views.
+
+    Both are of the views that were judged; of all where none was. views: how many there are.
+    """
 
     id: str
     verdict: Verdict
@@ -30,8 +33,9 @@ class Part:
 def judge_part(id: str, views: Sequence[tuple[str, Verdict, float]]) -> Part:
     """views: capture, verdict and score of each, one at least."""
     verdicts = {verdict for _, verdict, _ in views}
-    worst = max(views, key=lambda view: view[2])
-    scores = [score for *_, score in views]
+    judged = [view for view in views if view[1] != "light fault"] or views
+    worst = max(judged, key=lambda view: view[2])
+    scores = [score for *_, score in judged]
     verdict = next(v for v in ("anomalous", "light fault", "good") if v in verdicts)
     return Part(id, verdict, worst[2], mean(scores), worst[0], len(views))
 
@@ -48,7 +52,8 @@ def judge_parts(parts: Iterable[str], views: Iterable[tuple[str, Verdict, float]
 class PartMetrics:
     """How well verdicts on whole parts agree with their labels; a part is bad where one of its views shows a defect.
 
-    auroc: by the worst view's score. mean_auroc: by the mean of the views, as M2AD's benchmark has it.
+    auroc: by the worst view's score. mean_auroc: by the mean of the views, as M2AD's benchmark has it. Parts with the
+    verdict light fault are in neither.
     """
 
     parts: tuple[Part, ...]
@@ -65,11 +70,21 @@ class PartMetrics:
             counts[judged.get(part.verdict, part.verdict)] += 1
         return counts
 
+    @property
+    def n_good(self) -> int:
+        """How many good parts have a verdict."""
+        return self.confusion["passed"] + self.confusion["false alarm"]
+
+    @property
+    def n_bad(self) -> int:
+        """How many bad parts have a verdict."""
+        return self.confusion["found"] + self.confusion["miss"]
+
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
         return {
-            "n_good": self.bad.count(False),
-            "n_bad": self.bad.count(True),
+            "n_good": self.n_good,
+            "n_bad": self.n_bad,
             "auroc": self.auroc.value,
             "auroc_ci": list(self.auroc.interval) if self.auroc.interval else None,
             "mean_auroc": self.mean_auroc.value,
@@ -91,10 +106,11 @@ def part_metrics(
     parts = judge_parts(groups, views)
     defective = {group for group, label in zip(groups, labels, strict=True) if label}
     bad = [part.id in defective for part in parts]
-    options = {"seed": seed, "resamples": resamples}
-    return PartMetrics(
-        tuple(parts),
-        tuple(bad),
-        image_auroc(bad, [part.score for part in parts], **options),
-        image_auroc(bad, [part.mean_score for part in parts], **options),
-    )
+    judged = [(part, label) for part, label in zip(parts, bad, strict=True) if part.verdict != "light fault"]
+    if judged:
+        labelled, options = [label for _, label in judged], {"seed": seed, "resamples": resamples}
+        auroc = image_auroc(labelled, [part.score for part, _ in judged], **options)
+        mean_auroc = image_auroc(labelled, [part.mean_score for part, _ in judged], **options)
+    else:
+        auroc = mean_auroc = Estimate(None, reason=f"no part was judged, {len(parts)} have a fault of the lights")
+    return PartMetrics(tuple(parts), tuple(bad), auroc, mean_auroc)

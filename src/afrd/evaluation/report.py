@@ -89,7 +89,7 @@ def write_report(
         title=title or f"{evaluation.category}, {evaluation.split}",
         evaluation=evaluation,
         rating=rating(evaluation),
-        stated=stated_and_seen(evaluation.config, evaluation.confusion["false alarm"], evaluation.n_good),
+        stated=stated_and_seen(evaluation.config, *evaluation.alarms),
         groups=groups,
         shown={example.index for group in groups for example in group.examples},
         missed={

@@ -132,6 +132,12 @@ class Evaluation:
         return {outcome: outcomes.count(outcome) for outcome in ("found", "passed", "false alarm", "miss")}
 
     @property
+    def alarms(self) -> tuple[int, int]:
+        """False alarms, and the good ones that were judged: of parts where captures are views of them."""
+        of = self.parts or self
+        return of.confusion["false alarm"], of.n_good
+
+    @property
     def false_alarm_rate(self) -> float | None:
         """Share of all good captures whose verdict is anomalous; None without good captures."""
         return self._share(False, "false alarm")

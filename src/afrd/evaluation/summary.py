@@ -35,17 +35,15 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
         f"{counts['false alarm']} of {evaluation.n_good} good parts called anomalous.",
         highlight=False,
     )
-    alarms, good = counts["false alarm"], evaluation.n_good
     if parts := evaluation.parts:
         of_parts = parts.confusion
         console.print(
-            f"One verdict for a part, from all its views: {of_parts['found']} of {parts.bad.count(True)} bad parts "
-            f"found, {of_parts['false alarm']} of {parts.bad.count(False)} good ones called anomalous; I-AUROC of "
+            f"One verdict for a part, from all its views: {of_parts['found']} of {parts.n_bad} bad parts "
+            f"found, {of_parts['false alarm']} of {parts.n_good} good ones called anomalous; I-AUROC of "
             f"parts {_written(parts.auroc)} by the worst view, {_written(parts.mean_auroc)} by the mean of the views.",
             highlight=False,
         )
-        alarms, good = of_parts["false alarm"], parts.bad.count(False)
-    if stated := stated_and_seen(evaluation.config, alarms, good):
+    if stated := stated_and_seen(evaluation.config, *evaluation.alarms):
         console.print(stated, highlight=False, markup=False)
     console.print(
         f"{evaluation.seconds_per_capture:.3g} s a capture (median; reading the images is not in it).", highlight=False
