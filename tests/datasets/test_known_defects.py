@@ -78,6 +78,13 @@ def nothing(folder: Path) -> None:
     folder.mkdir()
 
 
+def test_a_folder_without_images_is_named(data, tmp_path):
+    folder = flat(data, tmp_path / "flat")
+    (folder / "deep" / "deeper").mkdir(parents=True)
+    with pytest.raises(DatasetError, match=r"deep: holds no image; give a folder of defective captures"):
+        read_known_defects(folder, lights(data))
+
+
 @pytest.mark.parametrize(
     ("fault", "place", "what"),
     [

@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 
 import numpy as np
 import pytest
@@ -9,8 +10,9 @@ import pytest
 from afrd.capture import LightRig
 from afrd.datasets import check_dataset, open_dataset, read_captures, splits
 from afrd.errors import DatasetError
-from captures import write_lights
+from captures import write_image, write_lights
 from layouts import (
+    AD2_LIGHTS,
     write_light_folders,
     write_m2ad,
     write_mvtec_ad2,
@@ -64,6 +66,57 @@ def test_psad_has_directions_and_leaves_normals_alone_unless_asked_for(tmp_path)
     assert [record.id for record in unknown.records] == ["000", "001", "002"]
     write_lights(tmp_path / "cap/lights.yaml", ["1", "2", "3", "4", "normal"])
     assert open_dataset(tmp_path)[0].images.shape[0] == 5
+
+
+def test_what_psad_and_light_folders_do_not_read_is_named(tmp_path):
+    write_psad(tmp_path / "psad", size=8)
+    write_light_folders(tmp_path / "lights", size=8)
+    cap, scene = tmp_path / "psad/cap", tmp_path / "lights/scene_1"
+    image = np.zeros((8, 8), np.uint8)
+    strays = {
+        cap: ["train/1.png", "test/dent/9.png", "test/good/001/more/1.png"],
+        scene: ["low/train/7.png", "medium/test/abnormal/more/003.png"],
+    }
+    masks = {
+        cap: ["ground_truth/dent/007.png", "ground_truth/dents/001.png", "ground_truth/dent/001.bmp"],
+        scene: ["low/ground_truth/abnormal/007.png", "low/ground_truth/good/001.png"],
+    }
+    for root in (cap, scene):
+        for name in (*strays[root], *masks[root]):
+            write_image(root / name, image)
+        (root / masks[root][0]).with_suffix(".txt").write_text("no image")
+        found = check_dataset(root.parent)
+        assert {p.path / p.what.rpartition(" ")[2] for p in found if "where none is read" in p.what} == {
+            root / name for name in strays[root]
+        }
+        assert {p.path for p in found if p.what == "mask with no capture"} == {root / name for name in masks[root]}
+        assert len(found) == len(strays[root]) + len(masks[root])
+
+
+@pytest.mark.parametrize("lights", [("regular",), AD2_LIGHTS])
+def test_splits_without_labels_are_read_as_their_layout_says(tmp_path, lights):
+    write_mvtec_ad2(tmp_path, size=8, lights=lights)
+    rig = open_dataset(tmp_path).lights
+    for light in set(lights) - {"regular"}:
+        for image in (tmp_path / "vial/test_private").glob("*_regular.png"):
+            shutil.copy(image, image.with_name(image.name.replace("regular", light)))
+    found = read_captures([tmp_path / "vial/test_private"], rig)
+    assert [r.id for r in found.records] == [r.id for r in open_dataset(tmp_path, split="test_private").records]
+    assert len(found) == 2 and found.labels == [None, None] and found[1].images.shape[0] == len(lights)
+    public = [read_captures([tmp_path / "vial/test_public"], rig), open_dataset(tmp_path, split="test_public")]
+    assert [r.images for r in public[0].records] == [r.images for r in public[1].records]
+    assert set(public[0].labels) == {None} and public[0].records[-1].mask is None
+    some = read_captures([tmp_path / "vial/validation"], LightRig(lights[-1:]), other_lights=True)
+    assert {record.images[0].stem[3:] for record in some.records} == {f"_{lights[-1]}"}
+    with pytest.raises(DatasetError, match=r"vial: the lights are not the model's"):
+        read_captures([tmp_path / "vial/test_private"], LightRig(("cam",)))
+
+
+def test_every_image_of_visions_inference_is_a_capture(tmp_path):
+    write_vision(tmp_path, size=8)
+    write_image(tmp_path / "Ring/inference/000001.png", np.zeros((3, 8, 8), np.uint8))
+    found = read_captures([tmp_path / "Ring/inference"], LightRig(("image",)))
+    assert [record.id for record in found.records] == ["000000", "000001"] and found.labels == [None, None]
 
 
 @pytest.mark.parametrize(

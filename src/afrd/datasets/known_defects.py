@@ -92,6 +92,9 @@ def _records(folder: Path, lights: LightRig, pattern: str | None, problems: list
             continue
         if nested:
             found = {place.name: [(path.stem, path) for path in entries(place, problems)[1] if _is_image(path)]}
+            if not found[place.name]:
+                problems.append(Problem(place, "holds no image", _MEND))
+                continue
         else:
             named, wrong = files.find(place)
             problems += wrong

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from afrd.capture import MAX_LIGHTS, MIN_LIGHTS, LightRig
-from afrd.datasets.listing import is_folder
+from afrd.datasets.images import SUFFIXES
+from afrd.datasets.listing import files_below, is_folder
 from afrd.datasets.problems import Problem
 from afrd.datasets.record import Record
 
@@ -72,6 +73,24 @@ def images_in_order(
             what = f"light {light} is missing for capture {capture}"
             problems.append(Problem(expected(light), what, "add the image, or remove the capture's others"))
     return tuple(by_light[light] for light in lights if light in by_light), problems
+
+
+def stray_images(found: Iterable[Path], place: Path, mend: str) -> list[Problem]:
+    """A problem where there are images among files that lie below `place` where none is read."""
+    stray = [path for path in found if path.suffix.lower() in SUFFIXES]
+    if not stray:
+        return []
+    what = f"{len(stray)} image(s) where none is read, such as {stray[0].relative_to(place)}"
+    return [Problem(place, what, mend)]
+
+
+def unused_masks(folder: Path, records: Iterable[Record], listing: list[Problem]) -> list[Problem]:
+    """A problem per image below a folder of masks that is no record's. listing: gets what cannot be listed."""
+    used = {record.mask for record in records}
+    there = files_below(folder, listing) if is_folder(folder) else ()
+    mend = f"name it {folder.name}/<defect type>/<id>.png or <id>_mask.png after its capture, or remove it"
+    unused = [path for path in there if path.suffix.lower() in SUFFIXES and path not in used]
+    return [Problem(path, "mask with no capture", mend) for path in unused]
 
 
 def common_names(captures: Iterable[Iterable[str]]) -> list[str]:

@@ -14,9 +14,9 @@ from collections import defaultdict
 from pathlib import Path
 
 from afrd.datasets.images import SUFFIXES
-from afrd.datasets.layout import Layout, Scan, duplicate_problems, images_in_order
+from afrd.datasets.layout import Layout, Scan, duplicate_problems, images_in_order, stray_images, unused_masks
 from afrd.datasets.lights import LIGHTS_FILE, read_lights
-from afrd.datasets.listing import entries, is_file, is_folder
+from afrd.datasets.listing import entries, files_below, is_file, is_folder
 from afrd.datasets.pattern import natural
 from afrd.datasets.problems import Problem, ProblemError
 from afrd.datasets.record import Record
@@ -46,10 +46,16 @@ def _scan(folder: Path, split: str, pattern: str | None) -> Scan:
     scan = Scan(read_lights(folder / LIGHTS_FILE))
     labels: dict[str, dict[str, list[tuple[str, Path]]]] = defaultdict(lambda: defaultdict(list))
     for light in scan.lights.names:
-        for label in entries(folder / light / split, scan.problems)[0]:
-            for path in entries(label, scan.problems)[1]:
+        place = folder / light / split
+        names, files = entries(place, scan.problems)
+        scan.problems += stray_images(files, place, f"move them to {GOOD}, or to a folder per defect type of test")
+        for label in names:
+            deeper, files = entries(label, scan.problems)
+            for path in files:
                 if path.suffix.lower() in SUFFIXES:
                     labels[label.name][path.stem].append((light, path))
+            below = [path for inner in deeper for path in files_below(inner, scan.problems)]
+            scan.problems += stray_images(below, label, "move them up into it, or out of the data set")
     for label, captures in sorted(labels.items()):
         if split != "test" and label != GOOD:
             what = f"anomalous captures in {split}, which holds good parts only"
@@ -66,6 +72,8 @@ def _scan(folder: Path, split: str, pattern: str | None) -> Scan:
             if images:
                 scan.records.append(_record(label, own, images, folder / scan.lights.names[0] / MASKS / label))
     scan.problems += duplicate_problems(scan.records)
+    if split == "test":
+        scan.problems += unused_masks(folder / scan.lights.names[0] / MASKS, scan.records, scan.problems)
     if not scan.records and not scan.problems:
         where = folder / scan.lights.names[0] / split
         scan.problems.append(Problem(where, "holds no capture", f"put good parts into {GOOD}/<id>.png of every light"))

@@ -19,9 +19,9 @@ from pathlib import Path
 from afrd.capture import LightRig
 from afrd.datasets.directions import DIRECTIONS_FILE, read_directions
 from afrd.datasets.images import SUFFIXES
-from afrd.datasets.layout import Layout, Scan, common_names, images_in_order, number_problem
+from afrd.datasets.layout import Layout, Scan, common_names, images_in_order, number_problem, stray_images, unused_masks
 from afrd.datasets.lights import find_lights_file, read_lights
-from afrd.datasets.listing import entries, is_file, is_folder
+from afrd.datasets.listing import entries, files_below, is_file, is_folder
 from afrd.datasets.pattern import natural
 from afrd.datasets.problems import Problem, ProblemError
 from afrd.datasets.record import Record
@@ -67,6 +67,8 @@ def _scan(folder: Path, split: str, pattern: str | None) -> Scan:
         masks = {label: mask} if mask else {}
         if images:
             scan.records.append(Record(f"{label}-{inner.name}", images, label != GOOD, defects, mask, masks))
+    if split == "test":
+        scan.problems += unused_masks(folder / MASKS, scan.records, scan.problems)
     if not scan.records and not scan.problems:
         scan.problems.append(Problem(folder / split, "holds no capture", f"put good parts into {GOOD}/<id>/1.png …"))
     return scan
@@ -75,12 +77,18 @@ def _scan(folder: Path, split: str, pattern: str | None) -> Scan:
 def _captures(folder: Path, split: str, problems: list[Problem]) -> list[tuple[str, Path]]:
     """(label, folder) of each capture."""
     found = []
-    for label in entries(folder / split, problems)[0]:
+    labels, files = entries(folder / split, problems)
+    problems += stray_images(files, folder / split, f"move them to {GOOD}/<id>, or to <id> of a defect type of test")
+    for label in labels:
         if split != "test" and label.name != GOOD:
             what = f"anomalous captures in {split}, which holds good parts only"
             problems.append(Problem(label, what, f"move the folder to test/{label.name}"))
-        inner = sorted(entries(label, problems)[0], key=lambda path: natural(path.name))
-        found += [(label.name, path) for path in inner]
+        inner, files = entries(label, problems)
+        problems += stray_images(files, label, "give each capture a folder of its own in it")
+        for capture in inner:
+            below = [path for deeper in entries(capture, [])[0] for path in files_below(deeper, problems)]
+            problems += stray_images(below, capture, "move them up into it, or out of the data set")
+        found += [(label.name, path) for path in sorted(inner, key=lambda path: natural(path.name))]
     return found
 
 

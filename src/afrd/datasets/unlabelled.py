@@ -16,13 +16,20 @@ from afrd.datasets.images import SUFFIXES
 from afrd.datasets.layout import duplicate_problems, images_in_order
 from afrd.datasets.lights import EYECANDIES_LIGHTS, require_lights
 from afrd.datasets.listing import entries, folder_problem, is_file, is_folder, name_problem
+from afrd.datasets.mvtec_ad2 import FOLDERS, MVTEC_AD2
 from afrd.datasets.pattern import Pattern, natural
 from afrd.datasets.problems import Problem, raise_first
 from afrd.datasets.psad import is_light
 from afrd.datasets.record import Record
+from afrd.datasets.vision import VISION
 from afrd.errors import DatasetError
 
 _IMAGE = re.compile(r"image_(\d+)")
+_PUBLIC = (
+    (MVTEC_AD2, {folder: split for split, folder in FOLDERS.items()}),
+    (VISION, {"inference": "inference"}),
+)
+"""Layouts, and the folders of their splits."""
 _INDEXED_IMAGE = re.compile(r"\d+_image_\d+\.png")
 
 
@@ -42,7 +49,8 @@ def read_captures(
        Eyecandies; its id is the folder's name;
     2. an Eyecandies split or its `data` folder, `<index>_image_0.png` …; ids are the indices;
     3. captures as in 1, one folder each;
-    4. with a pattern: whatever fits it below the path, `{id}` being the id, `<group>-<id>` where it has a `{group}`,
+    4. a split of MVTec AD 2, or `inference` of VISION, in the folder of its category; ids are those of the layout;
+    5. with a pattern: whatever fits it below the path, `{id}` being the id, `<group>-<id>` where it has a `{group}`,
        and `…-<view>` where it has a `{view}`.
 
     Raises DatasetError for the first problem that names and headers show: other lights than the model's, or in another
@@ -59,6 +67,8 @@ def read_captures(
             problems.append(wrong)
         elif files is not None:
             records += _by_pattern(path, files, lights, other_lights, problems)
+        elif (found := _public(path, lights, other_lights, problems)) is not None:
+            records += found
         elif (data := _data_folder(path)) is not None:
             records += _eyecandies(data, lights, other_lights, problems)
         else:
@@ -83,6 +93,28 @@ def _by_pattern(
         problems += wrong
         records += [Record(str(capture), paths, group=capture.part, view=capture.view)] if paths else []
     return records
+
+
+def _public(path: Path, lights: LightRig, other_lights: bool, problems: list[Problem]) -> list[Record] | None:
+    """The captures of a split in a layout whose images lie there by their names; None where the path is none."""
+    place = path.resolve() if path.name in ("", "..") else path
+    for layout, names in _PUBLIC:
+        split = names.get(place.name)
+        if split is None or not layout.is_category(place.parent):
+            continue
+        scan = layout.scan(place.parent, split, None)
+        problems += scan.problems
+        if scan.lights is None:
+            return []
+        if not (other_lights and set(lights.names) <= set(scan.lights.names)):
+            require_lights(scan.lights, lights, place.parent)
+        chosen = [scan.lights.names.index(name) for name in lights.names]
+        return [
+            Record(record.id, tuple(record.images[k] for k in chosen), group=record.group)
+            for record in scan.records
+            if len(record.images) == len(scan.lights)
+        ]
+    return None
 
 
 def _data_folder(path: Path) -> Path | None:

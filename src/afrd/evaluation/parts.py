@@ -1,8 +1,9 @@
 """One verdict for a part that was photographed from several views: from the inspections of all of them.
 
 A part is as bad as its worst view: its score is the largest, it is anomalous where one view is, and while the lights of
-one view are at fault it is not good. Views whose lights are at fault say nothing else: scores are those of the others. The threshold is chosen for that (`afrd.training.false_alarms.of_whole_parts`).
-M2AD's benchmark scores a part by the mean of its views instead; that figure is given beside.
+one view are at fault it is not good. Views whose lights are at fault say nothing else: scores are those of the others.
+The threshold is chosen for that (`afrd.training.false_alarms.of_whole_parts`). M2AD's benchmark scores a part by the
+mean of its views instead; that figure is given beside.
 """
 
 from collections.abc import Iterable, Sequence
