@@ -134,6 +134,18 @@ def test_lights_file_orders_the_lights(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found[0].images, written["train", "good-000"].images[[2, 0, 1]])
 
 
+def test_a_models_lights_are_picked_in_its_order(tmp_path: Path) -> None:
+    written = write_folder(tmp_path, {"train": {"good": 1}}, lights=("left", "right", "top"))
+    captures = open_dataset(tmp_path)
+    for names in (("top", "left"), ("top", "left", "right")):
+        picked = captures.picked_for(LightRig(names))
+        order = [("left", "right", "top").index(name) for name in names]
+        assert picked.lights.names == names
+        np.testing.assert_array_equal(picked[0].images, written["train", "good-000"].images[order])
+    assert captures.picked_for(LightRig(("left", "right", "top"))) is captures
+    assert captures.picked_for(LightRig(("left", "ring"))) is captures
+
+
 def test_numbered_lights_sort_by_value(tmp_path: Path) -> None:
     names = [str(number) for number in range(1, 12)]
     write_folder(tmp_path, {"train": {"good": 2}}, lights=names, size=8)

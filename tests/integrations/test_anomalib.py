@@ -19,6 +19,7 @@ from afrd.datasets import open_dataset
 from afrd.errors import ModelError
 from afrd.families import FAMILIES, register
 from afrd.integrations.anomalib import LightsBatch, LightsDataModule, MultiLight, StatedThreshold
+from captures import write_folder, write_image
 from toy_family import Toy
 
 QUIET = {"logger": False, "enable_progress_bar": False, "accelerator": "cpu"}
@@ -73,6 +74,30 @@ def test_engine_trains_tests_and_predicts_as_our_commands_do(trained, tiny):
     assert isinstance(module.post_processor, StatedThreshold)
     scores = torch.cat([batch.pred_score for batch in batches])
     assert ((scores > 0.5).tolist()) == labels and scores.max() < 1
+
+
+def test_values_of_all_splits_are_read_as_those_of_train(tmp_path):
+    """16-bit files of 12 bits, as only those of train show."""
+    for place, brightest in (("train/good/0", 4095), ("train/good/1", 4095), ("val/good/0", 900), ("test/bad/0", 900)):
+        for light in "ab":
+            write_image(tmp_path / place / f"{light}.png", np.full((8, 8), brightest, np.uint16))
+    data = LightsDataModule(tmp_path)
+    data.setup()
+    seen = [float(split[0].lights.max()) for split in (data.train_data, data.val_data, data.test_data)]
+    assert seen == pytest.approx([1, 900 / 4095, 900 / 4095], abs=1e-3)
+
+
+def test_a_model_of_some_of_the_lights_is_tested_on_these_in_its_order(tmp_path):
+    write_folder(tmp_path / "data", {"train": {"good": 2}, "val": {"good": 1}, "test": {"good": 1, "blot": 1}}, size=64)
+    lights, data = ("top", "left"), LightsDataModule(tmp_path / "data")
+    module = MultiLight("toy", str(tmp_path / "run"), {"image_size": 64, "cells": 8, "lights": lights})
+    engine = Engine(default_root_dir=tmp_path, **QUIET)
+    engine.fit(module, datamodule=data)
+    scores = torch.cat([batch.pred_score for batch in engine.predict(module, datamodule=data)])
+    inspector = Inspector.load(tmp_path / "run", check_lights=False)
+    test = open_dataset(tmp_path / "data", split="test").of_lights(lights)
+    ours = [inspector.inspect_capture(capture).score for capture in test]
+    assert np.argsort(scores.tolist()).tolist() == np.argsort(ours).tolist()
 
 
 def test_the_papers_network_is_trained_by_the_engine_too(tiny, tmp_path):

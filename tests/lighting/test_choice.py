@@ -6,7 +6,7 @@ import pytest
 from afrd.lighting.alike import sums
 from afrd.lighting.choice import choose, pareto
 from afrd.lighting.resampling import Resampled
-from afrd.lighting.scores import every_subset, search
+from afrd.lighting.scores import every_subset, looked_at, search
 from afrd.training.alike_lights import copies
 
 LABELS = [False] * 4 + [True] * 4
@@ -60,7 +60,9 @@ def test_search_finds_a_pair_that_greedy_alone_misses():
     assert {(k,) for k in range(12)} <= seen
     assert {tuple(i for i in range(12) if i != k) for k in range(12)} <= seen
     assert len(seen) < 1000
-    assert len(every_subset(6)) == 63
+    assert looked_at(12, value) == sorted(seen, key=lambda lights: (len(lights), lights))
+    assert (0, 1, 2) not in looked_at(12, sum)  # another value, another search
+    assert looked_at(6, value) == every_subset(6) and len(every_subset(6)) == 63
 
 
 def test_groups_of_copies():

@@ -143,8 +143,9 @@ class CaptureSet(Sequence[Capture]):
         return CaptureSet(self.root, self.category, self.split, rig, records, self.options)
 
     def picked_for(self, model: LightRig) -> "CaptureSet":
-        """Under the model's lights, where these are some of the captures'; else as they are."""
-        return self.of_lights(model.names) if set(model.names) < set(self.lights.names) else self
+        """Under the model's lights, in its order, where the captures have them all; else as they are."""
+        picks = model.names != self.lights.names and set(model.names) <= set(self.lights.names)
+        return self.of_lights(model.names) if picks else self
 
     def with_options(self, options: ImagingOptions) -> "CaptureSet":
         """The same captures, by these options and, where they say nothing, those the set has."""

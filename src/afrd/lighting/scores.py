@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from itertools import chain, combinations
+from typing import Any
 
 import numpy as np
 import torch
@@ -42,7 +43,22 @@ def every_subset(lights: int) -> list[Lights]:
     return list(chain.from_iterable(combinations(range(lights), size) for size in range(1, lights + 1)))
 
 
-def search(lights: int, value: Callable[[Lights], float]) -> None:
+def looked_at(lights: int, value: Callable[[Lights], Any]) -> list[Lights]:
+    """Every subset, smaller ones first, or above ten lights those that `search` looks at for this value."""
+    if lights <= EVERY:
+        return every_subset(lights)
+    seen: dict[Lights, Any] = {}
+
+    def once(subset: Lights) -> Any:
+        if subset not in seen:
+            seen[subset] = value(subset)
+        return seen[subset]
+
+    search(lights, once)
+    return sorted(seen, key=lambda subset: (len(subset), subset))
+
+
+def search(lights: int, value: Callable[[Lights], Any]) -> None:
     """Looks at the subsets worth it, where there are too many: value(subset) is to be as high as can be.
 
     From the best single light on, the light that helps most is added (greedy); then, at each size, lights are exchanged

@@ -18,11 +18,11 @@ from afrd.families import TrainConfig, build_model
 from afrd.families.joint import JointConfig
 from afrd.files import locked_file
 from afrd.lighting.alike import sums
-from afrd.lighting.choice import choose
+from afrd.lighting.choice import Choice, choose
 from afrd.lighting.parts import HELD_OUT, PAINTED_SET, TEST, Part, Prepared, prepare
 from afrd.lighting.resampling import Resampled
 from afrd.lighting.result import ASSUMED_MS, LightFinding, LightStudy, Subset, Sum
-from afrd.lighting.scores import EVERY, Lights, SubsetScores, every_subset, search
+from afrd.lighting.scores import EVERY, Lights, SubsetScores, looked_at
 from afrd.model.precision import pin_float32
 from afrd.progress import Progress
 from afrd.training.alike_lights import copies, correlations
@@ -53,7 +53,8 @@ def light_study(
     on_parts(done, parts to read), on_subsets(done, subsets to look at; 0 where that is not known): progress.
 
     Leaving lights out of a Gaussian is exact, so nothing is trained a second time; each subset learns anew only what is
-    usual at which places. Above ten lights subsets are searched for (`afrd.lighting.scores.search`).
+    usual at which places. Above ten lights subsets are searched for (`afrd.lighting.scores.search`), by
+    what decides and, for what painted defects alone would choose, by these.
     Raises DatasetError: a single light, other lights in holdout or test, captures that are not good; ModelError.
     """
     config = config or TrainConfig(fusion="joint")
@@ -74,25 +75,25 @@ def light_study(
     n = len(rig)
     total = 2**n - 1 if n <= EVERY else 0
     scores = SubsetScores(prepared, (lambda done: on_subsets(done, total)) if on_subsets else None)
-    if n <= EVERY:
-        for lights in every_subset(n):
-            scores[lights]
-    else:
-        search(n, lambda lights: judged.value(scores[lights]))
-    looked_at = sorted(scores.known, key=lambda lights: (len(lights), lights))
+    by_parts = looked_at(n, lambda lights: judged.value(scores[lights]))
+    by_paint = looked_at(n, lambda lights: judged.painted_value(scores[lights])) if judged.labelled else by_parts
+    every = sorted({*by_parts, *by_paint}, key=lambda lights: (len(lights), lights))
     times, assumed = cycle_times(rig)
-    subsets = [judged.subset(rig, lights, scores[lights], times) for lights in looked_at]
-    everything = tuple(range(n))
-    every = np.stack([scores[lights] for lights in looked_at])
-    costs, whole = [(subset.cycle_ms, len(subset.lights)) for subset in subsets], looked_at.index(everything)
-    choice = choose(judged.deciding, every[:, judged.rows], costs, whole)
-    by_painted = choose(judged.painting, every[:, judged.painted], costs, whole) if judged.labelled else choice
+    subsets = {lights: judged.subset(rig, lights, scores[lights], times) for lights in every}
+
+    def chosen(among: Sequence[Lights], by: Resampled, rows: np.ndarray) -> tuple[Choice, Subset]:
+        costs = [(subsets[lights].cycle_ms, len(lights)) for lights in among]
+        choice = choose(by, np.stack([scores[lights][rows] for lights in among]), costs, among.index(tuple(range(n))))
+        return choice, subsets[among[choice.index]]
+
+    choice, recommended = chosen(by_parts, judged.deciding, judged.rows)
+    painted = chosen(by_paint, judged.painting, judged.painted)[1] if judged.labelled else recommended
     alike = copies(correlations(captures))
     return LightStudy(
         category=captures.category,
         lights=rig.names,
-        subsets=tuple(subsets),
-        recommended=subsets[choice.index].lights,
+        subsets=tuple(subsets.values()),
+        recommended=recommended.lights,
         own=choice.own,
         against_all=choice.against_all,
         elsewhere=choice.elsewhere,
@@ -106,7 +107,7 @@ def light_study(
         learned_from=len(captures),
         held_out=len(holdout),
         assumed=assumed,
-        by_painted=subsets[by_painted.index].lights,
+        by_painted=painted.lights,
     )
 
 
@@ -138,7 +139,10 @@ class _Judge:
 
     def value(self, scores: np.ndarray) -> tuple[float, float]:
         """What decides, and the painted defects where that ties."""
-        return self.deciding.value(scores[self.rows]), self._auroc(scores, self.painted)
+        return self.deciding.value(scores[self.rows]), self.painted_value(scores)
+
+    def painted_value(self, scores: np.ndarray) -> float:
+        return self._auroc(scores, self.painted)
 
     def _auroc(self, scores: np.ndarray, rows: np.ndarray) -> float:
         return self._resampled(np.flatnonzero(rows), 1).value(scores[rows])

@@ -91,7 +91,7 @@ class MultiLight(AnomalibModule):
             self.post_processor.use(card.threshold)
 
     def on_validation_start(self) -> None:
-        """Captures are seen as the model's were."""
+        """Captures are seen as the model's were, under its lights."""
         self._see()
 
     def on_test_start(self) -> None:
@@ -109,7 +109,8 @@ class MultiLight(AnomalibModule):
         data = self.trainer.datamodule
         for name in ("val_data", "test_data"):
             if isinstance(found := getattr(data, name, None), LightsDataset):
-                found.captures = found.captures.read_as(imaging)
+                captures = found.captures.picked_for(self.card.lights.rig()) if self.card else found.captures
+                found.captures = captures.read_as(imaging)
 
     def training_step(self, batch: Batch, *args: Any, **kwargs: Any) -> Tensor:
         """Nothing is left to be done: see `on_fit_start`."""
