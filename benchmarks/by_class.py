@@ -1,7 +1,11 @@
-"""Measures taken class by class into one JSON file; a class that is in it is not measured again."""
+"""Measures taken class by class into one JSON file; a class that is in it is not measured again.
+
+The file says of each class with which versions, of which commit and with which settings it was measured.
+"""
 
 import argparse
 import json
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -14,14 +18,23 @@ from afrd.files import write_text
 
 
 def measure_classes(out: Path, names: Iterable[str], measure: Callable[[str], Any], **about: Any) -> None:
-    """measure: a class → JSON values. about: stands in the file beside versions and commit."""
-    result = json.loads(out.read_text()) if out.exists() else {"classes": {}}
-    for name in names:
-        if name not in result["classes"]:
-            result["classes"][name] = measure(name)
-            result |= about | {"versions": versions(), "commit": commit()}
-            write_text(out, json.dumps(result, indent=1) + "\n")
-            print(name, flush=True)
+    """measure: a class → JSON values. about: the settings, the same for all classes of a file.
+
+    Ends with a message where classes that are there were measured with other settings, or nobody knows with which.
+    """
+    result = json.loads(out.read_text()) if out.exists() else about | {"classes": {}}
+    missing = [name for name in names if name not in result["classes"]]
+    if missing and result["classes"]:
+        changed = [f"{key}: {result.get(key)} → {value}" for key, value in about.items() if result.get(key) != value]
+        if changed:
+            sys.exit(f"{out}: measured with other settings ({'; '.join(changed)}); choose another --out")
+    whole = {key: result.pop(key) for key in ("versions", "commit") if key in result}  # of all, in files of before
+    made = dict.fromkeys(result["classes"], whole) if whole else result.get("made", {})
+    for name in missing:
+        result["classes"][name] = measure(name)
+        made[name] = {"versions": versions(), "commit": commit()}
+        write_text(out, json.dumps(result | about | {"made": made}, indent=1) + "\n")
+        print(name, flush=True)
 
 
 def main(about: str, measure: Callable[[ClassData], dict[str, Any]]) -> None:

@@ -2,18 +2,20 @@
 
     python benchmarks/int8.py DATA --out benchmarks/results/int8.json
 
-For each class a run of 40 epochs, bf16-mixed, in `--runs`; one that is finished there already is taken as it is. int8
-is calibrated with training captures. Goes on with the classes that are not in the result file. `failures` are what
-would make `afrd export` refuse; `map`, `score` the largest differences as shares of the map's range.
+For each class a run of 40 epochs, bf16-mixed, in `--runs`; one that is finished there already with these settings is
+taken as it is. int8 is calibrated with training captures. Goes on with the classes that are not in the result file.
+`failures` are what would make `afrd export` refuse; `map`, `score` the largest differences as shares of the map's
+range.
 """
 
 import argparse
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from afrd import __version__
-from afrd.checkpoint import load_model
+from afrd.checkpoint import load_card, load_model
 from afrd.datasets import CaptureSet, categories, open_dataset
 from afrd.export.comparison import TOLERANCES, compare
 from afrd.export.writing import write
@@ -22,9 +24,16 @@ from afrd.runtimes import ArtefactCard, Input
 from afrd.training import TrainConfig, train
 from by_class import measure_classes
 
+SETTINGS = ("fusion", "epochs", "image_size", "precision")
+
 
 def trained(run: Path, data: Path, category: str, config: TrainConfig) -> Path:
-    if not (run / "model.yaml").is_file():
+    if (run / "model.yaml").is_file():
+        known, wanted = load_card(run).config, config.model_dump(mode="json")
+        changed = [f"{key}: {known.get(key)} → {wanted[key]}" for key in SETTINGS if known.get(key) != wanted[key]]
+        if changed:
+            sys.exit(f"{run}: was trained with other settings ({'; '.join(changed)}); choose other --runs")
+    else:
         captures, holdout = (open_dataset(data, category, split) for split in ("train", "val"))
         train(captures, run, config, holdout=holdout, resume=True)
     return run
@@ -65,7 +74,7 @@ def main() -> None:
         good, test = (open_dataset(options.data, category, split) for split in ("train", "test"))
         return measure(run, good, test)
 
-    about = {"epochs": options.epochs, "precision": config.precision}
+    about = config.model_dump(mode="json", include=set(SETTINGS))
     measure_classes(options.out, categories(options.data), measured, **about)
 
 

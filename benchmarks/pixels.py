@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 
 from afrd.capture import Capture
-from afrd.comparison.statistics import difference
+from afrd.comparison.statistics import Runs, areas, difference
 from afrd.datasets import open_dataset
 from afrd.disturb import apply
 from afrd.evaluation.metrics import image_auroc
@@ -61,6 +61,14 @@ def judged(inspector: Inspector, captures: Sequence[Capture]) -> tuple[list[bool
     return [bad for bad, _ in found], [one.score for _, one in found], [one.score > one.threshold for _, one in found]
 
 
+def compared(name: str, labels: Sequence[bool], scores: Sequence[float], others: Sequence[float]) -> list[float | None]:
+    """I-AUROC of scores less that of others, and the ends of its 95 % interval, paired over captures."""
+    runs = {which: Runs((0,), np.array([each])) for which, each in (("these", scores), ("others", others))}
+    found = areas(name, np.array(labels), runs)
+    less = difference(found["these"], found["others"])
+    return [None if value is None else round(value, 4) for value in (less.value, *(less.interval or (None, None)))]
+
+
 def of_category(source: Path, image_size: int, seed: int) -> dict[str, dict]:
     rows, clean = {}, {}
     for name, (change, options) in VARIANTS.items():
@@ -84,9 +92,9 @@ def of_category(source: Path, image_size: int, seed: int) -> dict[str, dict]:
                 "bad found": f"{sum(bad)} of {len(bad)}",
             }
             if name != "8-bit colour":
-                less = difference(image_auroc(labels, scores), image_auroc(labels, clean[what]["8-bit colour"]))
-                ends = less.interval or (float("nan"),) * 2
-                row[what]["I-AUROC less that of 8-bit colour, 95 %"] = [round(v, 4) for v in (less.value, *ends)]
+                row[what]["I-AUROC less that of 8-bit colour, 95 %"] = compared(
+                    f"{source.name} {what}", labels, scores, clean[what]["8-bit colour"]
+                )
         rows[name] = row
         print(source.name, name, json.dumps(row), flush=True)
     return rows
