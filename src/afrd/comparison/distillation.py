@@ -42,7 +42,7 @@ def distil(data: ClassData, job: Job, settings: Settings) -> Scored:
     each = [judge(model, data.features("test", by)) for by in data.copies]
     maps, scores, weights = (np.concatenate(parts) for parts in zip(*each, strict=True))
     weights = None if model.fixed_fusion else weights
-    return Scored(holdout_scores, scores, holdout_maps, maps, weights, card.config, Limit.of(card))
+    return Scored(holdout_scores, scores, holdout_maps, maps, weights, card.config, Limit.of(card), card.captures)
 
 
 @torch.inference_mode()

@@ -43,7 +43,7 @@ def judge_as_inspected(run: Path, card: ModelCard, data: ClassData) -> Scored:
     holdout_scores, holdout_maps = _judged(inspector, data.holdout)
     each = [_judged(inspector, data.copy(by)) for by in data.copies]
     scores, maps = (np.concatenate(parts) for parts in zip(*each, strict=True))
-    return Scored(holdout_scores, scores, holdout_maps, maps, None, card.config, Limit.of(card))
+    return Scored(holdout_scores, scores, holdout_maps, maps, None, card.config, Limit.of(card), card.captures)
 
 
 def _judged(inspector: Inspector, captures: Sequence[Capture]) -> tuple[np.ndarray, np.ndarray]:

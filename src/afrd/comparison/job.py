@@ -91,6 +91,7 @@ class Scored(NamedTuple):
     light_weights: [K, L, N], or None where the method does not weigh lights.
     config: what was chosen beyond the settings, such as the learning rate.
     limit: where the method sets its threshold itself; None takes it from `holdout_scores`.
+    learned: captures that it learned from; None: those of train.
     """
 
     holdout_scores: np.ndarray
@@ -100,3 +101,4 @@ class Scored(NamedTuple):
     light_weights: np.ndarray | None = None
     config: dict[str, Any] | None = None
     limit: Limit | None = None
+    learned: int | None = None

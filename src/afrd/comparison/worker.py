@@ -86,7 +86,7 @@ def _result(root: Path, job: Job, settings: Settings, store: Store) -> dict[str,
         "seconds_fit": seconds,
         "teacher_digest": data.teacher_digest,
         "config": scored.config,
-        "n_train": len(data.train),
+        "n_train": scored.learned or len(data.train),
         "data": {"kind": _kind(root, data.test), "digests": data.digests, "rig": data.rig},
     }
 
