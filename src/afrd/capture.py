@@ -5,7 +5,7 @@ A capture knows no files and no networks. Readers make it (`afrd.datasets`), the
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -29,6 +29,7 @@ class LightRig:
     distances: from the part to each light, in widths of the picture, NaN where unknown or far; None: all so.
     weights: how far a model shall go by each light, 0 (not at all) to 1; None: by all alike.
     exposure_ms, switching_ms: what each light takes of a cycle, NaN where not said; None: none is.
+    triggers: when each is triggered, in intervals, as of a rig of which they are some; None: one after the other.
     """
 
     names: tuple[str, ...]
@@ -37,6 +38,7 @@ class LightRig:
     weights: tuple[float, ...] | None = None
     exposure_ms: tuple[float, ...] | None = None
     switching_ms: tuple[float, ...] | None = None
+    triggers: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.names)
@@ -48,7 +50,7 @@ class LightRig:
         if len(set(self.names)) != n:
             twice = sorted({name for name in self.names if self.names.count(name) > 1})
             raise DatasetError(f"light name used twice: {', '.join(twice)}; give every light its own name")
-        for what in ("directions", "distances", "weights", "exposure_ms", "switching_ms"):
+        for what in ("directions", "distances", "weights", "exposure_ms", "switching_ms", "triggers"):
             values = getattr(self, what)
             if values is not None and len(values) != n:
                 raise DatasetError(f"{len(values)} {what} for {n} lights; give one per light")
@@ -63,8 +65,11 @@ class LightRig:
         if unknown := [name for name in names if name not in self.names]:
             raise DatasetError(f"no light {unknown[0]!r}; the lights are {', '.join(self.names)}")
         order = [self.names.index(name) for name in names]
-        kept = {key: tuple(values[k] for k in order) for key, values in vars(self).items() if values is not None}
-        return LightRig(**kept)
+        every: dict[str, Any] = vars(self) | {"triggers": self.triggers or range(len(self))}
+        kept = {key: tuple(values[k] for k in order) for key, values in every.items() if values is not None}
+        first = min(kept["triggers"], default=0)
+        in_order = kept["triggers"] == tuple(range(first, first + len(order)))
+        return LightRig(**kept | {"triggers": None if in_order else kept["triggers"]})
 
 
 @dataclass(frozen=True)

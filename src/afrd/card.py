@@ -31,6 +31,7 @@ class Lights(Strict):
     directions: tuple[tuple[float, float, float] | None, ...] | None = None
     distances: tuple[float | None, ...] | None = None
     weights: tuple[float, ...] | None = None
+    triggers: tuple[int, ...] | None = None
 
     @classmethod
     def of(cls, rig: LightRig) -> "Lights":
@@ -38,12 +39,13 @@ class Lights(Strict):
             None if any(math.isnan(x) for x in d) else tuple(map(float, d)) for d in rig.directions
         )
         distances = rig.distances and tuple(None if math.isnan(x) else x for x in rig.distances)
-        return cls(names=rig.names, directions=directions, distances=distances, weights=rig.weights)
+        said = {"weights": rig.weights, "triggers": rig.triggers}
+        return cls(names=rig.names, directions=directions, distances=distances, **said)
 
     def rig(self) -> LightRig:
         directions = self.directions and tuple(d or (math.nan,) * 3 for d in self.directions)
         distances = self.distances and tuple(math.nan if d is None else d for d in self.distances)
-        return LightRig(self.names, directions, distances, self.weights)
+        return LightRig(self.names, directions, distances, self.weights, triggers=self.triggers)
 
 
 class Capabilities(Strict):

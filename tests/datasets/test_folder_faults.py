@@ -148,6 +148,13 @@ FOLDER_FAULTS = {
         "line 1: lights: List should have at least 1 item",
         'write "lights: [{name: top',
     ),
+    "lights.yaml with two lights at one time": (
+        text("lights.yaml", "lights: [{name: top, trigger: 0}, {name: left, trigger: 0}]"),
+        "train",
+        "lights.yaml",
+        "trigger: give every light one of its own, or none",
+        'write "lights: [{name: top',
+    ),
     "lights.yaml with a name twice": (
         text("lights.yaml", "lights: [{name: top}, {name: top}]"),
         "train",

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from afrd.capture import LightRig
+from afrd.card import Lights
 from afrd.errors import DatasetError
 from afrd.imaging.motion import Motion
 from afrd.imaging.registration import estimate_shifts, move_back
@@ -60,6 +62,18 @@ def test_a_velocity_is_learned_and_a_light_that_does_not_follow_is_named() -> No
     found = motion.register(capture(part(7), late))
     assert found.moved == (3,)
     np.testing.assert_allclose(found.shifts, on_belt(7), atol=0.2)
+
+
+@pytest.mark.parametrize("picked", ["acd", "dac"])
+def test_lights_picked_out_of_a_belt_keep_their_times(picked: str) -> None:
+    rig = Lights.of(LightRig(tuple("abcde")).pick("abcd").pick(picked)).rig()  # as the card has it
+    order = ["abcd".index(name) for name in picked]
+    on_belt = np.arange(LIGHTS)[:, None] * np.array([5.0, 0.0])
+    motion = Motion.learn("constant", ((str(k), capture(part(k), on_belt, k)[order]) for k in range(2)), rig.triggers)
+    motion = Motion.model_validate_json(motion.model_dump_json())
+    found = motion.register(capture(part(7), on_belt)[order])
+    np.testing.assert_allclose(found.shifts, on_belt[order] - on_belt[order].mean(0), atol=0.2)
+    assert found.moved == () and motion.limit < 2
 
 
 def test_free_shifts_are_checked_against_training() -> None:

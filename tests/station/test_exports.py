@@ -27,6 +27,7 @@ def test_the_lights_file_of_an_export_is_that_of_the_model(artefact, tmp_path):
                 directions=((-0.6, 0.0, 0.8), (0.6, 0.0, 0.8), None),
                 distances=(2.5, None, 3.0),
                 weights=(1.0, 0.5, 1.0),
+                triggers=(0, 3, 1),  # of a rig of four
             ),
             "imaging": Imaging(pixels=Pixels(bits=12, black=64, transfer="linear"), region=Region.of(inside)),
             "config": {**card.config, "imaging": options.model_dump(mode="json")},
@@ -35,7 +36,7 @@ def test_the_lights_file_of_an_export_is_that_of_the_model(artefact, tmp_path):
     with zipfile.ZipFile(io.BytesIO(b"".join(as_folder(iter(()), card, tmp_path, 10)))) as archive:
         archive.extractall(tmp_path)
     rig, found = read_lights(tmp_path / "lights.yaml"), read_imaging(tmp_path / "lights.yaml")
-    assert rig.names == ("left", "right", "top") and rig.weights == (1.0, 0.5, 1.0)
+    assert rig.names == ("left", "right", "top") and rig.weights == (1.0, 0.5, 1.0) and rig.triggers == (0, 3, 1)
     assert rig.directions[:2] == (pytest.approx((-0.6, 0, 0.8)), pytest.approx((0.6, 0, 0.8)))
     assert np.isnan(rig.directions[2]).all() and rig.distances[::2] == (2.5, 3.0) and np.isnan(rig.distances[1])
     assert found == options.model_copy(update={"roi": str(tmp_path / "roi.png")})

@@ -3,9 +3,10 @@
 lights:                                # in the order of the captures' lights
   - {name: top, direction: [0, 1, 1]}  # from the part towards the light: x right, y up, z to the camera
   - {name: box, direction: null}       # or without `direction`: a light without one direction, or unknown
-  - {name: low, direction: [1, 0, 0.2], distance: 2.5, weight: 0.5, exposure_ms: 4, switching_ms: 0.5}
+  - {name: low, direction: [1, 0, 0.2], distance: 2.5, weight: 0.5, exposure_ms: 4, switching_ms: 0.5, trigger: 3}
                                        # optional, each: distance from the part in widths of the picture; how far
-                                       # models go by it, 0 to 1; what it takes of a cycle
+                                       # models go by it, 0 to 1; what it takes of a cycle; when it is triggered, in
+                                       # equal intervals (of all lights or none; left out: one after the other)
 imaging: {bits: 12, transfer: linear}  # optional: what the camera's pictures are, `afrd.imaging.ImagingOptions`
 """
 
@@ -39,6 +40,7 @@ class _Light(BaseModel):
     weight: Annotated[float, Field(ge=0, le=1)] = 1.0
     exposure_ms: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     switching_ms: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    trigger: Annotated[int, Field(ge=0)] | None = None
 
     @field_validator("direction")
     @classmethod
@@ -63,6 +65,9 @@ class _LightsFile(BaseModel):
             raise ValueError(f"light name used twice: {', '.join(twice)}")
         if not any(light.weight for light in lights):
             raise ValueError("every light has the weight 0; give one a weight up to 1")
+        triggers = [light.trigger for light in lights if light.trigger is not None]
+        if triggers and len(set(triggers)) < len(lights):
+            raise ValueError("trigger: give every light one of its own, or none")
         return lights
 
 
@@ -83,6 +88,7 @@ def read_lights(path: Path) -> LightRig:
         None if set(weights) == {1.0} else weights,
         _said(light.exposure_ms for light in lights),
         _said(light.switching_ms for light in lights),
+        tuple(light.trigger for light in lights if light.trigger is not None) or None,
     )
 
 

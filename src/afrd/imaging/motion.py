@@ -40,6 +40,7 @@ class Motion(BaseModel):
     """kind: see the module. shifts: of each light, x, y in pixels, zero on average: the median over good captures.
 
     limit: how far a light may lie from where the others, or for `free` training, have it, in pixels.
+    triggers: when each light is triggered, in intervals; None: one after the other, as they are given.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -47,10 +48,16 @@ class Motion(BaseModel):
     kind: Literal["constant", "free"]
     shifts: tuple[tuple[float, float], ...]
     limit: float = Field(gt=0)
+    triggers: tuple[int, ...] | None = None
 
     @classmethod
-    def learn(cls, kind: Literal["constant", "free"], captures: Iterable[tuple[str, np.ndarray]]) -> Self:
-        """captures: ids and images, [N, C, H, W], of good ones whose lights were all in order.
+    def learn(
+        cls,
+        kind: Literal["constant", "free"],
+        captures: Iterable[tuple[str, np.ndarray]],
+        triggers: tuple[int, ...] | None = None,
+    ) -> Self:
+        """captures: ids and images, [N, C, H, W], of good ones whose lights were all in order. triggers: as of Motion.
 
         Raises DatasetError: pictures that show nothing alike, or shifts larger than a quarter of the picture.
         """
@@ -71,12 +78,13 @@ class Motion(BaseModel):
             found.append(shifts)
         each = np.stack(found)
         median = np.median(each, 0)
-        expected = at_constant_velocity(each) if kind == "constant" else median
+        expected = at_constant_velocity(each, triggers) if kind == "constant" else median
         left = float(np.linalg.norm(each - expected, axis=-1).max())
         return cls(
             kind=kind,
             shifts=tuple((round(float(x), 3), round(float(y), 3)) for x, y in median - median.mean(0)),
             limit=round(max(MARGIN * left, LEAST_LIMIT), 3),
+            triggers=triggers,
         )
 
     def register(self, images: np.ndarray) -> Registered:
@@ -86,7 +94,7 @@ class Motion(BaseModel):
         """
         found, agreement = estimate_shifts(images)
         learned = np.array(self.shifts)
-        followed = at_constant_velocity(found), learned + np.median(found - learned, 0)
+        followed = at_constant_velocity(found, self.triggers), learned + np.median(found - learned, 0)
         expected = followed[self.kind == "free"]
         moved = (np.linalg.norm(found - expected, axis=1) > self.limit) | (agreement < LEAST)
         undone = expected if self.kind == "constant" else np.where(moved[:, None], expected, found)
@@ -113,15 +121,19 @@ def describe_shifts(names: Sequence[str], shifts: np.ndarray, agreement: float) 
     return f"lights are shifted against each other, px right and down: {each}; see motion under imaging in lights.yaml"
 
 
-def at_constant_velocity(shifts: np.ndarray) -> np.ndarray:
-    """[..., N, 2] as the one velocity has them that most pairs of lights agree on, so that no single light decides."""
+def at_constant_velocity(shifts: np.ndarray, triggers: tuple[int, ...] | None = None) -> np.ndarray:
+    """[..., N, 2] as the one velocity has them that most pairs of lights agree on, so that no single light decides.
+
+    triggers: as of Motion.
+    """
     n = shifts.shape[-2]
     if n == 1:
         return np.zeros_like(shifts)
     first, second = np.triu_indices(n, 1)
-    slopes = (shifts[..., second, :] - shifts[..., first, :]) / (second - first)[:, None]
+    times = np.arange(n) if triggers is None else np.array(triggers)
+    slopes = (shifts[..., second, :] - shifts[..., first, :]) / (times[second] - times[first])[:, None]
     velocity = np.median(slopes, -2)
-    moved = (np.arange(n) - (n - 1) / 2)[:, None] * velocity[..., None, :]
+    moved = (times - times.mean())[:, None] * velocity[..., None, :]
     return moved + np.median(shifts - moved, -2, keepdims=True)
 
 

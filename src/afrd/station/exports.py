@@ -123,6 +123,7 @@ def _lights_file(card: ModelCard) -> dict[str, Any]:
         ("direction", card.lights.directions),
         ("distance", card.lights.distances),
         ("weight", card.lights.weights),
+        ("trigger", card.lights.triggers),
     ):
         for light, value in zip(lights, values or (), strict=False):
             if value is not None:

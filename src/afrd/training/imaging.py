@@ -25,7 +25,8 @@ def learn_imaging(captures: CaptureSet, image_size: int) -> Imaging:
         captures = captures.read_as(imaging)
     chosen = captures[:: math.ceil(len(captures) / LEARNED_FROM)]
     if options.motion not in (None, "none"):
-        motion = Motion.learn(options.motion, ((capture.id, capture.images) for capture in read_ahead(chosen)))
+        seen = ((capture.id, capture.images) for capture in read_ahead(chosen))
+        motion = Motion.learn(options.motion, seen, chosen.lights.triggers)
         imaging = imaging.model_copy(update={"motion": motion})
     if options.roi is not None:
         registered = chosen.read_as(imaging)
