@@ -5,12 +5,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from afrd.datasets import open_dataset
 from afrd.datasets.roi import read_region
 from afrd.errors import DatasetError
+from afrd.imaging import Imaging, Pixels
 from afrd.imaging.region import Region, Shape, Shapes, fill
-from afrd.training.imaging import learn_imaging
+from afrd.imaging.tiles import tiles_of
+from afrd.model import MultiLightModel
+from afrd.training.imaging import learn_imaging, look_where
 from captures import write_folder, write_image, write_lights
 
 SIZE = (40, 60)
@@ -77,6 +81,50 @@ def test_a_mask_of_another_size_and_an_empty_one(tmp_path: Path) -> None:
     cv2.imwrite(path, np.zeros(SIZE, np.uint8))
     with pytest.raises(DatasetError, match=r"roi.png: leaves nothing of the picture"):
         read_region(path, SIZE, [])
+
+
+class Looks(torch.nn.Module):
+    """Of a model what decides where it looks."""
+
+    def __init__(self, stride: int) -> None:
+        super().__init__()
+        self.image_size, self.stride = 64, stride
+
+    look_at, within = MultiLightModel.look_at, MultiLightModel.within
+
+
+@pytest.mark.parametrize(
+    ("piece", "stride", "tile", "place"),
+    [
+        ([300, 20, 12, 12], 8, None, "50"),  # a place of 8 model pixels is 50 × 37.5 px
+        ([300, 20, 400 - 300, 10], 8, None, "50"),  # long and thin
+        ([300, 20, 60, 60], 8, None, None),
+        ([300, 20, 12, 12], 8, 64, None),
+        ([300, 20, 12, 12], 1, None, None),  # this one masks its map alone
+        ([300, 20, 2, 2], 1, None, "6.25"),
+    ],
+)
+def test_a_piece_that_would_never_be_looked_at_is_refused(piece, stride, tile, place) -> None:
+    size = (300, 400)
+    roi = Shapes(include=[Shape(rectangle=[0, 0, 200, 300]), Shape(rectangle=piece)])
+    region = Region.of(roi.drawn(size, "roi"))
+    tiling = tiles_of(size, tile, None) if tile else None
+    imaging, model = Imaging(pixels=Pixels(bits=8), region=region, tiling=tiling), Looks(stride)
+    if place:
+        x, y, width, height = piece
+        what = (
+            rf"{width}×{height} px at {x}, {y} would never .* is {place} px wide.* --resolution {min(width, height)},"
+        )
+        with pytest.raises(DatasetError, match=what):
+            look_where(model, imaging)
+        looked_at = (
+            imaging.join(np.ones((imaging.tiles, 64, 64)))
+            if tile
+            else model.within(torch.ones(64 // stride, 64 // stride))
+        )
+        assert looked_at[:, looked_at.shape[1] // 2 + 1 :].sum() == 0
+    else:
+        look_where(model, imaging)
 
 
 def test_outside_is_filled_by_what_is_inside() -> None:

@@ -97,6 +97,18 @@ class Region(BaseModel):
         shrunk = cv2.resize(self.inside.astype(np.float32), size[::-1], interpolation=cv2.INTER_AREA)
         return shrunk >= 0.5
 
+    def unseen(self, size: tuple[int, int], step: int = 1) -> tuple[int, int, int, int] | None:
+        """The first of its pieces that holds no place: left, top, width, height in pixels; None: each holds some.
+
+        size: of a map, which is `at` it. step: of how many of its pixels, each way, a place is; half of them count.
+        """
+        places = self.at(size).reshape(size[0] // step, step, size[1] // step, step).mean((1, 3)) >= 0.5
+        seen = cv2.resize(places.astype(np.uint8), (self.width, self.height), interpolation=cv2.INTER_NEAREST)
+        mask = self.inside.astype(np.uint8)
+        _, pieces = cv2.connectedComponents(cv2.dilate(mask, np.ones((3, 3))), connectivity=8)  # a thin tip is no piece
+        left = np.setdiff1d(pieces, pieces[seen > 0])
+        return cv2.boundingRect(mask * (pieces == left[left > 0][0])) if (left > 0).any() else None
+
     def problem(self, images: np.ndarray) -> tuple[str, str] | None:
         """Why it is not a region of these pictures, and the mend."""
         if images.shape[-2:] == (self.height, self.width):

@@ -27,7 +27,7 @@ from afrd.model.precision import pin_float32
 from afrd.progress import Progress
 from afrd.training.alike_lights import copies, correlations
 from afrd.training.holdout import split_holdout
-from afrd.training.imaging import learn_imaging
+from afrd.training.imaging import learn_imaging, look_where
 
 FALSE_ALARMS = 0.05  # of held-out good parts, at the threshold by which parts are found
 
@@ -213,7 +213,7 @@ def _prepared(
     pin_float32()
     torch.manual_seed(config.seed)
     model = build_model(config, len(captures.lights)).to(device).eval()
-    model.look_at(captures.imaging.looked_at(config.image_size))
+    look_where(model, captures.imaging)
     model.to(device)
     digests = [captures.digest(), holdout.digest(), test.digest() if test else ""]
     settings = config.model_dump(mode="json", exclude={"lights", "imaging", "accelerator", "on_light_fault", "tail"})

@@ -11,6 +11,7 @@ from afrd.imaging.alignment import Alignment
 from afrd.imaging.gain import Gain
 from afrd.imaging.motion import LEARNED_FROM
 from afrd.imaging.tiles import STRIDE, tile_for, tiles_of
+from afrd.model import MultiLightModel
 
 
 def learn_imaging(captures: CaptureSet, image_size: int) -> Imaging:
@@ -53,3 +54,23 @@ def learn_imaging(captures: CaptureSet, image_size: int) -> Imaging:
             tiling = tiling.within(imaging.region)
         imaging = imaging.model_copy(update={"tiling": tiling})
     return imaging
+
+
+def look_where(model: MultiLightModel, imaging: Imaging) -> None:
+    """Let the model look at the region of interest only. Raises DatasetError: it would never look at a piece."""
+    size, region, tiling = model.image_size, imaging.region, imaging.tiling
+    model.look_at(imaging.looked_at(size))
+    if region is None or imaging.alignment:
+        return
+    scale = size / (tiling.tile if tiling else max(region.height, region.width))
+    whole = (round(region.height * scale), round(region.width * scale)) if tiling else (size, size)
+    step = 1 if tiling else getattr(model, "stride", 1)
+    piece = region.unseen(whole, step)
+    if piece is None:
+        return
+    x, y, width, height = piece
+    raise DatasetError(
+        f"roi: the piece of {width}×{height} px at {x}, {y} would never be looked at: a place of the map is "
+        f"{step / scale:.3g} px wide, and none lies in it by half; look more closely, with --resolution "
+        f"{min(width, height)}, or leave the piece out of the region"
+    )

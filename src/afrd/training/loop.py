@@ -21,7 +21,7 @@ from afrd.model.precision import pin_float32
 from afrd.progress import Progress
 from afrd.training.false_alarms import Threshold, choose_threshold, of_whole_parts, require_enough, shortfall
 from afrd.training.holdout import question_outlier, split_holdout
-from afrd.training.imaging import learn_imaging
+from afrd.training.imaging import learn_imaging, look_where
 from afrd.training.record import RunRecord
 from afrd.training.rig_look import RigLook, learn_rig
 from afrd.training.run_folder import Epoch, locked, prepare, tidy
@@ -84,7 +84,7 @@ def train(
     fabric = launch(config)
     seed_everything(config.seed, verbose=False)
     model = build_model(config, len(captures.lights))
-    model.look_at(imaging.looked_at(config.image_size))
+    look_where(model, imaging)
     if captures.lights.weights and not model.trust(captures.lights.weights):
         warnings.warn(
             f"the weights of lights in lights.yaml: without effect on the model {config.fusion}; choose --fusion joint",
