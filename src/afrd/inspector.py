@@ -178,14 +178,13 @@ class Inspector:
     def _inspect(self, seen: Registered | Capture, id: str, missing: Sequence[str]) -> Inspection:
         """seen: with images [N, C, H, W] in the common form."""
         images, name = seen.images, f"capture {id or 'without id'}"
-        tiles = [
-            self._fitting(tile, name) for tile in (self.card.imaging.cut(images) if self.card.imaging else [images])
-        ]
         absent = self.missing_lights(missing)
         known = self.card.light_reference if self._checks_lights else None
         shifted = [LightFault(light, "shifted") for light in seen.moved if light not in absent]
         faults = (*shifted, *(known.check(images, absent) if known else ()))
         trusted = trust(faults, absent, self.can_leave_out, self.on_light_fault)
+        faulty, imaging = {*absent, *(fault.light for fault in faults)}, self.card.imaging
+        tiles = [self._fitting(tile, name) for tile in (imaging.cut(images, faulty) if imaging else [images])]
         anomaly_map, score, weights = self._judge(tiles, trusted.left_out)
         if not all(np.isfinite(part).all() for part in (score, anomaly_map, weights)):
             raise ModelError(

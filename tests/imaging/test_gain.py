@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from afrd.imaging import Imaging, Pixels
 from afrd.imaging.gain import Gain
 
 LIGHTS, SIDE = 4, 64
@@ -41,3 +42,16 @@ def test_no_defect_and_no_single_light_is_taken_for_it(gain) -> None:
     dim = part(20)
     dim[2] //= 2
     assert gain.of(dim) == pytest.approx(1, rel=0.02)
+
+
+@pytest.mark.parametrize("lights", [2, 4])
+def test_a_light_that_is_out_of_order_has_no_say(lights: int) -> None:
+    gain = Gain.learn(part(seed)[:lights] for seed in range(12))
+    whole = (part(20)[:lights] * 0.9).astype(np.uint8)
+    dead = whole.copy()
+    dead[0] = 0
+    others = Gain(levels=gain.levels[1:], spreads=gain.spreads[1:]).of(whole[1:])
+    assert gain.of(dead, {0}) == others and gain.of(dead) != others
+    imaging = Imaging(pixels=Pixels(bits=8), gain=gain)
+    np.testing.assert_array_equal(imaging.cut(dead, {0})[0][1:], gain.taken_out(whole, {0})[1:])
+    assert gain.of(dead, range(lights)) == gain.of(dead)

@@ -4,7 +4,7 @@ How bright a capture is, against training, is a median over places and lights, s
 decides. But a part that is darker all over looks the same as a rig that is: such a difference is taken out with it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Self
 
 import numpy as np
@@ -33,19 +33,27 @@ class Gain(BaseModel):
         spreads = np.maximum(logs.std(0), LEAST_SPREAD)
         return cls(levels=tuple(map(pack, logs.mean(0))), spreads=tuple(map(pack, spreads)))
 
-    def of(self, images: np.ndarray) -> float:
-        """By what factor a capture's coded values lie above training's, 0.5 to 2."""
-        cells, log = measure(images)[0], 0.0
-        steady = 1 / np.maximum(unpack(self.spreads), LEAST_SPREAD).reshape(1, -1)
+    def of(self, images: np.ndarray, without: Collection[int] = ()) -> float:
+        """By what factor a capture's coded values lie above training's, 0.5 to 2.
+
+        without: lights that are out of order and have no say; where they are all, none is left out.
+        """
+        lights = [k for k in range(len(images)) if k not in without] or list(range(len(images)))
+        cells, log = measure(images)[0][lights], 0.0
+        steady = 1 / np.maximum(unpack(self.spreads)[lights], LEAST_SPREAD).reshape(1, -1)
+        levels = unpack(self.levels)[lights]
         for _ in range(ROUNDS):
-            off = _logs(cells / np.exp(log)) - unpack(self.levels)
+            off = _logs(cells / np.exp(log)) - levels
             log = float(np.clip(log + weighted_median(off.reshape(1, 1, -1), steady)[0, 0], -MOST, MOST))
         return float(np.exp(log))
 
-    def taken_out(self, images: np.ndarray) -> np.ndarray:
-        """images: [N, C, H, W], uint8 or uint16. Returns them as bright as in training, in the same type."""
+    def taken_out(self, images: np.ndarray, without: Collection[int] = ()) -> np.ndarray:
+        """images: [N, C, H, W], uint8 or uint16. Returns them as bright as in training, in the same type.
+
+        without: as for `of`.
+        """
         full = np.iinfo(images.dtype).max
-        table = np.rint(np.clip(np.arange(full + 1) / self.of(images), 0, full)).astype(images.dtype)
+        table = np.rint(np.clip(np.arange(full + 1) / self.of(images, without), 0, full)).astype(images.dtype)
         return table[images]
 
 

@@ -4,6 +4,7 @@
 is what became of it at training; it travels in the card, so that nothing need be said again.
 """
 
+from collections.abc import Collection
 from typing import Literal, Self
 
 import numpy as np
@@ -136,9 +137,12 @@ class Imaging(BaseModel):
         words = f"captures of {size[1]}×{size[0]} px are looked at as {squares}; a place of the map is {place:.3g} px"
         return words + (f", a defect of {defect:g} px is {defect / place:.2g} places wide" if defect else "")
 
-    def cut(self, images: np.ndarray) -> list[np.ndarray]:
-        """images: as seen, [N, C, H, W]. Returns what the model looks at, one after the other."""
-        images = self.gain.taken_out(images) if self.gain else images
+    def cut(self, images: np.ndarray, faulty: Collection[int] = ()) -> list[np.ndarray]:
+        """images: as seen, [N, C, H, W]. Returns what the model looks at, one after the other.
+
+        faulty: lights that are out of order, which tell nothing of the rig's gain.
+        """
+        images = self.gain.taken_out(images, faulty) if self.gain else images
         return self.tiling.cut(images) if self.tiling else [images]
 
     def join(self, maps: np.ndarray) -> np.ndarray:
