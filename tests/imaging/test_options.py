@@ -34,6 +34,14 @@ def test_every_option_is_one_of_afrd_train_without_a_prefix() -> None:
         (["--bits", "7"], "greater than or equal to 8"),
         (["--motion", "fast"], "'fast' is not one of"),
         (["--roi", "absent.png"], "absent.png"),
+        (["--resolution", "0"], "Invalid value for --resolution: 0.0: Input should be greater than 0"),
+        (["--tile", "32", "--resolution", "4"], "Invalid value: {'tile': 32, 'resolution': 4.0}"),
+        (
+            ["--resolution", "0.01"],
+            "resolution 0.01: makes tiles of 0 px; expected 32 px at least, a resolution of 1 or",
+        ),
+        (["--resolution", "inf"], "Invalid value for --resolution: inf: Input should be a finite number"),
+        (["--overlap", "16"], "overlap 16: of tiles, and there are none; say how large: tile, resolution or"),
         (["--tile", "64", "--overlap", "64", "--image-size", "32"], "overlap 64: expected less than the tile"),
     ],
 )

@@ -47,8 +47,9 @@ def checked(kind: Any, **values: Any) -> Any:
         first = error.errors()[0]
         if "names" in first.get("ctx", {}):  # settings that act on other models only
             raise typer.BadParameter(first["msg"], param_hint=_options(first["ctx"]["names"])) from None
-        option = "_".join(map(str, first["loc"]))
-        raise typer.BadParameter(f"{first['input']!r}: {first['msg']}", param_hint=_options([option])) from None
+        path = first["loc"][first["loc"][:1] == ("imaging",) :]  # of which options bear no prefix
+        hint = _options(["_".join(map(str, path))]) if path else None
+        raise typer.BadParameter(f"{first['input']!r}: {first['msg']}", param_hint=hint) from None
 
 
 def _options(names: list[str]) -> str:

@@ -16,7 +16,7 @@ from afrd.imaging.gain import Gain
 from afrd.imaging.motion import Motion, Registered
 from afrd.imaging.pixels import Pixels, Transfer
 from afrd.imaging.region import Region, Shapes, fill
-from afrd.imaging.tiles import STRIDE, Tiling
+from afrd.imaging.tiles import LEAST, STRIDE, Tiling
 
 
 class ImagingOptions(BaseModel):
@@ -44,14 +44,20 @@ class ImagingOptions(BaseModel):
         None, description="Of parts from light to light: none, constant (one velocity), free (a shift for each light)."
     )
     tile: int | None = Field(
-        None, ge=32, description="Look at captures in squares of so many pixels, each resized to the image size."
+        None, ge=LEAST, description="Look at captures in squares of so many pixels, each resized to the image size."
     )
     resolution: float | None = Field(
-        None, gt=0, description="Pixels of the camera for a place of the map, instead of the tile."
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="Pixels of the camera for a place of the map, instead of the tile.",
     )
     overlap: int | None = Field(None, ge=0, description="Of neighbouring tiles, pixels; left out, an eighth of a tile.")
     smallest_defect: float | None = Field(
-        None, gt=0, description="Pixels; the tile follows from it, so that such a defect is two places wide."
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="Pixels; the tile follows from it, so that such a defect is two places wide.",
     )
     dead_pixels: Literal["keep", "repair"] | None = Field(
         None, description="repair: replace single pixels that stand out under every light; a defect may be so small."

@@ -15,6 +15,7 @@ from afrd.errors import DatasetError
 from afrd.imaging.region import Region
 
 STRIDE = 8  # pixels at the model's size of one of the places that it decides about
+LEAST = 32  # pixels, of a tile's side
 WIDE = 2  # places that the smallest defect should be wide
 OVERLAP = 1 / 8  # of a tile, where nothing else is said
 

@@ -6,11 +6,11 @@ import warnings
 from afrd.datasets import CaptureSet, read_ahead
 from afrd.datasets.roi import read_region
 from afrd.errors import DatasetError
-from afrd.imaging import Imaging, Motion
+from afrd.imaging import Imaging, ImagingOptions, Motion
 from afrd.imaging.alignment import Alignment
 from afrd.imaging.gain import Gain
 from afrd.imaging.motion import LEARNED_FROM
-from afrd.imaging.tiles import STRIDE, tile_for, tiles_of
+from afrd.imaging.tiles import LEAST, STRIDE, tile_for, tiles_of
 from afrd.model import MultiLightModel
 
 
@@ -18,7 +18,8 @@ def learn_imaging(captures: CaptureSet, image_size: int) -> Imaging:
     """From good captures, whose options say what is wanted. image_size: of the model.
 
     Raises DatasetError: captures that cannot be registered, or shifts larger than a quarter of the picture; a region
-    that is empty, of another size, or reaches outside; an overlap as large as the tile.
+    that is empty, of another size, or reaches outside; tiles that are too small, or an overlap that is as large as they
+    are, or of none.
     """
     options, imaging = captures.options, captures.imaging
     if options.dead_pixels == "repair":
@@ -41,8 +42,7 @@ def learn_imaging(captures: CaptureSet, image_size: int) -> Imaging:
         gain = Gain.learn(capture.images for capture in read_ahead(captures.read_as(imaging)))
         imaging = imaging.model_copy(update={"gain": gain})
     if options.tile or options.resolution or options.smallest_defect:
-        tile = options.tile or round((options.resolution or 0) * image_size / STRIDE)
-        tile = tile or tile_for(options.smallest_defect, image_size)
+        tile = _tile(options, image_size)
         size = chosen.read_as(imaging)[0].size
         tiling = tiles_of(size, tile, options.overlap)
         if tiling is None and (options.tile or options.resolution):
@@ -53,7 +53,27 @@ def learn_imaging(captures: CaptureSet, image_size: int) -> Imaging:
         if tiling and imaging.region and not imaging.alignment:
             tiling = tiling.within(imaging.region)
         imaging = imaging.model_copy(update={"tiling": tiling})
+    elif options.overlap is not None:
+        raise DatasetError(
+            f"overlap {options.overlap}: of tiles, and there are none; say how large: tile, resolution or "
+            f"smallest_defect"
+        )
     return imaging
+
+
+def _tile(options: ImagingOptions, image_size: int) -> int:
+    """Its side in pixels. Raises DatasetError: a resolution that makes it too small."""
+    if options.tile is not None:
+        return options.tile
+    if options.resolution is None:
+        return tile_for(options.smallest_defect, image_size)
+    tile = round(options.resolution * image_size / STRIDE)
+    if tile < LEAST:
+        raise DatasetError(
+            f"resolution {options.resolution:g}: makes tiles of {tile} px; expected {LEAST} px at least, a resolution "
+            f"of {LEAST * STRIDE / image_size:g} or more at image size {image_size}"
+        )
+    return tile
 
 
 def look_where(model: MultiLightModel, imaging: Imaging) -> None:
