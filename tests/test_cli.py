@@ -64,7 +64,7 @@ def test_predict_answers_for_captures_without_labels(run, tiny, tmp_path):
     again = afrd(
         *("predict", run, tiny / "Confetto" / "test_public", "--out", out, "--jsonl", tmp_path / "a.jsonl"), check=1
     )
-    assert "holds an answer" in again.stderr
+    assert "a.jsonl: holds answers already; choose another --jsonl, or pass --overwrite" in again.stderr
     assert len((tmp_path / "a.jsonl").read_text().splitlines()) == 16  # refused, so nothing is lost
 
 
@@ -81,6 +81,7 @@ def test_predict_answers_until_a_damaged_file_and_names_it(run, tiny, tmp_path):
     (line,) = (tmp_path / "a.jsonl").read_text().splitlines()
     assert json.loads(line)["id"] == "000" and json.loads(line)["overlay"] is None
     assert [file.name for file in (tmp_path / "o").iterdir()] == ["000_map.png"]
+    (tmp_path / "a.jsonl").unlink()
     assert "holds an answer for capture 000" in afrd("predict", run, data, *options, check=1).stderr
 
 

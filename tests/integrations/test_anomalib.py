@@ -153,14 +153,27 @@ def test_an_anomalib_model_is_a_family_judged_by_our_threshold(tiny, tmp_path):
 def test_a_memory_bank_as_large_as_what_was_learned_comes_back_and_reads_each_light(tiny, tmp_path):
     options = ["--fusion", "anomalib:Patchcore", "--anomalib-reads", "each", "--image-size", "64"]
     options += ["--anomalib-arguments", '{"coreset_sampling_ratio": 0.05}', "--category", "Confetto"]
+    options += ["--cache-dir", str(tmp_path / "features")]
     command = ["train", str(tiny), "--out", str(tmp_path / "run"), *options]
     done = CliRunner().invoke(app, command, catch_exceptions=False)
     assert done.exit_code == 0, done.output
+    assert "without effect; fusion anomalib:Patchcore kept no features there" in " ".join(done.output.split())
     bank = load_file(tmp_path / "run/model.safetensors")["guest.memory_bank"]
     assert len(bank) == int(0.05 * 12 * 6 * 64)
     capture = open_dataset(tiny, split="test")[0]
     inspection = Inspector.load(tmp_path / "run", check_lights=False).inspect_capture(capture)
     assert np.isfinite(inspection.score) and inspection.anomaly_map.shape == capture.size
+
+
+def test_what_a_guest_cannot_do_is_said_at_training(tiny, tmp_path):
+    captures, held = (open_dataset(tiny, split=split)[:2] for split in ("train", "val"))
+    settings = {"epochs": 1, "arguments": '{"backbone": "resnet18", "pre_trained": false}'}
+    config = TrainConfig(fusion="anomalib:Fastflow", image_size=64, false_alarm_rate=0.5, anomalib=settings)
+    with pytest.raises(ModelError, match="accelerator cuda: models of anomalib are trained on the processor"):
+        train(captures, tmp_path / "gpu", config.model_copy(update={"accelerator": "cuda"}), holdout=held)
+    with pytest.warns(UserWarning, match="Fastflow: its maps fall below 0, .*; predict with --maps npy"):
+        train(captures, tmp_path / "run", config, holdout=held)
+    assert Inspector.load(tmp_path / "run").inspect_capture(held[0]).anomaly_map.min() < 0
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,8 @@ def test_training_turns_it_off(tf32):
     assert not tf32()
 
 
-def test_onnx_runtime_is_told_so(monkeypatch, tmp_path):
+def test_onnx_runtime_is_told_so(monkeypatch, tmp_path, capsys):
+    """And CUDA of pip's wheels is loaded before it starts."""
     asked = []
 
     def session(*arguments, providers, **options):
@@ -41,6 +42,8 @@ def test_onnx_runtime_is_told_so(monkeypatch, tmp_path):
 
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider"])
     monkeypatch.setattr(onnxruntime, "InferenceSession", session)
+    monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: print("no CUDA here", asked), raising=False)
     with pytest.raises(RunError):
         onnx_runtime.open_runtime(tmp_path / "a.onnx", "cuda:1")
     assert asked == [("CUDAExecutionProvider", {"use_tf32": 0, "device_id": 1})]
+    assert capsys.readouterr() == ("", "no CUDA here []\n")

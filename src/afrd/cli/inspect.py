@@ -43,7 +43,9 @@ def predict(
     jsonl: Annotated[Path | None, typer.Option(help="Write one JSON line per capture to this file.")] = None,
     maps: Annotated[Literal["png16", "npy"], typer.Option(help="Format of the anomaly maps.")] = "png16",
     pictures: Annotated[bool, typer.Option(help="Write overlays and contact sheets beside the maps.")] = True,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace answers that are in --out already.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace answers that are in --out or --jsonl already.")
+    ] = False,
     missing: Annotated[
         list[str] | None, typer.Option(help="Name of a light that is out of order; its images are not looked at.")
     ] = None,
@@ -64,6 +66,7 @@ def predict(
     from typing import get_args
 
     from afrd.datasets import read_captures
+    from afrd.errors import RunError
     from afrd.evaluation.parts import judge_parts
     from afrd.files import require_file_target, write_text
     from afrd.inspector import Inspector, Verdict
@@ -73,6 +76,8 @@ def predict(
         require_file_target(rig_state)
     if jsonl:
         require_file_target(jsonl)
+        if jsonl.is_file() and jsonl.stat().st_size and not overwrite:
+            raise RunError(f"{jsonl}: holds answers already; choose another --jsonl, or pass --overwrite")
         jsonl.parent.mkdir(parents=True, exist_ok=True)
     inspector = Inspector.load(run, device, runtime, compile=compile, on_light_fault=on_light_fault)
     of_some = inspector.card.config.get("lights") is not None  # trained on some of the rig's lights

@@ -127,13 +127,16 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     cache_dir: Annotated[
         Path | None,
-        typer.Option(help="Keep features on disk here, for other runs; else in --out, until it ends."),
+        typer.Option(
+            help="Folder of features on disk, for other runs; else in --out, until it ends. Distillation writes them, "
+            "where --cache-gb or --cache ask for the disk; joint reads them if they are there; no other model does."
+        ),
     ] = None,
 ) -> None:
     """Learn what good parts look like."""
     from afrd.cli.bars import is_main_process, training_bars
     from afrd.datasets import open_dataset, read_known_defects, splits
-    from afrd.families import TrainConfig
+    from afrd.families import TrainConfig, family_of
     from afrd.rates import stated_rate
     from afrd.training import train as run_training
     from afrd.training.false_alarms import advice
@@ -167,6 +170,10 @@ def train(
         between = f" (90 %: between {interval[0]:.4f} and {interval[1]:.4f})" if interval else ""
         typer.echo(f"{out}: trained on {card.captures} captures; threshold {card.threshold:.4f}{between}")
         typer.echo(f"false alarms: {stated_rate(card.model_dump())}")
+        if cache_dir and not (family_of(card.fusion).reads_features and any(cache_dir.glob("features-*"))):
+            typer.echo(
+                f"  --cache-dir {cache_dir}: without effect; fusion {card.fusion} kept no features there and read none"
+            )
         for line in advice(card):
             typer.echo(f"  {line}")
 

@@ -43,6 +43,14 @@ class Anomalib(Family):
     config = AnomalibConfig
     capabilities = Capabilities()
 
+    def require(self, config: AnomalibConfig) -> None:
+        from afrd.errors import ModelError
+
+        if config.accelerator not in ("auto", "cpu"):
+            raise ModelError(
+                f"accelerator {config.accelerator}: models of anomalib are trained on the processor here; leave it out"
+            )
+
     def build(self, config: AnomalibConfig, teacher: Teacher, lights: int) -> Guest:
         from afrd.integrations.anomalib.guest import Guest
 

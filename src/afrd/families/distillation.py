@@ -81,6 +81,7 @@ class Distillation(Family):
     names = ("single:K", "mean", "paper-attention", "attention")
     config = DistillationConfig
     capabilities = Capabilities(int8=True)
+    reads_features = True
 
     def build(self, config: DistillationConfig, teacher: Teacher, lights: int) -> AFRD:
         from afrd.model import AFRD

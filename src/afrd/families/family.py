@@ -82,12 +82,14 @@ class Family(ABC):
 
     title: heads its options in `--help`. names: as in `--fusion`; "single:K" stands for one with a number.
     config: its settings. Its module imports no torch; `build` and `fit` do when they are called.
+    reads_features: whether its fit reads features that lie in `Job.store`.
     """
 
     title: ClassVar[str]
     names: ClassVar[tuple[str, ...]]
     config: ClassVar[type[TrainConfig]]
     capabilities: ClassVar[Capabilities]
+    reads_features: ClassVar[bool] = False
 
     @abstractmethod
     def build(self, config: Any, teacher: Teacher, lights: int) -> MultiLightModel:

@@ -121,6 +121,7 @@ class Joint(Family):
     names = ("joint",)
     config = JointConfig
     capabilities = Capabilities(evidence=True, leave_out=True, grow=True, known_defects=True)
+    reads_features = True
 
     def build(self, config: JointConfig, teacher: Teacher, lights: int) -> JointGaussian:
         from afrd.model import JointGaussian

@@ -1,6 +1,8 @@
 """An `.onnx` artefact, computed by ONNX Runtime. No torch."""
 
+import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +46,9 @@ def open_runtime(path: Path, device: str) -> OnnxRuntime:
     if kind not in usable or not (index.isdecimal() or not index):
         gpu = "; for NVIDIA: pip uninstall onnxruntime, pip install onnxruntime-gpu" if kind == "cuda" else ""
         raise ModelError(f"device {device!r}: not usable by ONNX Runtime here; use one of {', '.join(usable)}{gpu}")
+    if kind == "cuda" and hasattr(onnxruntime, "preload_dlls"):  # CUDA of pip's wheels is found by this alone
+        with redirect_stdout(sys.stderr):
+            onnxruntime.preload_dlls()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # its remarks on graph optimisation would go to stderr
     settings = {"use_tf32": 0} if kind == "cuda" else {}  # its scores are others: see `afrd.model.precision`

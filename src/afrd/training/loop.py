@@ -52,7 +52,8 @@ def train(
     resume: go on with the run in `out`, if there is one; without it `out` must not hold a run.
     resumable: keep the last whole epoch; it is three times the trained weights, written after every epoch.
     cache_dir: where features on disk go and stay for other runs; None puts them into `out` until the run is finished.
-        Features of all lights that lie there serve every fusion, for the threshold too.
+        Distillation alone writes them, where they do not fit memory or it is asked to. Features of all lights that lie
+        there serve joint and every fusion of distillation, for the threshold too.
     on_features(done, captures to read; the joint model reads each twice, and some with painted defects);
     on_epoch(epoch, epochs): progress.
     Raises DatasetError (damaged captures, captures that are not good, too few, known defects that are) before anything

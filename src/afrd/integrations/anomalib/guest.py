@@ -88,7 +88,13 @@ class Guest(MultiLightModel):
         self.guest = module.model.cpu()
         self.requires_grad_(False).eval()
         with torch.inference_mode():
-            return HeldOutScores([float(self(lights_of(capture.images)).score) for capture in read_ahead(holdout)])
+            found = [self(lights_of(capture.images)) for capture in read_ahead(holdout)]
+        if min(float(each.anomaly_map.min()) for each in found) < 0:
+            warnings.warn(
+                f"{job.config.fusion}: its maps fall below 0, which PNG files do not hold; predict with --maps npy",
+                stacklevel=2,
+            )
+        return HeldOutScores([float(each.score) for each in found])
 
     def size_as(self, state: Mapping[str, Tensor]) -> None:
         """Memory banks and fitted distributions are as large as what was learned from."""
