@@ -17,7 +17,7 @@ from afrd.card import ModelCard
 from afrd.datasets import require_lights
 from afrd.errors import DatasetError, ModelError
 from afrd.fail_safe import OnLightFault, describe_light_faults, require_known, trust
-from afrd.families import able_to
+from afrd.families import able_to, family_of
 from afrd.imaging import Imaging
 from afrd.imaging.coarse_map import CoarseMap
 from afrd.imaging.interleaved import as_decoded
@@ -185,7 +185,7 @@ class Inspector:
         trusted = trust(faults, absent, self.can_leave_out, self.on_light_fault)
         faulty, imaging = {*absent, *(fault.light for fault in faults)}, self.card.imaging
         tiles = [self._fitting(tile, name) for tile in (imaging.cut(images, faulty) if imaging else [images])]
-        anomaly_map, score, weights = self._judge(tiles, trusted.left_out)
+        anomaly_map, score, weights = self._judge(tiles, trusted.left_out, seen.region)
         if not all(np.isfinite(part).all() for part in (score, anomaly_map, weights)):
             raise ModelError(
                 f"{name}: score {score}, and a score, map or light weights that are not finite; the model is broken, "
@@ -216,15 +216,16 @@ class Inspector:
             may_be_good=trusted.may_be_good,
         )
 
-    def _judge(self, tiles: list[np.ndarray], left_out: Sequence[int]) -> tuple[np.ndarray, float, np.ndarray]:
+    def _judge(self, tiles, left_out: Sequence[int], region) -> tuple[np.ndarray, float, np.ndarray]:
         """The map at the model's scale, the score, and the light weights where the map is highest."""
         step = self._runtime.at_once
         batches = (tiles[i : i + step] for i in range(0, len(tiles), step))
         answers = [self._runtime.run(one[0][None] if len(one) == 1 else np.stack(one), left_out) for one in batches]
         answer = Answer(*map(np.concatenate, zip(*answers, strict=True)))
-        if len(tiles) == 1 or self.card.imaging is None:
+        imaging = self.card.imaging
+        if not (imaging and (imaging.tiling or (imaging.alignment and family_of(self.card.fusion).scores_map))):
             return answer.anomaly_map[0], float(answer.score[0]), answer.light_weights[0]
-        joined = self.card.imaging.join(answer.anomaly_map)
+        joined = imaging.join(answer.anomaly_map, region)
         return joined, score(joined, self.card.top_share), answer.light_weights[answer.score.argmax()]
 
     @property

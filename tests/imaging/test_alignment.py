@@ -1,12 +1,19 @@
 """A region of interest that follows a part, turned and shifted by known amounts; the picture itself stays."""
 
+import math
+
 import cv2
 import numpy as np
 import pytest
 
-from afrd.imaging import Imaging, Pixels
+from afrd.datasets import open_dataset
+from afrd.imaging import Imaging, ImagingOptions, Pixels
 from afrd.imaging.alignment import Alignment
-from afrd.imaging.region import Region
+from afrd.imaging.region import Region, Shape, Shapes
+from afrd.inspector import Inspector
+from afrd.training import TrainConfig, train
+from captures import write_image
+from quick import QUICK
 
 LIGHTS, HEIGHT, WIDTH = 3, 240, 320
 
@@ -58,6 +65,33 @@ def test_the_region_follows_and_the_picture_inside_stays(alignment) -> None:
     assert (where & expected).sum() / (where | expected).sum() > 0.93
     assert len(np.unique(seen.images[0, 0][~where])) == 1
     assert not seen.lost and imaging.looked_at(256) is None
+
+
+@pytest.mark.parametrize("folds", [0, 2])
+def test_the_score_is_of_what_lies_inside(tmp_path, folds) -> None:
+    """At training as later; dust on the belt is not seen."""
+    rng = np.random.default_rng(0)
+    parts = [capture(*rng.uniform(-15, 15, 3), seed=seed) for seed in range(8)]
+    for k, part in enumerate(parts):
+        for name, image in zip("abc", part, strict=True):
+            write_image(tmp_path / ("train" if k < 5 else "val") / "good" / f"{k:03d}" / f"{name}.png", image[0])
+    options = ImagingOptions(align="part", roi=Shapes(include=[Shape(rectangle=[130, 95, 100, 50])]))
+    quick = QUICK | {"folds": folds}
+    config = TrainConfig(fusion="joint", image_size=64, false_alarm_rate=0.2, imaging=options, **quick)
+    captures, held = (open_dataset(tmp_path, split=split) for split in ("train", "val"))
+    card = train(captures, tmp_path / "run", config, holdout=held)
+    run = Inspector.load(tmp_path / "run", check_lights=False)
+    if not folds:
+        assert card.threshold == pytest.approx(max(run.inspect(part).score for part in parts[5:]), rel=1e-4)
+    for part in parts[3:7]:
+        dusty = part.copy()
+        dusty[:, :, 4:12, 20:60] = 200
+        found, seen = run.inspect(part), run.imaging.see(part)
+        assert found.score == pytest.approx(found.map.values.max()) and not seen.lost
+        for y, x in np.argwhere(found.map.values > 0):  # a place is 3.75 × 5 px
+            rows = slice(int(y * HEIGHT / 64), math.ceil((y + 1) * HEIGHT / 64))
+            assert seen.region.inside[rows, x * 5 : x * 5 + 5].any()
+        assert run.inspect(dusty).score == pytest.approx(found.score, rel=0.05)  # it moves the region a little
 
 
 def test_without_the_part_everything_is_looked_at(alignment) -> None:

@@ -123,6 +123,16 @@ def test_a_model_of_tiles_finds_small_stains_wherever_they_lie(data, run) -> Non
     assert evaluation.maps[0].shape == (SIDE, SIDE)
 
 
+def test_the_map_of_a_single_tile_lies_where_the_tile_does(run) -> None:
+    inspector = Inspector.load(run, check_lights=False)
+    imaging = inspector.card.imaging
+    last = imaging.model_copy(update={"tiling": imaging.tiling.model_copy(update={"kept": (8,)})})
+    inspector.card = inspector.card.model_copy(update={"imaging": last})
+    found = inspector.inspect(capture(stained(33, 100, 100), np.zeros((LIGHTS, 2)))[:3]).anomaly_map
+    assert np.abs(np.array(np.unravel_index(found.argmax(), found.shape)) - 100).max() <= 5 + 8
+    assert found[: SIDE - TILE - 1].max() == 0 < found.max()
+
+
 def test_stains_on_a_seam_score_as_in_the_middle_of_a_tile(run) -> None:
     inspector, still = Inspector.load(run, check_lights=False), np.zeros((LIGHTS, 2))
     starts = sorted({y for y, _ in inspector.imaging.tiling.corners})

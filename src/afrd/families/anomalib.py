@@ -42,6 +42,7 @@ class Anomalib(Family):
     names = ("anomalib:Padim", "anomalib:CLASS")
     config = AnomalibConfig
     capabilities = Capabilities()
+    scores_map = False
 
     def require(self, config: AnomalibConfig) -> None:
         from afrd.errors import ModelError

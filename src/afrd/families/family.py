@@ -83,6 +83,7 @@ class Family(ABC):
     title: heads its options in `--help`. names: as in `--fusion`; "single:K" stands for one with a number.
     config: its settings. Its module imports no torch; `build` and `fit` do when they are called.
     reads_features: whether its fit reads features that lie in `Job.store`.
+    scores_map: whether a score follows from the map alone (`afrd.imaging.tiles.score`).
     """
 
     title: ClassVar[str]
@@ -90,6 +91,7 @@ class Family(ABC):
     config: ClassVar[type[TrainConfig]]
     capabilities: ClassVar[Capabilities]
     reads_features: ClassVar[bool] = False
+    scores_map: ClassVar[bool] = True
 
     @abstractmethod
     def build(self, config: Any, teacher: Teacher, lights: int) -> MultiLightModel:

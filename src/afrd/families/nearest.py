@@ -40,6 +40,7 @@ class Nearest(Family):
     names = ("nearest",)
     config = NearestConfig
     capabilities = Capabilities(leave_out=True, known_defects=True)
+    scores_map = False
 
     def build(self, config: NearestConfig, teacher: Teacher, lights: int) -> NearestPatches:
         from afrd.model.nearest import NearestPatches

@@ -131,6 +131,10 @@ class MovedRegion(NamedTuple):
         moved = cv2.warpAffine(self.region.inside.astype(np.uint8), self.matrix, size, flags=cv2.INTER_NEAREST)
         return moved.astype(bool)
 
+    def at(self, size: tuple[int, int]) -> np.ndarray:
+        """[*size] bool: the places of a coarser grid that it touches, since a turned piece may fill none by half."""
+        return cv2.resize(self.inside.astype(np.float32), size[::-1], interpolation=cv2.INTER_AREA) > 0
+
 
 def fill(images: np.ndarray, inside: np.ndarray) -> np.ndarray:
     """[N, C, H, W]: outside every light shows its own mean of what is inside, so that nothing there is seen."""

@@ -15,7 +15,7 @@ from afrd.imaging.alignment import Alignment
 from afrd.imaging.gain import Gain
 from afrd.imaging.motion import Motion, Registered
 from afrd.imaging.pixels import Pixels, Transfer
-from afrd.imaging.region import Region, Shapes, fill
+from afrd.imaging.region import MovedRegion, Region, Shapes, fill
 from afrd.imaging.tiles import LEAST, STRIDE, Tiling
 
 
@@ -151,12 +151,16 @@ class Imaging(BaseModel):
         images = self.gain.taken_out(images, faulty) if self.gain else images
         return self.tiling.cut(images) if self.tiling else [images]
 
-    def join(self, maps: np.ndarray) -> np.ndarray:
-        """maps: [T, S, S] of what was cut. Returns that of the capture at the same scale, 0 outside of the region."""
-        if self.tiling is None:
-            return maps[0]
-        joined = self.tiling.join(maps)
-        return joined * self.region.at(joined.shape) if self.region and not self.alignment else joined
+    def join(self, maps: np.ndarray, moved: Region | MovedRegion | None = None) -> np.ndarray:
+        """maps: [T, S, S] of what was cut. Returns that of the capture at the same scale, 0 outside of the region.
+
+        moved: the region as this capture's part has it, where it follows the part; None: everywhere.
+        """
+        joined = self.tiling.join(maps) if self.tiling else maps[0]
+        region = (
+            moved if self.alignment else self.region if self.tiling else None
+        )  # in one square a model leaves it out
+        return joined * region.at(joined.shape) if region else joined
 
     def see(self, images: np.ndarray) -> Registered:
         """images: [N, C, H, W] as the camera gives them, without a `problem`; as everything after sees them."""

@@ -19,7 +19,7 @@ from afrd.model import AFRD
 from afrd.model.compilation import compiled_while_training
 from afrd.model.loss import get_loss
 from afrd.training.features import FeatureCache, Recompute, cache_features, on_device, read_features
-from afrd.training.holdout import score_held_out
+from afrd.training.holdout import moved_regions, score_held_out
 from afrd.training.run_folder import Epoch, last_epoch, load_epoch, log_epoch, save_epoch
 
 
@@ -41,7 +41,8 @@ def fit(model: AFRD, captures: CaptureSet, holdout: CaptureSet, job: Job) -> Hel
         return None
     rounded = config.cache != "off"
     held_out = read_features(model, holdout, job.store if rounded else None, job.holdout_digest, fabric.device)
-    return score_held_out(model.eval(), held_out, fabric.device, holdout.imaging)
+    regions = moved_regions(holdout)
+    return score_held_out(model.eval(), held_out, fabric.device, holdout.imaging, regions=regions)
 
 
 def _features(model: AFRD, captures: CaptureSet, job: Job) -> FeatureCache | Recompute:

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from afrd.datasets import CaptureSet, require_lights
+from afrd.datasets import CaptureSet, read_ahead, require_lights
 from afrd.datasets.layout import shared_group_problems
 from afrd.datasets.problems import raise_first
 from afrd.errors import DatasetError
 from afrd.families import HeldOutScores, TrainConfig
 from afrd.imaging import Imaging
+from afrd.imaging.region import MovedRegion, Region
 from afrd.imaging.tiles import score
 from afrd.model import MultiLightModel
 from afrd.training.features import FeatureCache, Recompute, on_device
@@ -64,10 +65,12 @@ def score_held_out(
     device: torch.device,
     imaging: Imaging | None = None,
     without_each: bool = False,
+    regions: Sequence[Region | MovedRegion | None] | None = None,
 ) -> HeldOutScores:
     """Of good captures that the model has not seen, by their features. without_each: also without each of several.
 
     imaging: as what the captures were seen, so that the features of several tiles are those of one capture.
+    regions: from `moved_regions`.
     """
     scores: list[float] = []
     without: list[list[float]] | None = [[] for _ in range(model.lights)] if without_each and model.lights > 1 else None
@@ -76,19 +79,27 @@ def score_held_out(
         levels = on_device(levels, device)
         answers = [model.judge(levels)]
         answers += [model.judge(levels, set(range(model.lights)) - {k}) for k in range(len(without or ()))]
-        if imaging is None or imaging.tiling is None:
+        if imaging is None or not (imaging.tiling or regions):
             found = [float(answer.score) for answer in answers]
         else:
             for of_tiles, answer in zip(maps, answers, strict=True):
                 of_tiles.append(answer.anomaly_map[0].cpu().numpy())
             if (number + 1) % imaging.tiles:
                 continue
-            found = [score(imaging.join(np.stack(of_tiles)), model.top_share) for of_tiles in maps]
+            moved = regions[number // imaging.tiles] if regions else None
+            found = [score(imaging.join(np.stack(of_tiles), moved), model.top_share) for of_tiles in maps]
             maps = [[] for _ in maps]
         scores.append(found[0])
         for other, value in zip(without or (), found[1:], strict=True):
             other.append(value)
     return HeldOutScores(scores, without)
+
+
+def moved_regions(captures: CaptureSet) -> list[Region | MovedRegion | None] | None:
+    """Of each capture where it is looked at, if the region follows the part; else None."""
+    if captures.imaging is None or captures.imaging.alignment is None:
+        return None
+    return [capture.region for capture in read_ahead(captures)]
 
 
 def outlier(captures: CaptureSet, scores: Sequence[float]) -> int | None:

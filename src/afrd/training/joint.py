@@ -13,7 +13,7 @@ from afrd.model import JointGaussian
 from afrd.training.defect_pairs import painting_count, with_defects
 from afrd.training.disturbed import blurred, disturbed_copies, disturbing_count, with_disturbances
 from afrd.training.features import Recompute, on_device, read_features, tiles_in
-from afrd.training.holdout import score_held_out
+from afrd.training.holdout import moved_regions, score_held_out
 from afrd.training.joint_folds import Folds
 from afrd.training.known_defects import known_offsets
 
@@ -81,8 +81,9 @@ def fit(model: JointGaussian, captures: CaptureSet, holdout: CaptureSet, job: Jo
         write_memory(job.out, remember(model, captures, holdout, job.config, device))
     if folds:
         return folds.score(model, seed, disturbing.copies, device)
-    scored = [score_held_out(model, held_out, device, holdout.imaging, without_each=True)]
+    where = moved_regions(holdout)
+    scored = [score_held_out(model, held_out, device, holdout.imaging, without_each=True, regions=where)]
     for copy in disturbed_copies(holdout, seed, disturbing.copies):
         features = Recompute(model, copy, device)
-        scored.append(score_held_out(model, features, device, holdout.imaging, without_each=True))
+        scored.append(score_held_out(model, features, device, holdout.imaging, without_each=True, regions=where))
     return scored[0].with_copies(scored[1:])

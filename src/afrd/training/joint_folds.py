@@ -14,12 +14,14 @@ from torch import Tensor
 from afrd.capture import Capture
 from afrd.datasets import CaptureSet
 from afrd.families import HeldOutScores
+from afrd.imaging.tiles import score as score_of
 from afrd.model import JointGaussian
 from afrd.model.moments import Moments
+from afrd.model.multi_light import Prediction
 from afrd.training.cross_fit import Scorer, assign_folds, cross_fit
 from afrd.training.disturbed import disturbed_copies
 from afrd.training.features import Recompute
-from afrd.training.holdout import outlier
+from afrd.training.holdout import moved_regions, outlier
 
 
 class Folds:
@@ -79,6 +81,13 @@ class Folds:
         versions = 1 + copies
         disturbed = [Recompute(model, copy, device) for copy in disturbed_copies(self.scored, seed, copies)]
         lights = range(model.lights if model.lights > 1 else 0)
+        regions, imaging = moved_regions(self.scored), self.scored.imaging
+
+        def told(answer: Prediction, i: int) -> float:
+            if imaging is None or regions is None:
+                return float(answer.score)
+            return score_of(imaging.join(answer.anomaly_map.cpu().numpy(), regions[i]), model.top_share)
+
         every = sum(self._moments[1:], self._moments[0])
 
         def fit_without(inside: np.ndarray) -> Scorer:
@@ -91,9 +100,9 @@ class Folds:
                 for (m, i), version in itertools.product(enumerate(captures), range(versions)):
                     kept = self._kept[i].to(device).float()
                     vectors = model.describe(disturbed[version - 1].batch([i])) if version else kept
-                    found[m, version, 0] = float(other.judge_vectors(vectors).score)
+                    found[m, version, 0] = told(other.judge_vectors(vectors), i)
                     for k in lights if fold == 0 else ():
-                        found[m, version, 1 + k] = float(other.judge_vectors(vectors, set(lights) - {k}).score)
+                        found[m, version, 1 + k] = told(other.judge_vectors(vectors, set(lights) - {k}), i)
                 return found
 
             return score
