@@ -4,8 +4,8 @@ A capture knows no files and no networks. Readers make it (`afrd.datasets`), the
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -65,11 +65,11 @@ class LightRig:
         if unknown := [name for name in names if name not in self.names]:
             raise DatasetError(f"no light {unknown[0]!r}; the lights are {', '.join(self.names)}")
         order = [self.names.index(name) for name in names]
-        every: dict[str, Any] = vars(self) | {"triggers": self.triggers or range(len(self))}
-        kept = {key: tuple(values[k] for k in order) for key, values in every.items() if values is not None}
-        first = min(kept["triggers"], default=0)
-        in_order = kept["triggers"] == tuple(range(first, first + len(order)))
-        return LightRig(**kept | {"triggers": None if in_order else kept["triggers"]})
+        kept = {key: tuple(values[k] for k in order) for key, values in vars(self).items() if values is not None}
+        times = self.triggers or range(len(self))
+        first = min(order, key=times.__getitem__, default=0)
+        even = [times[k] - times[first] for k in order] == list(range(len(order)))
+        return replace(LightRig(**kept), triggers=None if even else tuple(times[k] for k in order))
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from afrd.imaging import Imaging
 from afrd.imaging.coarse_map import CoarseMap
 from afrd.imaging.interleaved import as_decoded
 from afrd.imaging.motion import Registered
+from afrd.imaging.region import MovedRegion, Region
 from afrd.imaging.tiles import score
 from afrd.rig import measure_rig
 from afrd.rig.light_check import LightFault
@@ -188,8 +189,7 @@ class Inspector:
         anomaly_map, score, weights = self._judge(tiles, trusted.left_out, seen.region)
         if not all(np.isfinite(part).all() for part in (score, anomaly_map, weights)):
             raise ModelError(
-                f"{name}: score {score}, and a score, map or light weights that are not finite; the model is broken, "
-                f"retrain it"
+                f"{name}: score {score}; score, map or light weights are not finite: the model is broken, retrain it"
             )
         rig = self.card.rig_reference if self._checks_lights and not absent else None
         deviations: np.ndarray | None = None
@@ -216,7 +216,9 @@ class Inspector:
             may_be_good=trusted.may_be_good,
         )
 
-    def _judge(self, tiles, left_out: Sequence[int], region) -> tuple[np.ndarray, float, np.ndarray]:
+    def _judge(
+        self, tiles: list[np.ndarray], left_out: Sequence[int], region: Region | MovedRegion | None
+    ) -> tuple[np.ndarray, float, np.ndarray]:
         """The map at the model's scale, the score, and the light weights where the map is highest."""
         step = self._runtime.at_once
         batches = (tiles[i : i + step] for i in range(0, len(tiles), step))
@@ -272,10 +274,8 @@ class Inspector:
         return absent
 
     def _require_images(self, images: np.ndarray, name: str) -> None:
-        n = len(self.lights)
-        expected = (
-            f"expected [{n}, 3, H, W], or [{n}, H, W] for grey, one image per light: {', '.join(self.lights.names)}"
-        )
+        n, names = len(self.lights), ", ".join(self.lights.names)
+        expected = f"expected [{n}, 3, H, W], or [{n}, H, W] for grey, one image per light: {names}"
         if images.ndim != 4 or len(images) != n or images.shape[1] not in CHANNELS or 0 in images.shape:
             raise ModelError(f"{name}: images of shape {list(images.shape)}; {expected}")
         if images.dtype not in (np.uint8, np.uint16):
