@@ -202,12 +202,12 @@ TWO_UNLIKE = (LightFault(0, "unlike"), LightFault(3, "unlike"))
     ],
 )
 def test_what_a_fault_means_for_the_verdict(faults, missing, left_out, leave_out):
-    strict = trust(faults, missing, True, "reject")
+    strict = trust(faults, missing, range(4), "reject")
     assert (strict.left_out, strict.may_be_good, strict.may_be_anomalous) == (left_out, not faults, not faults)
-    lenient = trust(faults, missing, True, "leave-out")
+    lenient = trust(faults, missing, range(4), "leave-out")
     assert (lenient.left_out, (lenient.may_be_good, lenient.may_be_anomalous)) == (left_out, leave_out)
     if faults:  # an artefact cannot do without a light
-        assert not trust(faults, (), False, "leave-out").may_be_good
+        assert not trust(faults, (), (), "leave-out").may_be_good
 
 
 def test_words_name_the_lights_and_the_mend():

@@ -14,6 +14,7 @@ from afrd.evaluation import evaluate
 from afrd.inspector import Inspector
 from afrd.map_png import read_map_png16
 from afrd.prediction import predict
+from afrd.runtimes import open_runtime
 from afrd.training import TrainConfig, train
 
 
@@ -258,3 +259,17 @@ def test_a_fusion_that_needs_every_light_says_so(tiny, test_set, tmp_path):
 def test_missing_lights_that_cannot_be_are_named(trained, test_set, missing, says):
     with pytest.raises(ModelError, match=says):
         trained.inspect_capture(test_set[0], missing=missing)
+
+
+def test_a_light_without_which_nothing_is_left_to_judge_by_cannot_be_left_out(run, test_set):
+    runtime = open_runtime(run)
+    without = (None, *runtime.card.thresholds_without[1:])
+    runtime.card = runtime.card.model_copy(update={"thresholds_without": without})
+    inspector = Inspector(runtime, on_light_fault="leave-out")
+    with pytest.raises(ModelError, match=r"missing lights all_spots: .* one light at most, of bottom, right, top"):
+        inspector.inspect_capture(test_set[0], missing=["all_spots"])
+    images = test_set[0].images.copy()
+    images[0] = 0
+    dark = inspector.inspect(images)
+    assert (dark.verdict, dark.left_out) == ("light fault", ())
+    assert inspector.inspect_capture(test_set[0], missing=["top"]).left_out == (3,)

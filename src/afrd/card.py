@@ -75,7 +75,8 @@ class ModelCard(Strict):
         promise. false_alarm_bound: the rate that holds with 90 % confidence (`afrd.training.threshold`).
     tail: "gpd" where the threshold was extrapolated (`afrd.training.tail`); threshold_interval: then, with 90 %
         confidence, between which scores the one lies that this share of good parts exceeds.
-    thresholds_without: the threshold where light k is left out, for each k; None if the model needs every light.
+    thresholds_without: the threshold where light k is left out, for each k, from the same parts, or None where nothing
+        is left to judge by; None if the model needs every light.
     light_reference: what each light looks like on good parts; None if too few captures were there to learn it.
     rig_reference: what captures are like while the whole rig is in order; None likewise.
     relighting: each light as the others show it, for `Inspector.picture_under`; None with one light, or likewise.
@@ -102,7 +103,7 @@ class ModelCard(Strict):
     holdout_parts: int
     tail: Literal["conformal", "gpd"] = "conformal"
     threshold_interval: tuple[float, float] | None = None
-    thresholds_without: tuple[float, ...] | None = None
+    thresholds_without: tuple[float | None, ...] | None = None
     light_reference: LightReference | None = None
     rig_reference: RigReference | None = None
     relighting: tuple[Relighting, ...] | None = None

@@ -34,15 +34,17 @@ def require_known(on_light_fault: str) -> None:
         )
 
 
-def trust(faults: Sequence[LightFault], missing: Collection[int], can_leave_out: bool, on_fault: OnLightFault) -> Trust:
-    """missing: lights that the user said are out of order. can_leave_out: the model can do without one light.
+def trust(
+    faults: Sequence[LightFault], missing: Collection[int], spare: Collection[int], on_fault: OnLightFault
+) -> Trust:
+    """missing: lights that the user said are out of order. spare: lights any one of which the model can do without.
 
     "reject": any fault forbids both verdicts. "leave-out": the one light that failed is left out; what is good by the
     others is good. A part is anomalous, but never good, where several lights are merely unlike training: a wrong part
     looks so. Lights that were swapped, or of which more failed than can be left out, allow no verdict.
     """
     bad = set(missing) | _useless(faults)
-    left_out = tuple(sorted(bad if len(bad) == 1 and can_leave_out else missing))
+    left_out = tuple(sorted(bad if len(bad) == 1 and bad <= set(spare) else missing))
     if on_fault == "reject":
         return Trust(left_out, not faults, not faults)
     named = {light for fault in faults for light in (fault.light, fault.other)} - {None}

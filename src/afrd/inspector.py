@@ -108,6 +108,8 @@ class Inspector:
         self.runtime: str = runtime.name
         self.card: ModelCard = runtime.card
         self.lights: LightRig = self.card.lights.rig()
+        without = (runtime.can_leave_out and self.card.thresholds_without) or ()
+        self._without = {k: value for k, value in enumerate(without) if value is not None}  # light → threshold
         self.threshold: float = self.card.threshold
         self.on_light_fault: OnLightFault = on_light_fault or self.card.on_light_fault
         require_known(self.on_light_fault)
@@ -183,14 +185,12 @@ class Inspector:
         known = self.card.light_reference if self._checks_lights else None
         shifted = [LightFault(light, "shifted") for light in seen.moved if light not in absent]
         faults = (*shifted, *(known.check(images, absent) if known else ()))
-        trusted = trust(faults, absent, self.can_leave_out, self.on_light_fault)
+        trusted = trust(faults, absent, self._without, self.on_light_fault)
         faulty, imaging = {*absent, *(fault.light for fault in faults)}, self.card.imaging
         tiles = [self._fitting(tile, name) for tile in (imaging.cut(images, faulty) if imaging else [images])]
         anomaly_map, score, weights = self._judge(tiles, trusted.left_out, seen.region)
         if not all(np.isfinite(part).all() for part in (score, anomaly_map, weights)):
-            raise ModelError(
-                f"{name}: score {score}; score, map or light weights are not finite: the model is broken, retrain it"
-            )
+            raise ModelError(f"{name}: score {score}, map or light weights not finite; the model is broken, retrain it")
         rig = self.card.rig_reference if self._checks_lights and not absent else None
         deviations: np.ndarray | None = None
         rig_notes = (*map(describe_replaced, seen.replaced), *((LOST,) if seen.lost else ()))
@@ -198,8 +198,7 @@ class Inspector:
             measured = measure_rig(images)
             deviations = rig.deviations(measured)
             rig_notes += rig.notes(measured, deviations)
-        without = self.card.thresholds_without
-        threshold = without[trusted.left_out[0]] if without and trusted.left_out else self.threshold
+        threshold = self._without[trusted.left_out[0]] if trusted.left_out else self.threshold
         return Inspection(
             id=id,
             score=score,
@@ -233,7 +232,7 @@ class Inspector:
     @property
     def can_leave_out(self) -> bool:
         """Whether a capture can be judged without one of its lights: by a run of a model that can."""
-        return self._runtime.can_leave_out and self.card.thresholds_without is not None
+        return bool(self._without)
 
     def inspect_capture(self, capture: Capture, missing: Sequence[str] = ()) -> Inspection:
         """The same for a capture read from a data set.
@@ -267,9 +266,10 @@ class Inspector:
         if unknown := [light for light in missing if light not in self.lights.names]:
             raise ModelError(f"missing light {unknown[0]}: this model has {', '.join(self.lights.names)}")
         absent = {self.lights.names.index(light) for light in missing}
-        if len(absent) > 1 or not self.can_leave_out:
+        if len(absent) > 1 or not absent <= set(self._without):
+            spare = ", ".join(self.lights.names[k] for k in self._without)
             others = " or ".join(able_to("leave_out"))
-            able = "one light at most" if self.can_leave_out else f"no light; use the run folder of --fusion {others}"
+            able = f"one light at most, of {spare}" if spare else f"no light; use the run folder of --fusion {others}"
             raise ModelError(f"missing lights {', '.join(missing)}: this model can do without {able}")
         return absent
 

@@ -147,11 +147,11 @@ def test_captures_read_otherwise_are_registered_too(data, inspector) -> None:
         inspector.inspect_capture(captures.read_as(other)[4])
 
 
-@pytest.mark.parametrize("fusion", ["joint", "mean", "attention", "single:0"])
+@pytest.mark.parametrize("fusion", ["auto", "nearest", "joint", "mean", "attention", "single:0"])
 def test_one_light_is_a_capture(fusion: str, tmp_path) -> None:
     counts = {"train": {"good": 5}, "val": {"good": 3}, "test": {"good": 1, "scratch": 1}}
     write_folder(tmp_path / "data", counts, lights=["ring"], size=64)
-    options = QUICK if fusion == "joint" else {"epochs": 1}
+    options = {"joint": QUICK, "auto": {}, "nearest": {}}.get(fusion, {"epochs": 1})
     config = TrainConfig(fusion=fusion, image_size=64, **options)
     captures, held = (open_dataset(tmp_path / "data", split=split) for split in ("train", "val"))
     with pytest.warns(UserWarning, match="one light: .*other lights, one picture each, would tell more"):

@@ -4,7 +4,7 @@ import pytest
 from afrd.errors import DatasetError
 from afrd.training.false_alarms import choose_threshold, confident_rate, require_enough, shortfall
 from afrd.training.tail import Tail
-from afrd.training.threshold import ROUNDING, bound_with_above, false_alarm_bound, threshold
+from afrd.training.threshold import CONFIDENCE, ROUNDING, bound_with_above, false_alarm_bound, parts_needed, threshold
 
 
 def test_conformal_is_the_order_statistic_and_its_bound():
@@ -75,3 +75,18 @@ def test_the_rate_to_state_holds_the_wished_one_with_confidence(parts, wished, s
     assert choose_threshold(scores, rate).bound <= wished
     with pytest.raises(ValueError, match="hold no rate"):
         confident_rate(10, 0.05)
+
+
+@pytest.mark.parametrize("wished", [0.005, 0.02, 0.025, 0.033, 0.05, 0.07, 0.3])
+def test_there_is_always_a_rate_to_state_which_reads_as_printed_and_promises_what_it_should(wished):
+    needed = parts_needed(wished, CONFIDENCE)
+    for parts in (needed, needed + 1, 2 * needed):
+        for several in (False, True):
+            rate = float(f"{confident_rate(parts, wished, several=several):g}")
+            assert rate >= 1 / (parts + 1)
+            assert false_alarm_bound(parts, rate, several=several) <= wished
+
+
+def test_a_share_is_held_out_only_where_parts_are():
+    few = choose_threshold(np.arange(1.0, 7), 0.05)
+    assert shortfall(few, 0.05, in_folds=True).endswith("the threshold is their largest score. Add 13 more.")

@@ -44,6 +44,25 @@ def test_a_fold_is_its_captures_and_their_blurred_copies(tmp_path, sigma):
             np.testing.assert_allclose(moments.covariance(), np.cov(by_hand), rtol=1e-3, atol=1e-5)
 
 
+@torch.inference_mode()
+def test_every_part_is_scored_without_each_light_that_can_be_left_out(tmp_path):
+    write_folder(tmp_path, {"train": {"good": 5}}, lights=("left", "right", "top"), size=SIZE)
+    captures = open_dataset(tmp_path, None, "train")
+    model, cpu = JointGaussian(lights=3, image_size=SIZE).eval(), torch.device("cpu")
+    model.trust((1.0, 0.0, 0.0))
+    folds = Folds(captures, (), 2, 0)
+    levels = list(Recompute(model, captures, cpu).each())
+    for number, each in enumerate(levels):
+        folds.keep(model, number, each)
+    model.fit(lambda: levels)
+    found = folds.score(model, 0, 0, cpu)
+    assert found.without[0] is None  # by the others, of weight 0, nothing can be judged
+    assert found.without[1] == found.without[2] == found.scores and len(found.scores) == 5
+    model.trust((1.0, 1.0, 0.0))
+    found = folds.score(model, 0, 0, cpu)
+    assert [len(scores) for scores in found.without] == [5, 5, 5] and found.without[2] == found.scores
+
+
 @pytest.mark.parametrize(("count", "parts", "kept"), [(121, 120, 120), (7, None, 7), (300, 299, 299)])
 def test_as_many_parts_are_in_folds_as_asked_for_each_with_all_its_captures(tmp_path, count, parts, kept):
     """Two captures a part; a part half of which were in the fit would be scored by a model that knows it."""

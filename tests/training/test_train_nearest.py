@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
@@ -10,6 +11,7 @@ from afrd.checkpoint import load_card
 from afrd.datasets import open_dataset
 from afrd.errors import ModelError
 from afrd.export import export_run
+from afrd.model.nearest import NearestPatches
 from afrd.training import TrainConfig, train
 from afrd.training.alike_lights import ALIKE, alikeness
 
@@ -78,10 +80,25 @@ def test_alike_lights_are_averaged_and_find_what_they_should(exposures):
     assert inspector.inspect(spot.images, missing=["1"]).anomalous
 
 
+@pytest.mark.parametrize(("parts", "stated"), [(1, 1 / 2), (2, 1 / 3), (6, 1 / 7), (19, 1 / 20)])
+def test_a_unit_of_the_held_out_parts_keeps_the_promise_of_their_largest_score(parts, stated, teacher):
+    """Both looks are drawn; then the share of new parts above the threshold is at most the stated one."""
+    model, groups = NearestPatches(teacher, lights=2, image_size=64), list(map(str, range(parts)))
+    generator, above = torch.Generator().manual_seed(0), []
+    for _ in range(300):
+        said = 2 + 0.1 * torch.randn(parts, 2, generator=generator)
+        limit = model.score(said, model.standardise(said, groups)).max()
+        above.append((model.score(2 + 0.1 * torch.randn(200, 2, generator=generator)) > limit).float().mean())
+    rates = torch.stack(above)
+    assert rates.mean() < stated + 2 * rates.std() / 300**0.5
+
+
 def test_joint_is_joint_where_it_is_asked_for(exposures):
     good = open_dataset(exposures / "data", None, "train")
     assert TrainConfig(fusion="joint").resolved(good).fusion == "joint"
     assert TrainConfig().resolved(good).image_size == 384  # one finer picture instead of three
+    with pytest.raises(ModelError, match=r"folds, growable: without effect on the model nearest.*the same picture"):
+        TrainConfig(growable=True, folds=10).resolved(good)
 
 
 def test_an_artefact_of_it_gives_the_same_answer(exposures):

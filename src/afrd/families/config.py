@@ -86,8 +86,15 @@ class TrainConfig(Strict):
         return data
 
     def resolved(self, captures: "CaptureSet") -> "TrainConfig":
-        """With every choice made that depends on the training captures; perhaps of another family."""
+        """With every choice made that depends on the training captures; perhaps of another family.
+
+        Raises ModelError: settings that were given and do not act on that family.
+        """
         return self
+
+    def why(self, fusion: str, lights: int) -> str | None:
+        """Why captures with so many lights got the model of that name (`resolved`); None where it was asked for."""
+        return None
 
     def fabric(self) -> dict[str, Any]:
         """What Lightning Fabric is started with."""

@@ -93,7 +93,7 @@ class Distillation(Family):
 
         return fit(model, captures, holdout, job)
 
-    def require(self, config: DistillationConfig) -> None:
+    def require(self, config: DistillationConfig, captures: CaptureSet) -> None:
         if config.compile:
             from afrd.model.compilation import require_compiler
 

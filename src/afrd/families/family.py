@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 class HeldOutScores(NamedTuple):
     """Scores of good captures that the model has not seen, in their order; the threshold follows from them.
 
-    without: for each light k, the scores of the same captures without it; None if the model needs every light.
+    without: for each light k, the scores of the same captures without it, or None where nothing is left to judge by;
+        None if the model needs every light.
     captures: the one of each score, which may stand there several times, as with disturbed copies; None: those of
-        `holdout`. Their groups are the parts that the threshold counts. without_captures: the same of `without`, where
-        these are others. fitted: how many good captures the model has learned from, where these are among them
-        (`afrd.training.cross_fit`). clean: the scores without disturbed copies; None: there are none.
+        `holdout`. Their groups are the parts that the threshold counts. fitted: how many good captures the model has
+        learned from, where these are among them (`afrd.training.cross_fit`). clean: the scores without disturbed
+        copies; None: there are none.
     """
 
     scores: list[float]
-    without: list[list[float]] | None = None
+    without: Sequence[list[float] | None] | None = None
     captures: CaptureSet | None = None
-    without_captures: CaptureSet | None = None
     fitted: int | None = None
     clean: list[float] | None = None
 
@@ -45,7 +45,7 @@ class HeldOutScores(NamedTuple):
         every = [self, *copies]
         without = None
         if self.without is not None:
-            without = [_largest(one.without[k] for one in every) for k in range(len(self.without))]
+            without = [own and _largest(one.without[k] for one in every) for k, own in enumerate(self.without)]
         return self._replace(scores=_largest(one.scores for one in every), without=without, clean=self.scores)
 
 
@@ -109,6 +109,9 @@ class Family(ABC):
         """How many good parts the threshold will come from."""
         return len(set(holdout.groups))
 
-    def require(self, config: Any) -> None:
-        """Before anything is read or written. Raises ModelError: something that this machine lacks."""
+    def require(self, config: Any, captures: CaptureSet) -> None:
+        """Before anything is learned or written. captures: as they will be seen.
+
+        Raises ModelError: something that this machine lacks, or settings that do not fit one another.
+        """
         return

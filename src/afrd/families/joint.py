@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from afrd.card import Capabilities, Strict
+from afrd.errors import ModelError
 from afrd.families.config import TrainConfig
 from afrd.families.family import Family, HeldOutScores, Job
 from afrd.families.nearest import NearestConfig
@@ -105,8 +106,20 @@ class JointConfig(TrainConfig):
 
         if _in_tiles(captures) or alikeness(captures) < ALIKE:
             return self.model_copy(update={"alike_lights": "stack"})
-        given = {name: getattr(self, name) for name in self.model_fields_set & set(NearestConfig.model_fields)}
-        return NearestConfig(**{**given, "fusion": "nearest"})
+        given, known = self.model_fields_set - {"fusion", "alike_lights"}, NearestConfig.model_fields
+        if idle := [name for name in type(self).model_fields if name in given and name not in known]:
+            raise ModelError(
+                f"{', '.join(idle)}: without effect on the model nearest, which is taken here: "
+                f"{self.why('nearest', len(captures.lights))}; leave them out, or take --fusion joint"
+            )
+        return NearestConfig(**{name: getattr(self, name) for name in known if name in given} | {"fusion": "nearest"})
+
+    def why(self, fusion: str, lights: int) -> str | None:
+        if self.alike_lights == "stack":
+            return None
+        if fusion == "joint":
+            return "the lights show different pictures, or tiles are looked at"
+        return "all lights show the same picture" if lights > 1 else "one light"
 
 
 def _in_tiles(captures: CaptureSet) -> bool:
@@ -132,6 +145,10 @@ class Joint(Family):
         held_out = len(set(holdout.groups))
         parts = len(set(captures.groups)) + held_out  # groups of the two are different parts
         return config.in_folds(len(captures) + len(holdout), parts, _in_tiles(captures)) or held_out
+
+    def require(self, config: JointConfig, captures: CaptureSet) -> None:
+        if config.growable and captures.imaging and captures.imaging.tiling:
+            raise ModelError("a model that looks at captures in tiles cannot grow; leave out --growable or the tiles")
 
     def fit(self, model: JointGaussian, captures: CaptureSet, holdout: CaptureSet, job: Job) -> HeldOutScores:
         from afrd.training.joint import fit

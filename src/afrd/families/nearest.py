@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from afrd.card import Capabilities, Strict
+from afrd.errors import ModelError
 from afrd.families.config import TrainConfig
 from afrd.families.family import Family, HeldOutScores, Job
 
@@ -46,6 +47,10 @@ class Nearest(Family):
         from afrd.model.nearest import NearestPatches
 
         return NearestPatches(teacher, None, lights, config.image_size, config.top_share, config.patches)
+
+    def require(self, config: NearestConfig, captures: CaptureSet) -> None:
+        if captures.imaging and captures.imaging.tiling:
+            raise ModelError("fusion nearest looks at the whole part at once: leave out --tile, or take --fusion joint")
 
     def fit(self, model: NearestPatches, captures: CaptureSet, holdout: CaptureSet, job: Job) -> HeldOutScores:
         from afrd.training.nearest import fit

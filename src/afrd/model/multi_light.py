@@ -60,6 +60,11 @@ class MultiLightModel(nn.Module):
         """weights: [N], how far to go by each light, 0 to 1. Returns whether this model can; others go by all alike."""
         return False
 
+    def without_each(self) -> list[set[int] | None]:
+        """For each light k the lights that judge without it; None where nothing would be left to judge by."""
+        every = set(range(self.lights))
+        return [every - {k} or None for k in range(self.lights)]
+
     def within(self, maps: Tensor) -> Tensor:
         """maps: [..., S, S], or coarser by a whole number. Zero where it is not looked at, half or more of a place."""
         if self.inside is None:

@@ -9,7 +9,7 @@ most unusual share counts, which finds what is large and vague. Both are put in 
 is the larger one.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from pathlib import Path
 
 import torch
@@ -26,6 +26,7 @@ STRIDE = 8  # of the places
 SHRINKAGE = 0.01  # share of the mean variance that is added to every variance
 WIDE_SHARE = 0.03  # of the places: the most unusual ones, whose mean is the Gaussian's say
 SMALL = 1e-6
+SPREAD_PARTS = 4  # good parts from which a spread is learned
 
 
 class NearestPatches(MultiLightModel):
@@ -100,12 +101,23 @@ class NearestPatches(MultiLightModel):
             chosen = torch.randperm(len(places), generator=generator)[: len(self.bank)]
         self.bank.copy_(normalize(places[chosen], dim=1))
 
-    def standardise(self, levels: Iterable[Sequence[Tensor]]) -> None:
-        """levels: of good captures that were not fitted. Their largest distances are the unit of both looks."""
-        largest = torch.stack([torch.cat(self._say(*self._distances(each))) for each in levels])
-        self.middle.copy_(largest.mean(0))
-        if len(largest) > 1:
-            self.spread.copy_(largest.std(0).clamp(min=0.02))
+    def standardise(self, said: Tensor, groups: Sequence[Hashable]) -> Tensor:
+        """The unit of both looks, from what they `say` of good captures that were not fitted, [M, 2].
+
+        groups: the part that each shows. Returns the middle and spread of all other parts for each capture, [M, 2, 2]:
+        in these a capture's own score is one of a part that the unit does not know. A spread takes four parts, a middle
+        two; with fewer they are 1 and 0.
+        """
+        parts = len(set(groups))
+
+        def unit(some: Tensor) -> Tensor:
+            middle = some.mean(0) if parts > 1 else torch.zeros_like(self.middle)
+            spread = some.std(0).clamp(min=0.02) if parts >= SPREAD_PARTS else torch.ones_like(self.spread)
+            return torch.stack([middle, spread])
+
+        self.middle.copy_(unit(said)[0])
+        self.spread.copy_(unit(said)[1])
+        return torch.stack([unit(said[[other != group for other in groups]]) for group in groups])
 
     def describe(self, levels: Sequence[Tensor]) -> Tensor:
         """levels: of the two averages, [B, 2, C, h, w] each. Returns one vector a place, [B, D, S / 8, S / 8]."""
@@ -126,18 +138,23 @@ class NearestPatches(MultiLightModel):
     def judge(self, levels: Sequence[Tensor]) -> Prediction:
         """levels: what `extract` gives. light_weights: [B, 1, N], all alike: no light shows more than another."""
         near, wide = self._distances(levels)
-        say = self._standardised(near, wide)
         anomaly = sum((x.log() - m) / s for x, m, s in zip((near, wide), self.middle, self.spread, strict=True)) / 2
-        answer = softplus(torch.where(self.heard, say, -torch.inf).amax(1))
+        answer = self.score(torch.stack(self._say(near, wide), 1))
         weights = torch.full_like(answer, 1 / self.lights)[:, None, None].expand(-1, 1, self.lights)
         return Prediction(softplus(anomaly[:, 0]), answer, weights.contiguous())
 
     def both_say(self, levels: Sequence[Tensor]) -> Tensor:
         """[B, 2], what the part as a whole is by each look, in units of good parts."""
-        return self._standardised(*self._distances(levels))
+        return (self.say(levels) - self.middle) / self.spread
 
-    def _standardised(self, near: Tensor, wide: Tensor) -> Tensor:
-        return (torch.stack(self._say(near, wide), 1) - self.middle) / self.spread
+    def say(self, levels: Sequence[Tensor]) -> Tensor:
+        """[B, 2], the logarithm of what the part as a whole is by each look."""
+        return torch.stack(self._say(*self._distances(levels)), 1)
+
+    def score(self, said: Tensor, unit: Tensor | None = None) -> Tensor:
+        """said: [B, 2], what the looks `say`. unit: [B, 2, 2], see `standardise`; None: the model's. [B]."""
+        middle, spread = (self.middle, self.spread) if unit is None else unit.unbind(1)
+        return softplus(torch.where(self.heard, (said - middle) / spread, -torch.inf).amax(1))
 
     def _distances(self, levels: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """[B, 1, S, S] each: from the nearest of the bank, and from the Gaussian; smoothed, above 0."""

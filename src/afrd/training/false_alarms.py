@@ -100,8 +100,11 @@ def require_enough(parts: int, false_alarm_rate: float, tail: TailName) -> None:
         require_parts(parts)
 
 
-def shortfall(chosen: Threshold, false_alarm_rate: float) -> str | None:
-    """Why a threshold does not promise the rate, and how many more held-out parts would; None where it does."""
+def shortfall(chosen: Threshold, false_alarm_rate: float, in_folds: bool = False) -> str | None:
+    """Why a threshold does not promise the rate, and how many more parts would; None where it does.
+
+    in_folds: every part is scored, none is held out (`afrd.training.cross_fit`).
+    """
     if chosen.rate <= false_alarm_rate * (1 + 1e-9):
         return None
     said = f"promise a false-alarm rate of {percent(chosen.rate)}, not {percent(false_alarm_rate)}"
@@ -111,10 +114,8 @@ def shortfall(chosen: Threshold, false_alarm_rate: float) -> str | None:
             f"{chosen.parts} held-out good parts {said}: the threshold cannot be above {chosen.value:.4g}, or no part "
             f"would be called anomalous. They score too high for that; learn from more good parts."
         )
-    return (
-        f"{chosen.parts} held-out good parts can {said}: the threshold is their largest score. Hold out {missing} "
-        f"more, in val or by --holdout-share."
-    )
+    more = f"Add {missing} more." if in_folds else f"Hold out {missing} more, in val or by --holdout-share."
+    return f"{chosen.parts} held-out good parts can {said}: the threshold is their largest score. {more}"
 
 
 def advice(card: ModelCard) -> list[str]:
@@ -134,8 +135,11 @@ def advice(card: ModelCard) -> list[str]:
 
 def confident_rate(parts: int, wished: float, *, several: bool = False) -> float:
     """The rate to state so that the bound is the wished rate. Raises ValueError: too few parts for it."""
-    for share in np.arange(999, 0, -1) / 1000:
-        rate = float(f"{share * wished:.4g}")
-        if rate >= 1 / (parts + 1) - 1e-6 and false_alarm_bound(parts, rate, several=several) <= wished:
+    least = 1 / (parts + 1)  # whose threshold is the largest score: its bound is the least there is
+    digits = 10 ** (5 - math.floor(math.log10(least)))
+    readable = math.ceil(least * digits) / digits  # six, as it is printed
+    rates = [float(f"{share * wished:.4g}") for share in np.arange(999, 0, -1) / 1000]
+    for rate in [*(rate for rate in rates if rate >= least), readable, least]:
+        if false_alarm_bound(parts, rate, several=several) <= wished * (1 + 1e-9):
             return rate
     raise ValueError(f"{parts} parts hold no rate of {wished} with {CONFIDENCE:.0%} confidence")

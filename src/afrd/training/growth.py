@@ -8,6 +8,7 @@ stay those of the first fit.
 """
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -18,20 +19,21 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from afrd.capture import LightRig
 from afrd.card import ModelCard
 from afrd.checkpoint import load_model, read_tensors, save_model, trained_digest
-from afrd.datasets import CaptureSet, require_lights, verify
-from afrd.errors import ModelError, RunError
-from afrd.families import TrainConfig
+from afrd.datasets import CaptureSet, Record, require_lights, verify
+from afrd.errors import RunError
+from afrd.families import HeldOutScores, TrainConfig
 from afrd.families.joint import GROWTH_FILE
 from afrd.files import atomic_folder, atomic_path
 from afrd.model import JointGaussian
 from afrd.model.moments import Moments
 from afrd.progress import Progress
 from afrd.training.disturbed import blurred, disturbed_copies
-from afrd.training.false_alarms import choose_threshold
 from afrd.training.features import Recompute
-from afrd.training.loop import BELOW_HIGHEST
+from afrd.training.holdout import of_each, question_outlier
+from afrd.training.promises import promises
 from afrd.yaml_model import parse
 
 
@@ -40,23 +42,33 @@ class Memory:
     """moments: of all vectors that are learned from. disturbed: [T, T], see `JointGaussian.disturbed`.
 
     vectors: [M, T, h, w] half, of the captures learned from. held_out: [K, T, h, w] half, of those that set the
-    threshold, and then of their disturbed copies; groups: the part that each held-out capture shows.
+    threshold, and then of their disturbed copies. scored: the id, group, view and first file of each held-out capture,
+    without the copies. doubtful: the group of the one that was not counted, or None.
     """
 
     moments: Moments
     disturbed: Tensor
     vectors: Tensor
     held_out: Tensor
-    groups: tuple[str, ...]
+    scored: tuple[tuple[str, str, str | None, str], ...]
+    doubtful: str | None
+
+    def held_out_captures(self, lights: LightRig) -> CaptureSet:
+        """For their names alone: the files may be gone."""
+        records = [Record(id, (Path(file),), False, group=group, view=view) for id, group, view, file in self.scored]
+        return CaptureSet(Path(), None, None, lights, records)
 
 
 @torch.inference_mode()
 def remember(
-    model: JointGaussian, captures: CaptureSet, holdout: CaptureSet, config: TrainConfig, device: torch.device
+    model: JointGaussian,
+    captures: CaptureSet,
+    holdout: CaptureSet,
+    config: TrainConfig,
+    device: torch.device,
+    doubtful: str | None = None,
 ) -> Memory:
-    """Of a model that was just fitted to `captures`. Raises ModelError: captures that are looked at in tiles."""
-    if captures.imaging and captures.imaging.tiling:
-        raise ModelError("a model that looks at captures in tiles cannot grow; leave out --growable or the tiles")
+    """Of a model that was just fitted to `captures`. doubtful: the group of a part of `holdout` that is not counted."""
     copies = disturbed_copies(holdout, config.seed, config.disturbing.copies)
     moments, vectors = _learned(model, captures, config, device)
     return Memory(
@@ -64,7 +76,11 @@ def remember(
         model.disturbed,
         vectors,
         torch.cat([each.half().cpu() for part in (holdout, *copies) for each in _each(model, part, device)]),
-        tuple(holdout.groups),
+        tuple(
+            (record.id, group, record.view, Path(os.path.relpath(record.images[0], holdout.root)).as_posix())
+            for record, group in zip(holdout.records, holdout.groups, strict=True)
+        ),
+        doubtful,
     )
 
 
@@ -80,7 +96,8 @@ def write_memory(run: Path, memory: Memory) -> None:
         "held_out": memory.held_out,
     }
     with atomic_path(run / GROWTH_FILE) as temporary:
-        save_file(tensors, temporary, metadata={"groups": json.dumps(memory.groups)})
+        names = {"scored": json.dumps(memory.scored), "doubtful": json.dumps(memory.doubtful)}
+        save_file(tensors, temporary, metadata=names)
 
 
 def read_memory(run: Path) -> Memory:
@@ -90,16 +107,22 @@ def read_memory(run: Path) -> Memory:
         raise RunError(f"{run}: cannot grow, it was trained without --growable; train a new version once")
     tensors = read_tensors(path)
     with safe_open(path, "pt") as file:
-        groups = tuple(json.loads(file.metadata()["groups"]))
+        names = file.metadata() or {}
+    if "scored" not in names:
+        raise RunError(
+            f"{run}: cannot grow, an earlier afrd trained it, without the names of held-out captures; train a new "
+            f"version once"
+        )
+    scored, doubtful = tuple(map(tuple, json.loads(names["scored"]))), json.loads(names["doubtful"])
     moments = Moments.of_parts(int(tensors["count"]), tensors["mean"], tensors["scatter"])
-    return Memory(moments, tensors["disturbed"], tensors["vectors"], tensors["held_out"], groups)
+    return Memory(moments, tensors["disturbed"], tensors["vectors"], tensors["held_out"], scored, doubtful)
 
 
 @torch.inference_mode()
 def grow(run: Path, captures: CaptureSet, out: Path, progress: Progress | None = None) -> ModelCard:
     """The run's model with further good captures, as a run of its own at `out`.
 
-    progress(done, steps). Raises RunError, ModelError, DatasetError: it cannot grow, other lights, damaged captures.
+    progress(done, steps). Raises RunError, DatasetError: it cannot grow, other lights, damaged captures.
     """
     model, card = load_model(run)
     memory = read_memory(run)
@@ -138,37 +161,23 @@ def _card(
     model: JointGaussian, card: ModelCard, config: TrainConfig, memory: Memory, more: int, told: Callable
 ) -> ModelCard:
     """With the threshold of the grown model, by the same rule as at training."""
-    every = range(model.lights)
-    subsets: list[Sequence[int] | None] = [None]
-    if card.thresholds_without is not None:
-        subsets += [[k for k in every if k != gone] for gone in every]
+    each_gone = model.without_each()
+    subsets = [None, *filter(None, each_gone)]
     scores: list[list[float]] = [[] for _ in subsets]
     for vectors in told(each[None].float() for each in memory.held_out):
         for lights, mine in zip(subsets, scores, strict=True):
             mine.append(float(model.judge_vectors(vectors, lights).score))
-    captures = len(memory.groups)
-    chosen, *without = (
-        choose_threshold(
-            [max(each[i::captures]) for i in range(captures)],  # a capture counts at its worst, copies included
-            config.false_alarm_rate,
-            memory.groups,
-            tail=config.tail,
-            highest=BELOW_HIGHEST * model.highest,
-        )
-        for each in scores
-    )
-    return card.model_copy(
-        update={
-            "captures": card.captures + more,
-            "trained_digest": trained_digest(model),
-            "threshold": chosen.value,
-            "false_alarm_rate": chosen.rate,
-            "false_alarm_bound": chosen.bound,
-            "tail": chosen.tail,
-            "threshold_interval": chosen.interval,
-            "thresholds_without": tuple(each.value for each in without) if without else None,
-        }
-    )
+    captures = memory.held_out_captures(card.lights.rig())
+    versions = [
+        HeldOutScores(all_lights[i : i + len(captures)], of_each(each_gone, [s[i : i + len(captures)] for s in others]))
+        for all_lights, *others in [scores]
+        for i in range(0, len(all_lights), len(captures))
+    ]
+    held_out = versions[0].with_copies(versions[1:])
+    doubtful = memory.doubtful or question_outlier(captures, versions[0].scores)
+    chosen = promises(held_out, captures, config, model.highest, doubtful)
+    update = {"captures": card.captures + more, "trained_digest": trained_digest(model)}
+    return card.model_copy(update=chosen | update)
 
 
 def _each(model: JointGaussian, captures: Sequence, device: torch.device) -> Iterable[Tensor]:

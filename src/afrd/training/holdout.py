@@ -1,7 +1,7 @@
 """Which good captures are learned from, and which set the threshold: never the same ones."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
@@ -73,12 +73,14 @@ def score_held_out(
     regions: from `moved_regions`.
     """
     scores: list[float] = []
-    without: list[list[float]] | None = [[] for _ in range(model.lights)] if without_each and model.lights > 1 else None
-    maps: list[list[np.ndarray]] = [[] for _ in range(1 + len(without or ()))]
+    subsets = model.without_each() if without_each else []
+    kept = [lights for lights in subsets if lights]
+    others: list[list[float]] = [[] for _ in kept]
+    maps: list[list[np.ndarray]] = [[] for _ in range(1 + len(kept))]
     for number, levels in enumerate(features.each()):
         levels = on_device(levels, device)
         answers = [model.judge(levels)]
-        answers += [model.judge(levels, set(range(model.lights)) - {k}) for k in range(len(without or ()))]
+        answers += [model.judge(levels, lights) for lights in kept]
         if imaging is None or not (imaging.tiling or regions):
             found = [float(answer.score) for answer in answers]
         else:
@@ -90,9 +92,15 @@ def score_held_out(
             found = [score(imaging.join(np.stack(of_tiles), moved), model.top_share) for of_tiles in maps]
             maps = [[] for _ in maps]
         scores.append(found[0])
-        for other, value in zip(without or (), found[1:], strict=True):
+        for other, value in zip(others, found[1:], strict=True):
             other.append(value)
-    return HeldOutScores(scores, without)
+    return HeldOutScores(scores, of_each(subsets, others))
+
+
+def of_each(subsets: Sequence[object | None], scores: Iterable[list[float]]) -> list[list[float] | None] | None:
+    """subsets: as of `MultiLightModel.without_each`; scores: of those that are there. None: there is none."""
+    given = iter(scores)
+    return [next(given) if lights else None for lights in subsets] if any(subsets) else None
 
 
 def moved_regions(captures: CaptureSet) -> list[Region | MovedRegion | None] | None:
@@ -105,7 +113,8 @@ def moved_regions(captures: CaptureSet) -> list[Region | MovedRegion | None] | N
 def outlier(captures: CaptureSet, scores: Sequence[float]) -> int | None:
     """The capture that scores far above those of all other parts, by models that have not seen it; None: there is none.
 
-    Where a capture stands there several times, as with disturbed copies, its first score counts.
+    Where a capture stands there several times, as with disturbed copies, its first score counts. How many times a score
+    is another says something above zero only: where the others' are below, none is found.
     """
     clean: dict[int, int] = {}
     for i, record in enumerate(captures.records):
@@ -113,7 +122,7 @@ def outlier(captures: CaptureSet, scores: Sequence[float]) -> int | None:
     first = max(clean.values(), key=lambda i: scores[i])
     groups = captures.groups
     others = max((scores[i] for i in clean.values() if groups[i] != groups[first]), default=None)
-    return first if others is not None and scores[first] > OUTLIER * others else None
+    return first if others is not None and 0 < OUTLIER * others < scores[first] else None
 
 
 def question_outlier(captures: CaptureSet, scores: Sequence[float]) -> str | None:

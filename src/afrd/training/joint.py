@@ -13,7 +13,7 @@ from afrd.model import JointGaussian
 from afrd.training.defect_pairs import painting_count, with_defects
 from afrd.training.disturbed import blurred, disturbed_copies, disturbing_count, with_disturbances
 from afrd.training.features import Recompute, on_device, read_features, tiles_in
-from afrd.training.holdout import moved_regions, score_held_out
+from afrd.training.holdout import moved_regions, outlier, score_held_out
 from afrd.training.joint_folds import Folds
 from afrd.training.known_defects import known_offsets
 
@@ -75,10 +75,6 @@ def fit(model: JointGaussian, captures: CaptureSet, holdout: CaptureSet, job: Jo
         good = score_held_out(model, held_out, device, holdout.imaging).scores
         if offsets := known_offsets(model, job.known, FOUND * max(good), device):
             model.know(offsets, read)
-    if job.config.growable:
-        from afrd.training.growth import remember, write_memory  # which loads runs, as this makes them
-
-        write_memory(job.out, remember(model, captures, holdout, job.config, device))
     if folds:
         return folds.score(model, seed, disturbing.copies, device)
     where = moved_regions(holdout)
@@ -86,4 +82,10 @@ def fit(model: JointGaussian, captures: CaptureSet, holdout: CaptureSet, job: Jo
     for copy in disturbed_copies(holdout, seed, disturbing.copies):
         features = Recompute(model, copy, device)
         scored.append(score_held_out(model, features, device, holdout.imaging, without_each=True, regions=where))
+    if job.config.growable:
+        from afrd.training.growth import remember, write_memory  # which loads runs, as this makes them
+
+        odd = outlier(holdout, scored[0].scores)
+        doubtful = None if odd is None else holdout.groups[odd]
+        write_memory(job.out, remember(model, captures, holdout, config, device, doubtful))
     return scored[0].with_copies(scored[1:])

@@ -21,7 +21,7 @@ from afrd.model.multi_light import Prediction
 from afrd.training.cross_fit import Scorer, assign_folds, cross_fit
 from afrd.training.disturbed import disturbed_copies
 from afrd.training.features import Recompute
-from afrd.training.holdout import moved_regions, outlier
+from afrd.training.holdout import moved_regions, of_each, outlier
 
 
 class Folds:
@@ -76,11 +76,11 @@ class Folds:
         """model: fitted to all captures, each of which was kept. Of each capture in a fold, and of disturbed copies.
 
         A part that scores far above all others is taken out of the model again.
-        The scores without each light are those of the first fold: every light takes another inverse of the covariance.
         """
         versions = 1 + copies
         disturbed = [Recompute(model, copy, device) for copy in disturbed_copies(self.scored, seed, copies)]
-        lights = range(model.lights if model.lights > 1 else 0)
+        each_gone = model.without_each()
+        subsets = [None, *filter(None, each_gone)]
         regions, imaging = moved_regions(self.scored), self.scored.imaging
 
         def told(answer: Prediction, i: int) -> float:
@@ -95,20 +95,18 @@ class Folds:
             other = model.of_others(every - self._moments[fold], self._others(model, fold, device))
 
             def score(captures: np.ndarray) -> np.ndarray:
-                """[m, versions, 1 + lights]: by all lights, then without each, which only the first fold tells."""
-                found = np.full((len(captures), versions, 1 + len(lights)), np.nan)
+                """[m, versions, 1 + K]: by all lights, then without each of K that can be left out."""
+                found = np.empty((len(captures), versions, len(subsets)))
                 for (m, i), version in itertools.product(enumerate(captures), range(versions)):
                     kept = self._kept[i].to(device).float()
                     vectors = model.describe(disturbed[version - 1].batch([i])) if version else kept
-                    found[m, version, 0] = told(other.judge_vectors(vectors), i)
-                    for k in lights if fold == 0 else ():
-                        found[m, version, 1 + k] = told(other.judge_vectors(vectors, set(lights) - {k}), i)
+                    found[m, version] = [told(other.judge_vectors(vectors, lights), i) for lights in subsets]
                 return found
 
             return score
 
         found = cross_fit(self.scored.groups, fit_without, self.folds, self.seed)
-        scores, without = found[..., 0].T, found[self.of == 0][..., 1:].transpose(1, 2, 0)  # versions first
+        scores, *without = found.transpose(2, 1, 0)  # [versions, n] each
         learned = len(self.captures)
         if (odd := outlier(self.scored, scores[0])) is not None:  # in doubt nothing is learned from it
             own = [i for i, group in enumerate(self.scored.groups) if group == self.scored.groups[odd]]
@@ -117,9 +115,10 @@ class Folds:
             other = model.of_others(every - its, (model.looked_at(v.to(device).float()) for v in kept))
             model.load_state_dict(other.state_dict())
             learned -= len(own)
-        first = self.scored.subset(np.flatnonzero(self.of == 0))
         clean, *copies = (
-            HeldOutScores(scores[v].tolist(), without[v].tolist() or None, self.scored, first, learned)
+            HeldOutScores(
+                scores[v].tolist(), of_each(each_gone, [other[v].tolist() for other in without]), self.scored, learned
+            )
             for v in range(versions)
         )
         return clean.with_copies(copies)

@@ -19,15 +19,14 @@ from afrd.imaging import Imaging
 from afrd.model import MultiLightModel
 from afrd.model.precision import pin_float32
 from afrd.progress import Progress
-from afrd.training.false_alarms import Threshold, choose_threshold, of_whole_parts, require_enough, shortfall
+from afrd.training.false_alarms import require_enough
 from afrd.training.holdout import question_outlier, split_holdout
 from afrd.training.imaging import learn_imaging, look_where
+from afrd.training.promises import promises
 from afrd.training.record import RunRecord
 from afrd.training.rig_look import RigLook, learn_rig
-from afrd.training.run_folder import Epoch, locked, prepare, tidy
+from afrd.training.run_folder import Epoch, locked, prepare, require_free, tidy
 from afrd.training.squares import Squares
-
-BELOW_HIGHEST = 0.99  # of the highest score there is: a part that reaches it is anomalous, whatever was held out
 
 
 def train(
@@ -61,6 +60,8 @@ def train(
     does not learn from known defects).
     """
     config, out = config or TrainConfig(), Path(out)
+    if not resume:
+        require_free(out)
     if config.lights is not None:
         captures = captures.of_lights(config.lights)
         holdout = holdout and holdout.of_lights(config.lights)
@@ -81,7 +82,7 @@ def train(
     captures.squares = holdout.squares = Squares(config.memory_gb)
     known = _known(known_defects, captures, holdout, config.fusion)
     config = config.model_copy(update={"imaging": captures.options})
-    family.require(config)
+    family.require(config, captures)
     fabric = launch(config)
     seed_everything(config.seed, verbose=False)
     model = build_model(config, len(captures.lights))
@@ -169,21 +170,8 @@ def _card(
     imaging: Imaging | None,
     look: RigLook,
 ) -> ModelCard:
-    config, scored = record.config, held_out.captures or holdout
-    doubtful = question_outlier(scored, held_out.clean or held_out.scores)
-
-    def choose(scores: list[float], of: CaptureSet) -> Threshold:
-        counted = [i for i, group in enumerate(of.groups) if group != doubtful] or range(len(of))
-        values, parts = of_whole_parts([scores[i] for i in counted], of.subset(counted))
-        return choose_threshold(
-            values, config.false_alarm_rate, parts, tail=config.tail, highest=BELOW_HIGHEST * model.highest
-        )
-
-    chosen, without = choose(held_out.scores, scored), None
-    if held_out.without:
-        without = tuple(choose(scores, held_out.without_captures or scored).value for scores in held_out.without)
-    if few := shortfall(chosen, config.false_alarm_rate):
-        warnings.warn(few, stacklevel=2)
+    config = record.config
+    doubtful = question_outlier(held_out.captures or holdout, held_out.clean or held_out.scores)
     return ModelCard(
         afrd_version=__version__,
         category=record.category,
@@ -196,14 +184,7 @@ def _card(
         lights=record.lights,
         image_size=config.image_size,
         top_share=config.top_share,
-        threshold=chosen.value,
-        false_alarm_rate=chosen.rate,
-        false_alarm_bound=chosen.bound,
-        holdout=len(held_out.scores),
-        holdout_parts=chosen.parts,
-        tail=chosen.tail,
-        threshold_interval=chosen.interval,
-        thresholds_without=without,
+        **promises(held_out, holdout, config, model.highest, doubtful),
         imaging=imaging,
         on_light_fault=config.on_light_fault,
         **look,

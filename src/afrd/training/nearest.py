@@ -1,19 +1,19 @@
 """The fit of nearest patches: one pass over good captures, one over held-out ones, no gradients."""
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from afrd.datasets import CaptureSet, read_ahead
-from afrd.errors import ModelError
 from afrd.families import HeldOutScores, Job
 from afrd.imaging.resizing import resize
 from afrd.model.nearest import NearestPatches
 from afrd.training.disturbed import disturbed_copies
 from afrd.training.features import Recompute
+from afrd.training.holdout import of_each
 
 RESAMPLES, SURER = 200, 0.02
 COPIES = 2  # disturbed ones of each held-out capture, for the threshold
@@ -24,25 +24,23 @@ def fit(model: NearestPatches, captures: CaptureSet, holdout: CaptureSet, job: J
     device, seed = job.fabric.device, job.config.seed
     model.to(device).eval()
     model.order(_brightness(captures).to(device))
-    done, total = itertools.count(1), len(captures) + len(holdout)
+    done, total = itertools.count(1), len(captures) + (1 + COPIES) * len(holdout)
 
-    def read(some: CaptureSet) -> Iterator[list[Tensor]]:
-        for levels in Recompute(model, some, device).each():
-            yield levels
+    def told(items):
+        for item in items:
+            yield item
             if job.on_features:
                 job.on_features(next(done), total)
 
-    if holdout.imaging and holdout.imaging.tiling:
-        raise ModelError("fusion nearest looks at the whole part at once: leave out --tile, or take --fusion joint")
-    model.fit(read(captures), len(captures), seed)
-    model.standardise(read(holdout))
+    model.fit(told(Recompute(model, captures, device).each()), len(captures), seed)
+    versions = [holdout, *disturbed_copies(holdout, seed, COPIES)]
+    said = [_say(model, (capture.tiles[0] for capture in told(read_ahead(each)))) for each in versions]
+    unit = model.standardise(said[0][:, 0], holdout.groups)
     if job.known:
         choose_scores(model, *(_looks(model, part, device) for part in (holdout, job.known)))
-    scores = [_scores(model, (capture.tiles[0] for capture in read_ahead(holdout)), device)]
-    for copy in disturbed_copies(holdout, seed, COPIES):
-        scores.append(_scores(model, (capture.tiles[0] for capture in read_ahead(copy)), device))
-    first, *copies = (HeldOutScores(*each) for each in scores)
-    return first.with_copies(copies)
+    first, *copies = (_scores(model, each, unit) for each in said)
+    clean = model.score(said[0][:, 0]).tolist()  # by which a doubtful part is told: there each is in the unit itself
+    return first.with_copies(copies)._replace(clean=clean)
 
 
 def choose_scores(model: NearestPatches, good: np.ndarray, bad: np.ndarray) -> None:
@@ -73,16 +71,21 @@ def _looks(model: NearestPatches, captures: CaptureSet, device: torch.device) ->
     return torch.cat([model.both_say(levels) for levels in Recompute(model, captures, device).each()]).cpu().numpy()
 
 
-def _scores(model: NearestPatches, captures: Iterable[np.ndarray], device) -> tuple[list[float], list[list[float]]]:
-    """With all lights, and without each."""
-    scores: list[float] = []
-    without: list[list[float]] = [[] for _ in range(model.lights)]
+def _say(model: NearestPatches, captures: Iterable[np.ndarray]) -> Tensor:
+    """[M, 1 + K, 2], what both looks say with all lights, and without each of K that can be left out."""
+    subsets = [None, *filter(None, model.without_each())]
+    said = []
     for images in captures:
-        prepared = model.prepare(torch.from_numpy(resize(images, (model.image_size,) * 2))[None].to(device))
-        scores.append(float(model.judge(model.see(prepared)).score))
-        for k, other in enumerate(without):
-            other.append(float(model.judge(model.see(prepared, set(range(model.lights)) - {k})).score))
-    return scores, without
+        square = torch.from_numpy(resize(images, (model.image_size,) * 2))[None]
+        prepared = model.prepare(square.to(model.middle.device))
+        said.append(torch.cat([model.say(model.see(prepared, lights)) for lights in subsets]))
+    return torch.stack(said)
+
+
+def _scores(model: NearestPatches, said: Tensor, unit: Tensor) -> HeldOutScores:
+    """Each in the unit of the other parts: in its own it would score lower than a new part does."""
+    scores, *without = (model.score(each, unit).tolist() for each in said.unbind(1))
+    return HeldOutScores(scores, of_each(model.without_each(), without))
 
 
 def _brightness(captures: CaptureSet) -> Tensor:

@@ -55,6 +55,12 @@ def locked(out: Path) -> Iterator[None]:
                 out.rmdir()
 
 
+def require_free(out: Path) -> None:
+    """Before hours are spent. Raises RunError: a run is there that is not to be gone on with."""
+    if (out / "run.yaml").is_file():
+        raise RunError(f"{out}: holds a run already; pass --resume to go on with it, or another --out")
+
+
 def prepare(out: Path, record: RunRecord, resume: bool) -> None:
     """Starts the run, or checks that it is the one to go on with."""
     for left_over in filter(is_temporary, list(out.iterdir())):
@@ -66,7 +72,7 @@ def prepare(out: Path, record: RunRecord, resume: bool) -> None:
         write_text(path, to_yaml(record))
         return
     if not resume:
-        raise RunError(f"{out}: holds a run already; pass --resume to go on with it, or another --out")
+        require_free(out)
     changed = parse(RunRecord, read_yaml(path), path).differences(record)
     if changed:
         raise RunError(

@@ -1,0 +1,39 @@
+"""What training learns of the rig from captures as they are."""
+
+import pytest
+from PIL import Image
+
+from afrd.datasets import open_dataset
+from afrd.errors import ModelError
+from afrd.families import family_of
+from afrd.families.joint import JointConfig
+from afrd.families.nearest import NearestConfig
+from afrd.imaging import ImagingOptions
+from afrd.training.imaging import learn_imaging
+from afrd.training.rig_look import learn_rig
+from captures import write_folder
+
+
+@pytest.fixture
+def captures(tmp_path):
+    write_folder(tmp_path, {"train": {"good": 4}}, size=48)
+    return open_dataset(tmp_path)
+
+
+def test_grey_captures_may_be_among_colour_ones(captures):
+    for path in captures.records[1].images:
+        Image.open(path).convert("L").save(path)
+    assert [capture.images.shape[1] for capture in captures] == [3, 1, 3, 3]
+    look = learn_rig(captures, 64)
+    assert look["rig_reference"] is not None and len(look["relighting"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [(JointConfig(growable=True), "leave out --growable or the tiles"), (NearestConfig(), "leave out --tile")],
+)
+def test_what_does_not_go_with_tiles_is_said_before_the_fit(captures, config, says):
+    tiled = captures.with_options(ImagingOptions(tile=32))
+    tiled = tiled.read_as(learn_imaging(tiled, 64))
+    with pytest.raises(ModelError, match=says):
+        family_of(config.fusion).require(config, tiled)
