@@ -10,6 +10,7 @@ from sqlalchemy.exc import OperationalError
 from afrd.station import versions as module
 from afrd.station.database import open_database, sqlite_url
 from afrd.station.judge import Judge
+from afrd.station.snapshot import DEFECT, HELD_OUT, LEARNED, each_once
 from afrd.station.versions import Versions
 
 
@@ -77,3 +78,11 @@ def test_a_threshold_set_while_another_model_is_activated_stays_with_its_own(two
     assert judge.version.name.startswith("second@") and judge.version.threshold == 0.7
     on_record = {row.name.partition("@")[0]: row.threshold for row in versions.rows()}
     assert on_record == {"first": None, "second": 0.7}
+
+
+def test_good_parts_that_were_sent_twice_count_once():
+    roles = {"a": LEARNED, "b": HELD_OUT, "c": DEFECT, "d": LEARNED}
+    rows = [{"id": id, "role": role, "digest": "other" if id == "d" else "same"} for id, role in roles.items()]
+    notes = []
+    assert [row["id"] for row in each_once(rows, notes.append)] == ["a", "c", "d"]
+    assert notes == ["capture b: the same pictures as a; they count once"]

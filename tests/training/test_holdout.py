@@ -1,8 +1,9 @@
+import shutil
 import warnings
 
 import pytest
 
-from afrd.datasets import CaptureSet, open_dataset
+from afrd.datasets import CaptureSet, check_dataset, open_dataset
 from afrd.datasets.capture_set import Record
 from afrd.errors import DatasetError
 from afrd.training import TrainConfig
@@ -34,6 +35,31 @@ def test_a_part_given_on_both_sides_is_an_error(grouped):
         split_holdout(kept, held, TrainConfig())
 
 
+def test_a_copy_under_another_name_is_found(tmp_path):
+    write_folder(tmp_path, {"train": {"good": 6}, "val": {"good": 3}}, size=8)
+    train, val = (open_dataset(tmp_path, split=split) for split in ("train", "val"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert [side.groups for side in split_holdout(train, val, TrainConfig())] == [train.groups, val.groups]
+    shutil.copyfile(tmp_path / "train/good/000/left.png", tmp_path / "train/good/005/left.png")  # one light is no copy
+    shutil.copytree(tmp_path / "train/good/001", tmp_path / "train/good/more")
+    shutil.copytree(tmp_path / "train/good/002", tmp_path / "train/good/x2")
+    train = open_dataset(tmp_path, split="train")
+    with pytest.warns(UserWarning, match=r"more.left.png: the same picture as .*001.left.png; 2 such captures count"):
+        kept, held = split_holdout(train, val, TrainConfig())
+    assert kept.groups == [*(f"good-00{i}" for i in range(6)), "good-001", "good-002"]
+    assert kept.digest() == train.digest() and held.groups == val.groups
+    for seed in range(10):
+        with pytest.warns(UserWarning, match="the same picture"):
+            kept, held = split_holdout(train, None, TrainConfig(seed=seed, holdout_share=0.4))
+        assert len(set(held.groups)) == 2 and not set(kept.groups) & set(held.groups)
+    found = [str(problem) for problem in check_dataset(tmp_path)]
+    assert len(found) == 2 and all("the same picture as" in problem for problem in found)
+    (tmp_path / "val/good/copy").symlink_to(tmp_path / "train/good/000")
+    with pytest.raises(DatasetError, match=r"val.good.copy.left.png: the same picture as .*train.good.000.left.png"):
+        split_holdout(train, open_dataset(tmp_path, split="val"), TrainConfig())
+
+
 def test_one_part_alone_cannot_be_split(grouped):
     alone = grouped.subset(range(0, 20, 5))
     with pytest.raises(DatasetError, match="0 captures left to train on and 4 for the threshold"):
@@ -48,3 +74,4 @@ def test_a_part_is_not_vouched_for_by_its_own_captures(grouped):
         warnings.simplefilter("error")
         question_outlier(held, [5.0, 4.0, 1.5, 4.9])
         question_outlier(grouped.subset([0, 5]), [5.0, 1.0])  # nothing to compare with
+        question_outlier(held, [-1.0, -2.0, -1.5, -1.2])  # some models score below zero

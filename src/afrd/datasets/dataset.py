@@ -13,6 +13,7 @@ from typing import Literal
 
 from afrd.capture import LightRig
 from afrd.datasets.capture_set import CaptureSet, content_problems, header_problems
+from afrd.datasets.copies import copy_problems
 from afrd.datasets.eyecandies import EYECANDIES
 from afrd.datasets.folder import FOLDER
 from afrd.datasets.layout import Layout, shared_group_problems
@@ -127,6 +128,7 @@ def check_dataset(
         problems += [problem for scan in scans for problem in scan.problems]
         problems += shared_group_problems([scan.records for scan in scans])
         records = [record for scan in scans for record in scan.records]
+        problems += copy_problems(records)
         files += [(record, imaging) for imaging in [_imaging(folder, records, problems)] for record in records]
     problems += _file_problems(files, progress)
     return list(dict.fromkeys(problems))  # one about lights.yaml is met in every split

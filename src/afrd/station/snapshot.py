@@ -6,7 +6,7 @@ the station's data folder where they lie below it. Knows no database and no netw
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,20 @@ def with_digest(row: Mapping[str, Any], root: Path) -> dict[str, Any]:
             f"capture {row['id']}: its images are not those that were judged; restore them, or take its review back"
         )
     return {**row, "digest": digest}
+
+
+def each_once(rows: Iterable[dict[str, Any]], note: Callable[[str], None]) -> list[dict[str, Any]]:
+    """Without good parts of the digest of an earlier one, which `note` is told: sent twice, a part would be learned
+    from and held out.
+    """
+    first: dict[str, str] = {}
+    kept = []
+    for row in rows:
+        if row["role"] != DEFECT and (earlier := first.setdefault(row["digest"], row["id"])) != row["id"]:
+            note(f"capture {row['id']}: the same pictures as {earlier}; they count once")
+        else:
+            kept.append(row)
+    return kept
 
 
 def write_snapshot(path: Path, rows: Sequence[Mapping[str, Any]]) -> str:

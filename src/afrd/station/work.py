@@ -15,7 +15,7 @@ from afrd.console import keep_memory
 from afrd.errors import AfrdError, MissingExtraError
 from afrd.files import atomic_folder
 from afrd.station.judge import card_to_show, judged_by, load_version
-from afrd.station.snapshot import DEFECT, HELD_OUT, LEARNED, SNAPSHOT_FILE, with_digest, write_snapshot
+from afrd.station.snapshot import DEFECT, HELD_OUT, LEARNED, SNAPSHOT_FILE, each_once, with_digest, write_snapshot
 
 Task = Mapping[str, Any]
 _told = sys.stdout
@@ -24,7 +24,7 @@ _told = sys.stdout
 def train_version(task: Task) -> None:
     """From the captures of `task` to a run folder with its snapshot, at `out`; whole or not there. Then it is asked."""
     out = Path(task["out"])
-    rows = _digested(task)
+    rows = each_once(_digested(task), _note)
     from afrd.families import TrainConfig, able_to
     from afrd.training import train
     from afrd.yaml_model import parse
@@ -48,7 +48,7 @@ def train_version(task: Task) -> None:
 
 def grow_version(task: Task) -> None:
     """From the run of `task` and further good captures to a run folder with its snapshot; else as `train_version`."""
-    out, rows = Path(task["out"]), _digested(task)
+    out, rows = Path(task["out"]), each_once(_digested(task), _note)
     from afrd.training.growth import grow
 
     captures = _captures(task, rows, LEARNED)
@@ -118,6 +118,10 @@ _WORK: dict[str, Callable[[Task], Any]] = {"train": train_version, "grow": grow_
 
 def _progress(phase: str, done: int, total: int) -> None:
     _say(phase=phase, done=done, total=total)
+
+
+def _note(text: str) -> None:
+    _say(note=text)
 
 
 def _say(**message: Any) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from afrd.datasets import CaptureSet, read_ahead, require_lights
+from afrd.datasets.copies import copies, with_copies_as_one_part
 from afrd.datasets.layout import shared_group_problems
 from afrd.datasets.problems import raise_first
 from afrd.errors import DatasetError
@@ -26,13 +27,16 @@ def split_holdout(
 ) -> tuple[CaptureSet, CaptureSet]:
     """Captures to train on and captures for the threshold; the same seed holds out the same ones.
 
-    A part that was photographed more than once is on one side with all its captures.
-    Raises DatasetError: an anomalous capture, a capture or a group in both, other lights, too few.
+    A part that was photographed more than once is on one side with all its captures. Where a picture is there twice in
+    one set, both are of one part, and a warning says so.
+    Raises DatasetError: an anomalous capture, a capture, a picture or a group in both, other lights, too few.
     """
     if holdout is not None:
         require_lights(holdout.lights, captures.lights, "held-out captures")
-        held, kept = holdout, captures
+        raise_first(shared_group_problems([captures.records, holdout.records]))
+        kept, held = _copies_as_one_part(captures, holdout)
     else:
+        (captures,) = _copies_as_one_part(captures)
         parts = list(dict.fromkeys(captures.groups))
         order = np.random.default_rng(config.seed).permutation(len(parts)).tolist()
         n = max(1, round(config.holdout_share * len(parts)))
@@ -43,19 +47,39 @@ def split_holdout(
         bad = [record.id for record in part.records if record.anomalous]
         if bad:
             raise DatasetError(f"capture {bad[0]} is anomalous; training and threshold take good captures only")
-    both = {record.images for record in kept.records} & {record.images for record in held.records}
-    if both:
-        raise DatasetError(
-            f"{min(both)[0]}: {len(both)} captures are both trained on and held out; a threshold from captures that "
-            f"the model knows is too low: hold out others"
-        )
-    raise_first(shared_group_problems([kept.records, held.records]))
     if len(kept) < MIN_CAPTURES or not len(held):
         raise DatasetError(
             f"{len(kept)} captures left to train on and {len(held)} for the threshold; expected at least "
             f"{MIN_CAPTURES} and 1, and some 60 and 12 for good results"
         )
     return kept, held
+
+
+def _copies_as_one_part(*sets: CaptureSet) -> list[CaptureSet]:
+    """Raises DatasetError: a picture in two of the sets."""
+    records = [(i, record) for i, captures in enumerate(sets) for record in captures.records]
+    pairs = copies([record for _, record in records])
+    twins = [(records[later], records[first]) for later, first in pairs]
+    both = [(one, other) for (i, one), (k, other) in twins if i != k]
+    if both:
+        one, other = both[0]
+        raise DatasetError(
+            f"{one.images[0]}: the same picture as {other.images[0]}; {len(both)} captures are both trained on and "
+            f"held out, and a threshold from captures that the model knows is too low: hold out others"
+        )
+    if twins:
+        (_, one), (_, other) = twins[0]
+        warnings.warn(
+            f"{one.images[0]}: the same picture as {other.images[0]}; {len(twins)} such captures count as one part "
+            f"with the one they repeat. Take them out: they tell nothing new",
+            stacklevel=4,
+        )
+    found, start = [], 0
+    for captures in sets:
+        own = [(a - start, b - start) for a, b in pairs if start <= a < start + len(captures)]
+        found.append(with_copies_as_one_part(captures, own) if own else captures)
+        start += len(captures)
+    return found
 
 
 @torch.inference_mode()
