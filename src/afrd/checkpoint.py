@@ -50,7 +50,12 @@ def load_model(run: Path) -> tuple[MultiLightModel, ModelCard]:
     """
     run = Path(run)
     card = load_card(run)
-    teacher = Teacher.from_state(card.teacher, read_tensors(run / "teacher.safetensors"))
+    state = read_tensors(run / "teacher.safetensors")
+    try:
+        teacher = Teacher.from_state(card.teacher, state)
+    except RuntimeError as error:  # torch names every tensor
+        what = f"its tensors do not fit the teacher {card.teacher}; is it another run's file? Restore it"
+        raise RunError(f"{run / 'teacher.safetensors'}: {what}") from error
     if teacher.digest() != card.teacher_digest:
         raise RunError(f"{run / 'teacher.safetensors'}: not the teacher this model was trained with; restore the file")
     model = build_model(parse(TrainConfig, card.config, run / "model.yaml"), len(card.lights.names), teacher)

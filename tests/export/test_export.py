@@ -168,7 +168,7 @@ def test_int8_is_calibrated_with_enough_good_captures_only(trained, good, labell
         attempt(relabelled(good, None))
     many = [good[i % 12] for i in range(64)]
     many[1] = Capture("other", many[1].images.astype(np.uint16) * 257, good.lights, False)
-    with pytest.raises(DatasetError, match="capture other: uint16 of 64×64, others are uint8"):
+    with pytest.raises(DatasetError, match="capture other: uint16 of 64×64 in colour, others are uint8"):
         attempt(many)
     assert not list(tmp_path.iterdir())
 
@@ -188,7 +188,9 @@ def test_what_cannot_be_exported(trained, good, other_captures, tmp_path, monkey
     attempt("precision int8: a torch program", ModelError, out="a.pt2", to="torch", precision="int8")
     attempt("no captures; export needs some", DatasetError, captures=[])
     mixed = [good[0], *other_captures]
-    attempt("capture c0: uint16 of 80×100, others are uint8 of 64×64", DatasetError, captures=mixed)
+    attempt("capture c0: uint16 of 80×100 in colour, others are uint8 of 64×64", DatasetError, captures=mixed)
+    grey = [good[0], Capture("g", good[0].images[:, :1], good.lights)]
+    attempt("capture g: uint8 of 64×64 in grey, others are uint8 of 64×64 in colour", DatasetError, captures=grey)
     names = good.lights.names
     other = [Capture("x", good[0].images, LightRig((names[1], names[0], *names[2:])))]
     attempt("capture x: the lights are not the model's", DatasetError, captures=other)

@@ -228,6 +228,8 @@ def test_the_state_alone_gives_the_same_answer(teacher, levels, model):
 
 
 def test_many_lights_are_projected_and_the_projection_travels_with_the_state(teacher):
+    least = JointGaussian(teacher, lights=16, image_size=SIZE, settings=Gaussian(channels=64))
+    assert min(least.widths) == 1
     model = JointGaussian(teacher, lights=16, image_size=SIZE)
     assert model.channels == sum(model.widths) <= 2048 // 16 < sum(level.channels for level in teacher.levels)
     for i, width in enumerate(model.widths):

@@ -20,6 +20,7 @@ def test_by_hand():
     assert threshold(scores, 0.5) == 10 * above
     assert threshold(scores[::-1], 0.1) == 18 * above
     assert threshold([3.0], 0.05) == 3.0 * above
+    assert threshold([-5.0, -4.0, -3.0], 0.25) == -3 * (1 - ROUNDING)  # above the score, whatever its sign
 
 
 def test_parts_by_hand():

@@ -111,8 +111,9 @@ def test_resuming_a_finished_run_changes_nothing(tiny, tmp_path):
 
 def test_runs_in_the_way(tiny, tmp_path):
     run(tiny, tmp_path / "r")
+    unreadable = open_dataset(tiny, "Confetto", "train").read_as(None).subset([])
     with pytest.raises(RunError, match=r"holds a run already; pass --resume"):
-        run(tiny, tmp_path / "r")
+        train(unreadable, tmp_path / "r", CONFIG)  # before captures are looked at
     with pytest.raises(RunError, match=r"seed: 0 → 5.*start a new --out"):
         run(tiny, tmp_path / "r", CONFIG.model_copy(update={"seed": 5}), resume=True)
     run(tiny, tmp_path / "new", resume=True)  # killed before anything was written, say
@@ -193,6 +194,9 @@ def test_another_teacher_is_noticed(tiny, tmp_path, teacher):
     state["backbone.conv_stem.weight"] = state["backbone.conv_stem.weight"] + 0.01
     save_file(state, tmp_path / "r" / "teacher.safetensors")
     with pytest.raises(RunError, match=r"teacher.safetensors: not the teacher"):
+        Inspector.load(tmp_path / "r")
+    shutil.copyfile(tmp_path / "r" / "model.safetensors", tmp_path / "r" / "teacher.safetensors")
+    with pytest.raises(RunError, match=r"teacher.safetensors: .* do not fit the teacher efficientnet_lite0"):
         Inspector.load(tmp_path / "r")
 
 

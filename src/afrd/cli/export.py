@@ -36,7 +36,8 @@ def export(
     lights = load_card(run).lights.rig()
     captures = open_dataset(data, category, calibrate, pattern=pattern).picked_for(lights)
     if split is None:
-        split = next((name for name in splits(data, category) if name in ("test", "test_public")), None)
+        there = splits(data, category, pattern=pattern)
+        split = next((name for name in there if name in ("test", "test_public")), None)
     compare_on = open_dataset(data, category, split, pattern=pattern).picked_for(lights) if split else None
     with bar("comparing with the run") as progress:
         report = export_run(run, captures, out, to=to, precision=precision, compare_on=compare_on, progress=progress)

@@ -146,8 +146,9 @@ def train(
     settings = (
         parse(TrainConfig, _merged(read_yaml(config), given), config) if config else checked(TrainConfig, **given)
     )
+    names = splits(data, category, pattern=pattern)
     captures = open_dataset(data, category, "train", pattern=pattern)
-    holdout = open_dataset(data, category, "val", pattern=pattern) if "val" in splits(data, category) else None
+    holdout = open_dataset(data, category, "val", pattern=pattern) if "val" in names else None
     known = None
     if known_defects:
         known = read_known_defects(known_defects, captures.lights, category=category, pattern=pattern)
@@ -166,6 +167,8 @@ def train(
     if is_main_process():
         defect = card.config["imaging"]["smallest_defect"]
         typer.echo(card.imaging.resolution(card.image_size, captures[0].size, defect))
+        if why := settings.why(card.fusion, len(card.lights.names)):
+            typer.echo(f"model {card.fusion}: {why}")
         interval = card.threshold_interval
         between = f" (90 %: between {interval[0]:.4f} and {interval[1]:.4f})" if interval else ""
         typer.echo(f"{out}: trained on {card.captures} captures; threshold {card.threshold:.4f}{between}")

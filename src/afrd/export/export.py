@@ -132,11 +132,15 @@ def _input(captures: Sequence[Capture], compare_on: Sequence[Capture], card: Mod
             input = Input(channels=channels, height=height, width=width, dtype=capture.images.dtype.name)
             if found not in (None, input):
                 raise DatasetError(
-                    f"capture {capture.id}: {input.dtype} of {width}×{height}, others are {found.dtype} of "
-                    f"{found.width}×{found.height}; an artefact takes one size and depth: pass captures of one station"
+                    f"capture {capture.id}: {_look(input)}, others are {_look(found)}; an artefact takes one size, "
+                    f"depth and number of channels: pass captures of one station"
                 )
             found = input
     return found
+
+
+def _look(input: Input) -> str:
+    return f"{input.dtype} of {input.width}×{input.height} in {'grey' if input.channels == 1 else 'colour'}"
 
 
 def _read_as(captures: Sequence[Capture], imaging: Imaging) -> Sequence[Capture]:

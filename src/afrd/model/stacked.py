@@ -99,7 +99,8 @@ def _projections(levels: Sequence[Level], room: int) -> list[Tensor | None]:
     if total <= room:
         return [None] * len(levels)
     generator = torch.Generator().manual_seed(0)
+    widths = [max(1, level.channels * room // total) for level in levels]  # with many lights hardly any is left
     return [
-        torch.linalg.qr(torch.randn(level.channels, level.channels * room // total, generator=generator))[0].T
-        for level in levels
+        torch.linalg.qr(torch.randn(level.channels, width, generator=generator))[0].T
+        for level, width in zip(levels, widths, strict=True)
     ]

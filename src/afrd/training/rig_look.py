@@ -46,6 +46,8 @@ def learn_rig(captures: CaptureSet, image_size: int) -> RigLook:
             yield capture.images
 
     reference = LightReference.learn(images())  # checks the images' shape, and reads them all
-    every = np.concatenate(places, -1) if places else np.empty(0)
+    channels = max((place.shape[1] for place in places), default=0)  # grey captures may be among colour ones
+    alike = [np.broadcast_to(place, (len(place), channels, place.shape[-1])) for place in places]
+    every = np.concatenate(alike, -1) if places else np.empty(0)
     relighting = tuple(Relighting.from_places(every, k) for k in range(len(every))) or None
     return RigLook(light_reference=reference, rig_reference=RigReference.learn(measured), relighting=relighting)

@@ -46,7 +46,8 @@ def threshold(
     order = np.argsort(scores)
     above = np.append(np.cumsum(weights[order][::-1])[::-1][1:], 0.0)  # parts above each score
     first = int(np.argmax(above <= max(allowed_above(round(weights.sum()), false_alarm_rate), 0) + _EXACT))
-    return float(scores[order][first]) * (1 + ROUNDING)
+    value = float(scores[order][first])
+    return value * (1 + math.copysign(ROUNDING, value))
 
 
 def by_part(
