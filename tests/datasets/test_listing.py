@@ -207,7 +207,7 @@ def test_names_that_cannot_be_shown(tmp_path: Path, case: str) -> None:
 def test_names_in_any_script_are_fine_and_superscripts_are_no_numbers(tmp_path: Path) -> None:
     names = ["①", "1", "10", "2³", "²", "部品 7", "Ä\u3000b", "٣"]
     for index, name in enumerate(names):
-        write_folder(tmp_path / str(index), {"train": {"good": 1}}, size=8)
+        write_folder(tmp_path / str(index), {"train": {"good": 1}}, size=8, seed=index)
         home = tmp_path / "data" / "train" / "good"
         home.mkdir(parents=True, exist_ok=True)
         (tmp_path / str(index) / "train/good/000").rename(home / name)

@@ -17,7 +17,7 @@ def copies(records: Sequence[Record]) -> list[tuple[int, int]]:
     """Pairs (a later capture, the first one of the same images, byte by byte), by their places in `records`.
 
     Sizes are compared first, so that hardly a file is read where no two pictures take as many bytes. Files that cannot
-    be read are copies of none.
+    be read are copies of none, and so are captures that are said to be of one part.
     """
     groups = [list(range(len(records)))]
     looks: tuple[Callable[[Record], Hashable], ...] = (_sizes, _first_digest, _digests)
@@ -30,7 +30,8 @@ def copies(records: Sequence[Record]) -> list[tuple[int, int]]:
                     of_look[found].append(i)
                 alike += [members for found, members in of_look.items() if found is not None and len(members) > 1]
             groups = alike
-    return sorted((later, first) for first, *others in groups for later in others)
+    pairs = sorted((later, first) for first, *others in groups for later in others)
+    return [(i, k) for i, k in pairs if records[i].group is None or records[i].group != records[k].group]
 
 
 def copy_problems(records: Sequence[Record]) -> list[Problem]:
