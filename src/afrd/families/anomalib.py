@@ -44,7 +44,7 @@ class Anomalib(Family):
     capabilities = Capabilities()
     scores_map = False
 
-    def require(self, config: AnomalibConfig) -> None:
+    def require(self, config: AnomalibConfig, captures: CaptureSet) -> None:
         from afrd.errors import ModelError
 
         if config.accelerator not in ("auto", "cpu"):
