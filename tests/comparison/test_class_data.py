@@ -51,8 +51,8 @@ def test_figures_know_the_captures_that_were_compared(deep, tmp_path):
 
 def test_what_lights_yaml_says_is_told_without_folders(tmp_path):
     image = np.zeros((8, 8), np.uint8)
-    for split in ("train/good/0", "train/good/1", "train/good/2", "test/bad/0"):
-        write_image(tmp_path / "plate" / split / "a.png", image)
+    for number, split in enumerate(("train/good/0", "train/good/1", "train/good/2", "test/bad/0")):
+        write_image(tmp_path / "plate" / split / "a.png", image + number)
         write_image(tmp_path / "plate" / split / "b.png", image)
     write_image(tmp_path / "plate" / "roi.png", image + 255)
 

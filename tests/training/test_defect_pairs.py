@@ -8,6 +8,7 @@ from afrd.capture import Capture, LightRig
 from afrd.families.joint import Painting
 from afrd.imaging.resizing import resize
 from afrd.model import JointGaussian
+from afrd.model.folding import reading
 from afrd.training.defect_pairs import painting_count, with_defects
 
 
@@ -24,7 +25,7 @@ def test_a_pair_is_a_capture_and_the_same_where_it_is_not_covered(teacher):
     pairs = list(with_defects(model, captures, torch.device("cpu")))
     assert len(pairs) == painting_count(3)
     with torch.inference_mode():
-        first = model.extract(torch.from_numpy(resize(captures[0].images, (64, 64)))[None])
+        first = reading(model).extract(torch.from_numpy(resize(captures[0].images, (64, 64)))[None])
     for good, bad, cover, _ in pairs[:40]:
         assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(good, first, strict=True))
         assert cover.shape == (1, 64, 64) and cover.max() > 0.5
