@@ -158,6 +158,16 @@ def frontend() -> Iterator[str]:
     yield from rows(head, body)
 
 
+def held_out() -> Iterator[str]:
+    """The default in folds over train and val, and from train alone."""
+    body = [
+        (name, what, f"{of['learned_from']}", number(of["image_auroc"]), f"{of['false_alarms']} of {of['good']}")
+        for name, both in raw("held_out.json")["classes"].items()
+        for what, of in both.items()
+    ]
+    yield from rows(("class", "learned from", "captures", "I-AUROC", "false alarms"), body)
+
+
 BLOCKS: Blocks = {
     **COMPARISON_BLOCKS,
     **GPU_BLOCKS,
@@ -172,6 +182,7 @@ BLOCKS: Blocks = {
     "int8": int8,
     "registration": registration,
     "frontend": frontend,
+    "held out": held_out,
     **{
         f"false alarms, {name}": partial(false_alarms, name)
         for name in dict.fromkeys(row["experiment"] for row in raw("false_alarms.json"))
