@@ -213,10 +213,6 @@ class JointGaussian(StackedLights):
         self._refresh()
         return True
 
-    def without_each(self) -> list[set[int] | None]:
-        trusted = set(self._trusted())
-        return [others if others and others & trusted else None for others in super().without_each()]
-
     def _trusted(self) -> list[int]:
         return [k for k, weight in enumerate(self.weights) if weight > 0]
 

@@ -62,8 +62,12 @@ class MultiLightModel(nn.Module):
 
     def without_each(self) -> list[set[int] | None]:
         """For each light k the lights that judge without it; None where nothing would be left to judge by."""
-        every = set(range(self.lights))
-        return [every - {k} or None for k in range(self.lights)]
+        every, trusted = set(range(self.lights)), set(self._trusted())
+        return [every - {k} if trusted - {k} else None for k in range(self.lights)]
+
+    def _trusted(self) -> list[int]:
+        """The lights that it goes by."""
+        return list(range(self.lights))
 
     def within(self, maps: Tensor) -> Tensor:
         """maps: [..., S, S], or coarser by a whole number. Zero where it is not looked at, half or more of a place."""
