@@ -141,7 +141,23 @@ def stand_in() -> Iterator[str]:
     yield from rows(("I-AUROC / good called anomalous", "all lights", "light left out", "made from the others"), body)
 
 
+def crowded() -> Iterator[str]:
+    """Two threads, one of two processors taken by another program."""
+    what = {
+        "torch": "teacher on six lights of 256², torch",
+        "ONNX Runtime": "the same, ONNX Runtime",
+        "SciPy": "256 leading eigenvectors of 1,056, SciPy",
+    }
+    body = [
+        (what[name], beside, *(f"{1000 * times[how]:,.0f} ms" for how in ("as it comes", "rests")))
+        for name, by in raw("crowded.json")["medians"].items()
+        for beside, times in by.items()
+    ]
+    yield from rows(("two threads", "", "as it comes", "threads sleep soon"), body)
+
+
 LINE_BLOCKS: Blocks = {
+    "crowded": crowded,
     "station": station,
     "lights chosen": lights_chosen,
     "lights recommended": lights_recommended,

@@ -1,6 +1,7 @@
 """What every process of a command does."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -38,3 +39,20 @@ def test_memory_that_is_freed_is_not_cleared_again_by_the_kernel():
 def test_what_the_environment_says_of_memory_stands():
     given = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
     assert page_faults("keep", **given) > 4000
+
+
+def spin_count(**environment: str) -> str:
+    """As libgomp says it understood it, in a process that loads torch after it was prepared as commands are."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_", "GOMP_"))}
+    command = [sys.executable, "-c", "from afrd.console import prepare_process; prepare_process(); import torch"]
+    environment = kept | {"OMP_DISPLAY_ENV": "verbose"} | environment
+    said = subprocess.run(command, env=environment, capture_output=True, check=True, text=True).stderr
+    return re.search("GOMP_SPINCOUNT = '(.*)'", said)[1]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="GNU's OpenMP")
+def test_threads_sleep_soon_unless_the_environment_says_otherwise():
+    """Or two programs on two processors wait for each other most of the time."""
+    assert spin_count() == "1000"
+    assert spin_count(GOMP_SPINCOUNT="7") == "7"
+    assert spin_count(OMP_WAIT_POLICY="passive") == "0"

@@ -13,15 +13,35 @@ def show_warning(message: Warning | str, *_: object) -> None:
     print(f"afrd: warning: {message}", file=sys.stderr, flush=True)
 
 
+_TURNS = 1000  # of a loop, microseconds: no slower than libgomp's 300,000 where nothing else runs
 _MALLOC = {-1: 2**30, -3: 2**30}  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of glibc's mallopt(3), bytes
+
+
+def prepare_process() -> None:
+    """For commands and services, before torch and NumPy are loaded: `keep_memory` and `rest_threads`."""
+    keep_memory()
+    rest_threads()
+
+
+def rest_threads() -> None:
+    """Threads soon sleep while they wait for each other: those of GNU's OpenMP, as torch has it on Linux. OpenBLAS, of
+    NumPy and SciPy, gets one thread: it has no such setting, and what is left to it is small.
+
+    Else each turns for milliseconds beforehand, and where another program wants one of the processors, all wait for the
+    thread that it has put aside, over and over (`docs/speed.md`). Once loaded they do not listen any more. What the
+    environment says (OMP_WAIT_POLICY, GOMP_SPINCOUNT, OPENBLAS_NUM_THREADS) stands.
+    """
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", str(_TURNS))
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def keep_memory() -> None:
     """Up to 1 GB that is freed stays with this process; a no-op where the C library is not glibc.
 
     Else the feature maps of every capture are given back to the kernel, which clears the same pages for the next one: a
-    quarter of an inspection's time, and up to half of a fit's. For commands and services; a library leaves the setting
-    to its host. What the environment says (MALLOC_TRIM_THRESHOLD_, MALLOC_MMAP_THRESHOLD_) stands.
+    quarter of an inspection's time, and up to half of a fit's. A library leaves the setting to its host. What the
+    environment says (MALLOC_TRIM_THRESHOLD_, MALLOC_MMAP_THRESHOLD_) stands.
     """
     if sys.platform != "linux" or any(name.startswith("MALLOC_") for name in os.environ):
         return

@@ -13,6 +13,7 @@ from afrd import TrainConfig, light_study, open_dataset
 from afrd.cli import app
 from afrd.errors import DatasetError
 from afrd.lighting.page import write_page
+from afrd.model.marginal import marginal
 from captures import write_image, write_lights
 
 LIGHTS, SIZE = ("a", "b", "c", "d"), 64
@@ -102,9 +103,9 @@ def test_a_subset_scores_as_a_model_that_was_trained_on_these_lights(parts, cach
     assert np.corrcoef(scores[0, 1][rows], own)[0, 1] > 0.95
     # of all lights it is the model itself
     with torch.inference_mode():
-        whole = prepared.model.of_lights(range(4))
+        whole = marginal(prepared.model, range(4))
         whole.learn_expectation(prepared.places.float().split(1))
-        expected = whole.judge_vectors(prepared.vectors[rows].float()).score
+        expected = whole.score_vectors(prepared.vectors[rows].float())
     np.testing.assert_allclose(scores[0, 1, 2, 3][rows], expected, rtol=1e-4)
 
 

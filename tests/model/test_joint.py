@@ -7,6 +7,7 @@ from afrd.errors import ModelError
 from afrd.families import TrainConfig
 from afrd.families.joint import Gaussian
 from afrd.model import JointGaussian
+from afrd.model.marginal import marginal
 from afrd.model.moments import Moments
 
 LIGHTS, SIZE, GRID = 3, 64, 8
@@ -293,7 +294,7 @@ def test_a_part_of_many_lights_knows_them_as_the_whole_does():
     model.samples.fill_(1)
     model.mean.copy_(torch.arange(len(model.mean), dtype=torch.float32))
     model.covariance.copy_(torch.eye(len(model.mean)))
-    part = model.of_lights([3, 7])
+    part = marginal(model, [3, 7])
     assert (part.channels, part.widths) == (model.channels, model.widths)
     torch.testing.assert_close(part.mean, model.mean[model.columns_of([3, 7])])
     for one, other in zip(part._projected(), model._projected(), strict=True):

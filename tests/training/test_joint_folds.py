@@ -27,10 +27,8 @@ def test_a_fold_is_its_captures_and_their_blurred_copies(tmp_path, sigma):
     copies = blurred(captures, sigma)
     folds = Folds(captures, copies, 2, 0)
     with torch.inference_mode():
-        for number, levels in enumerate(Recompute(model, captures, cpu).each()):
-            folds.keep(model, number, levels)
-        for number, levels in enumerate(Recompute(model, copies, cpu).each() if copies else ()):
-            folds.keep_blurred(model, number, levels)
+        soft = Recompute(model, copies, cpu).each() if copies else ()
+        found = model.fit(Recompute(model, captures, cpu).each, blurred=soft, folds=folds.of_all)
         for fold in range(2):
             pictures = [capture.images for capture, its in zip(captures, folds.of, strict=True) if its == fold]
             if sigma:
@@ -38,7 +36,7 @@ def test_a_fold_is_its_captures_and_their_blurred_copies(tmp_path, sigma):
             unit = [torch.from_numpy(images.astype(np.float32) / 255)[None] for images in pictures]
             vectors = [model.describe(model.see(images))[0].flatten(1) for images in unit]
             by_hand = torch.cat(vectors, 1).double().numpy()
-            moments = folds._moments[fold]
+            moments = found[1 + fold]
             assert moments.count == by_hand.shape[1] == len(pictures) * (SIZE // 8) ** 2
             np.testing.assert_allclose(moments.mean(), by_hand.mean(1), rtol=1e-4, atol=2e-5)
             # captures are read by folded batch norms, which round otherwise
@@ -55,12 +53,12 @@ def test_every_part_is_scored_without_each_light_that_can_be_left_out(tmp_path):
     levels = list(Recompute(model, captures, cpu).each())
     for number, each in enumerate(levels):
         folds.keep(model, number, each)
-    model.fit(lambda: levels)
-    found = folds.score(model, 0, 0, cpu)
+    moments = model.fit(lambda: levels, folds=folds.of_all)
+    found = folds.score(model, moments, 0, 0, cpu)
     assert found.without[0] is None  # by the others, of weight 0, nothing can be judged
     assert found.without[1] == found.without[2] == found.scores and len(found.scores) == 5
     model.trust((1.0, 1.0, 0.0))
-    found = folds.score(model, 0, 0, cpu)
+    found = folds.score(model, moments, 0, 0, cpu)
     assert [len(scores) for scores in found.without] == [5, 5, 5] and found.without[2] == found.scores
 
 

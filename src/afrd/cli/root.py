@@ -12,7 +12,7 @@ import typer
 
 from afrd.cli import benchmark, export, inspect, lights, serve, train, views
 from afrd.cli.options import Category, Data, Pattern
-from afrd.console import keep_memory, show_warning
+from afrd.console import prepare_process, show_warning
 from afrd.errors import AfrdError, MissingExtraError
 
 app = typer.Typer(
@@ -27,7 +27,7 @@ app = typer.Typer(
 def main() -> None:
     """Entry point of the `afrd` command."""
     warnings.showwarning = show_warning
-    keep_memory()
+    prepare_process()
     try:
         app()
     except AfrdError as error:

@@ -22,7 +22,7 @@ from afrd.comparison.job import Job, Scored, Settings
 from afrd.comparison.methods import get_method, is_needed, needs
 from afrd.comparison.results import Store
 from afrd.comparison.scoring import by_copy, disturbed_results, figures_of
-from afrd.console import keep_memory
+from afrd.console import prepare_process
 from afrd.datasets import EYECANDIES_LIGHTS, CaptureSet
 
 _PACKAGES = ("torch", "timm", "numpy", "anomalib", "ray")
@@ -33,7 +33,7 @@ def run_job(root: Path, job: Job, settings: Settings, folder: Path) -> str:
     import torch
 
     torch.set_num_threads(settings.threads)
-    keep_memory()
+    prepare_process()
     Store(folder).settings()  # raises where the folder is not the one that every machine shares
     store, started = Store(folder), time.perf_counter()
     _reset_peak_memory()

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from afrd.lighting.parts import Prepared
+from afrd.model.marginal import marginal
 
 AT_ONCE = 4  # captures
 EVERY = 10  # lights, up to which every subset is looked at
@@ -32,9 +33,9 @@ class SubsetScores:
     @torch.inference_mode()
     def _compute(self, lights: Lights) -> np.ndarray:
         model, places, vectors = self.prepared.model, self.prepared.places, self.prepared.vectors
-        part, columns, device = model.of_lights(lights), model.columns_of(lights), model.mean.device
+        part, columns, device = marginal(model, lights), model.columns_of(lights), model.mean.device
         part.learn_expectation(each[:, columns].float().to(device) for each in places.split(AT_ONCE))
-        scores = [part.judge_vectors(each[:, columns].float().to(device)).score for each in vectors.split(AT_ONCE)]
+        scores = [part.score_vectors(each[:, columns].float().to(device)) for each in vectors.split(AT_ONCE)]
         return torch.cat(scores).cpu().double().numpy()
 
 

@@ -17,13 +17,14 @@ from torch.nn.functional import avg_pool2d
 from afrd.errors import ModelError
 from afrd.families.joint import Gaussian
 from afrd.model.moments import leading
+from afrd.model.stacked import vectors_of
 
 COVERED = 0.5  # share of a place that a defect covers, for its change to count
 KNOWN = 10  # captures with real defects that count for as much as the shares in which kinds were painted
 
 Pairs = Iterable[tuple[Any, ...]]
-"""(good, bad, cover) or (good, bad, cover, kind): the levels of captures, the same with defects, [B, N, C, h, w] each,
-where these are, [B, S, S] in [0, 1], and, if all are of one, of which kind."""
+"""(good, bad, cover) or (good, bad, cover, kind): captures as `afrd.model.stacked.Looked`, the levels of the same with
+defects, where these are, [B, S, S] in [0, 1], and, if all are of one, of which kind."""
 
 
 class DefectSpace(nn.Module):
@@ -50,7 +51,7 @@ class DefectSpace(nn.Module):
         self._kinds, self._seen, given = {}, Counter(), False
         for good, bad, cover, *named in pairs:
             given, kind = True, "".join(named)
-            change = (describe(bad) - describe(good)).movedim(1, -1)
+            change = (describe(bad) - vectors_of(good, describe)).movedim(1, -1)
             covered = avg_pool2d(cover[:, None].to(change), cover.shape[-1] // change.shape[2])[:, 0] > COVERED
             change = change[covered]
             weight = 1 / (1 + (change @ whitening.T).square().mean(1, keepdim=True))

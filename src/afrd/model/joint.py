@@ -35,7 +35,7 @@ from afrd.model.evidence import residuals, shares_of
 from afrd.model.expectation import Expectation
 from afrd.model.moments import Moments, moments_of, whitening
 from afrd.model.multi_light import Prediction
-from afrd.model.stacked import StackedLights
+from afrd.model.stacked import Looked, StackedLights
 from afrd.model.teacher import Teacher
 
 BASELINE = 0.35  # of the map where a place is as good parts are there; so that less than usual is not cut off
@@ -45,14 +45,15 @@ HIGHEST = 6.0  # of the map: a distance that no picture of a part has, and that 
 class _Prepared(NamedTuple):
     """What judging by N' of the lights takes.
 
-    offset: [N' · D]; distance: [r, N' · D]; principal: [q, N' · D]; evidence: [N' · D, N' · D]; baseline: [].
+    offset: [N' · D]; distance: [r, N' · D]; principal: [q, N' · D]. And, where evidence is asked for, evidence:
+    [N' · D, N' · D]; baseline: [].
     """
 
     offset: Tensor
     distance: Tensor
     principal: Tensor
-    evidence: Tensor
-    baseline: Tensor
+    evidence: Tensor | None = None
+    baseline: Tensor | None = None
 
 
 class JointGaussian(StackedLights):
@@ -82,7 +83,7 @@ class JointGaussian(StackedLights):
         self.expectation = Expectation(total)
         self.weights = (1.0,) * lights
         self.disturbed = torch.zeros(total, total, dtype=torch.float64)
-        self._parts: dict[tuple[int, ...], _Prepared] = {}
+        self._parts: dict[tuple[bool, *tuple[int, ...]], _Prepared] = {}
         self.register_load_state_dict_post_hook(lambda module, _: module._refresh())
         self._refresh()
 
@@ -90,21 +91,26 @@ class JointGaussian(StackedLights):
         self,
         read: Callable[[], Iterable[Sequence[Tensor]]],
         defects: Pairs = (),
-        disturbed: Iterable[tuple[Sequence[Tensor], Sequence[Tensor]]] = (),
+        disturbed: Iterable[tuple[Looked, Sequence[Tensor]]] = (),
         again: Callable[[], Iterable[Tensor]] | None = None,
         blurred: Iterable[Sequence[Tensor]] = (),
-    ) -> None:
+        folds: Sequence[int] | None = None,
+    ) -> list[Moments]:
         """read: gives the levels of good captures, [B, N, C, h, w] each; called twice. Memory does not grow with them.
         again: gives their vectors, as `looked_at` does, instead of the second call.
         blurred: their levels a little out of focus, of which mean and covariance are, too.
+        folds: the fold of each capture, from 0. Returns the moments of each fold's vectors; None: of all.
 
         defects: good captures with and without defects; without any, all directions count alike.
         disturbed: good captures, as they are and as a disturbed station sees them; changes between them count less.
 
         Raises ModelError: a single capture; values not finite; captures that are all the same; fewer the second time.
         """
+        moments, captures = moments_of((self.looked_at(self.describe(levels)) for levels in read()), folds)
+        for number, levels in enumerate(blurred):
+            self.add_to(moments[folds[number] if folds else 0], self.describe(levels))
         self.disturbed = self.change_covariance(disturbed)
-        captures = self._fit_gaussian(read(), blurred)
+        self.expectation.orient(*self._take(sum(moments[1:], moments[0])))
         self.defects.learn(defects, self.describe, whitening(self.covariance.cpu().double()).float().to(self.mean))
         self._refresh()
         seen = self.learn_expectation(
@@ -112,6 +118,7 @@ class JointGaussian(StackedLights):
         )
         if seen != captures:
             raise ModelError(f"{captures} captures, then {seen}; expected the same ones twice: pass a function")
+        return moments
 
     def learn_expectation(self, vectors: Iterable[Tensor]) -> int:
         """What is usual at which places, once mean, covariance and defects are known.
@@ -157,14 +164,6 @@ class JointGaussian(StackedLights):
         other.learn_expectation(vectors)
         return other
 
-    def _fit_gaussian(self, captures: Iterable[Sequence[Tensor]], blurred: Iterable[Sequence[Tensor]]) -> int:
-        """Mean and covariance, and from them the principal components. Returns the number of captures."""
-        moments, count = moments_of(self.looked_at(self.describe(levels)) for levels in captures)
-        for levels in blurred:
-            self.add_to(moments, self.describe(levels))
-        self.expectation.orient(*self._take(moments))
-        return count
-
     def add_to(self, moments: Moments, vectors: Tensor) -> None:
         """vectors: [1, N · D, h, w], of one capture."""
         moments.add(self.looked_at(vectors)[0].flatten(1).T)
@@ -191,22 +190,6 @@ class JointGaussian(StackedLights):
         self.samples.fill_(moments.count)
         return shrunk, unit
 
-    def of_lights(self, lights: Sequence[int]) -> "JointGaussian":
-        """The model that knows these lights only: a marginal, exact. Its expectation is still to be learned."""
-        room = self.settings.channels // self.lights * len(lights)
-        settings = self.settings.model_copy(update={"channels": room})
-        part = JointGaussian(self.teacher, None, len(lights), self.image_size, self.top_share, settings)
-        index = self.columns_of(lights)
-        part.mean.copy_(self.mean[index])
-        part.covariance.copy_(self.covariance[index][:, index])
-        part.defects.covariance.copy_(self.defects.covariance[index][:, index])
-        part.samples.copy_(self.samples)
-        covariance = part.covariance.cpu().double()
-        part.expectation.orient(covariance, part._level_energy(covariance.diagonal() + part.mean.cpu().square()))
-        part.inside = self.inside
-        part.trust([self.weights[k] for k in lights])
-        return part.to(self.mean.device).eval()
-
     def trust(self, weights: Sequence[float]) -> bool:
         """A light of weight w < 1 counts as if its vector had (1 / w - 1) times its own scatter added as noise."""
         self.weights = tuple(weights)
@@ -222,15 +205,16 @@ class JointGaussian(StackedLights):
         for name, value in self._prepare_lights(self._trusted())._asdict().items():
             self.register_buffer(name, value.to(self.mean.device), persistent=False)
 
-    def _prepared(self, lights: Sequence[int]) -> _Prepared:
+    def _prepared(self, lights: Sequence[int], evidence: bool = False) -> _Prepared:
         if lights == self._trusted():
             return _Prepared(*(getattr(self, name) for name in _Prepared._fields))
-        part = self._parts.get(tuple(lights)) or self._prepare_lights(lights)
-        part = _Prepared(*(value.to(self.mean.device) for value in part))
-        self._parts[tuple(lights)] = part
-        return part
+        key = (evidence, *lights)
+        if key not in self._parts:
+            part = self._prepare_lights(lights, evidence)
+            self._parts[key] = _Prepared(*(None if value is None else value.to(self.mean.device) for value in part))
+        return self._parts[key]
 
-    def _prepare_lights(self, lights: Sequence[int]) -> _Prepared:
+    def _prepare_lights(self, lights: Sequence[int], evidence: bool = True) -> _Prepared:
         index = self.columns_of(lights)
         covariance = self.covariance.cpu().double()[index][:, index]
         if not bool(self.samples):  # not fitted yet
@@ -241,10 +225,10 @@ class JointGaussian(StackedLights):
                 covariance[own, own] /= self.weights[k]
         white = whitening(covariance)
         distance = self.defects.weigh(white, index)
-        evidence, baseline = residuals(covariance, white, self.channels)
         missing = self.columns_of(k for k in range(self.lights) if k not in lights) if bool(self.samples) else []
         principal = self.expectation.given(white, self.covariance.cpu().double(), index, missing)
-        return _Prepared(*(each.float() for each in (self.mean.cpu()[index], distance, principal, evidence, baseline)))
+        own = residuals(covariance, white, self.channels) if evidence else ()
+        return _Prepared(*(each.float() for each in (self.mean.cpu()[index], distance, principal, *own)))
 
     def _require_lights(self, lights: Iterable[int] | None) -> list[int]:
         present = sorted(set(range(self.lights) if lights is None else lights))
@@ -269,29 +253,40 @@ class JointGaussian(StackedLights):
         present = self._require_lights(lights)
         if len(present) < self.lights:
             levels = [level[:, present] for level in levels]
-        return self._judge(self.describe(levels), present)
-
-    def judge_vectors(self, vectors: Tensor, lights: Iterable[int] | None = None) -> Prediction:
-        """vectors: what `describe` gives of all lights, [B, N · D, h, w]. lights: as for `judge`."""
-        present = self._require_lights(lights)
-        return self._judge(vectors if len(present) == self.lights else vectors[:, self.columns_of(present)], present)
-
-    def _judge(self, vectors: Tensor, present: list[int]) -> Prediction:
-        known = self._prepared(present)
-        vectors = vectors - known.offset[:, None, None]
-        expected = self.expectation(conv2d(vectors, known.principal[:, :, None, None]))
-        anomaly = (self._log_distance(vectors, known.distance) - expected + BASELINE).clamp(min=0).clamp(max=HIGHEST)
-        anomaly = self.within(anomaly)
-        size = (self.image_size, self.image_size)
-        enlarged = interpolate(anomaly, size, mode="bilinear", align_corners=False)
-        anomaly_map = self.within(enlarged.squeeze(1))  # not smoothed: one place can be all that shows a defect
-        own = (self._at_peak(vectors, anomaly_map) @ known.evidence.T).unflatten(1, (-1, self.channels))
+        known = self._prepared(present, evidence=True)
+        offsets = self.describe(levels) - known.offset[:, None, None]
+        anomaly_map = self._map(offsets, known)
+        own = (self._at_peak(offsets, anomaly_map) @ known.evidence.T).unflatten(1, (-1, self.channels))
         shares = shares_of(own, known.baseline, own.new_tensor([self.weights[k] for k in present]))
         if len(present) < self.lights:
             every = shares.new_zeros(len(shares), self.lights)
             every[:, present] = shares
             shares = every
         return Prediction(anomaly_map, score(anomaly_map, self.top_share), shares[:, None])
+
+    def map_of(self, vectors: Tensor, lights: Iterable[int] | None = None) -> Tensor:
+        """The anomaly map alone, [B, S, S].
+
+        vectors: what `describe` gives of all lights, [B, N · D, h, w]. lights: as for `judge`.
+        """
+        present = self._require_lights(lights)
+        known = self._prepared(present)
+        if len(present) < self.lights:
+            vectors = vectors[:, self.columns_of(present)]
+        return self._map(vectors - known.offset[:, None, None], known)
+
+    def score_vectors(self, vectors: Tensor, lights: Iterable[int] | None = None) -> Tensor:
+        """Image scores alone, [B]. Arguments as of `map_of`."""
+        return score(self.map_of(vectors, lights), self.top_share)
+
+    def _map(self, vectors: Tensor, known: _Prepared) -> Tensor:
+        """vectors: less the offset."""
+        expected = self.expectation(conv2d(vectors, known.principal[:, :, None, None]))
+        anomaly = (self._log_distance(vectors, known.distance) - expected + BASELINE).clamp(min=0).clamp(max=HIGHEST)
+        anomaly = self.within(anomaly)
+        size = (self.image_size, self.image_size)
+        enlarged = interpolate(anomaly, size, mode="bilinear", align_corners=False)
+        return self.within(enlarged.squeeze(1))  # not smoothed: one place can be all that shows a defect
 
     @staticmethod
     def _log_distance(offsets: Tensor, distance: Tensor) -> Tensor:

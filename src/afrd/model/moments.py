@@ -4,7 +4,7 @@ Of each fold of the good captures the moments are kept; the model that has not s
 less the fold's: exact, and nothing is read again.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Self
 
 import scipy.linalg
@@ -99,22 +99,23 @@ class Moments:
             raise ModelError(f"moments of vectors of {len(other._mean)} and of {len(self._mean)} numbers")
 
 
-def moments_of(captures: Iterable[Tensor]) -> tuple[Moments, int]:
+def moments_of(captures: Iterable[Tensor], folds: Sequence[int] | None = None) -> tuple[list[Moments], int]:
     """Of the vectors of good captures, [B, D, h, w] each, in one pass; memory does not grow with them. And how many.
 
+    folds: the fold of each capture, from 0; moments come one a fold. None: all are one; else B is 1.
     Raises ModelError: a single capture; values that are not finite; captures that are all the same.
     """
-    moments, pattern, count, differ = None, None, 0, False
+    moments, pattern, count, differ = [], None, 0, False
     for vectors in captures:
         each = vectors.movedim(1, -1).flatten(1, 2).cpu()  # [B, places, D]
-        moments = moments or Moments(each.shape[-1])
+        moments = moments or [Moments(each.shape[-1]) for _ in range(1 + max(folds or [0]))]
         pattern = each[0] if pattern is None else pattern
         differ = differ or bool((each - pattern).abs().max() > 1e-4 * pattern.abs().max())
-        moments.add(each.flatten(0, 1))
+        moments[folds[count] if folds else 0].add(each.flatten(0, 1))
         count += len(each)
-    if moments is None or count < 2:
+    if count < 2:
         raise ModelError(f"{count} captures to fit; expected at least 2, and some 20 for good results")
-    if not moments.covariance().isfinite().all():
+    if not sum(moments[1:], moments[0]).covariance().isfinite().all():
         raise ModelError("the teacher's features are not finite; check its weights")
     if not differ:
         raise ModelError(

@@ -1,6 +1,6 @@
 """What all lights show at a place, as one vector: the teacher's levels on one grid, lights one after the other."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import torch
@@ -10,6 +10,14 @@ from torch.nn.functional import avg_pool2d, conv2d, interpolate
 from afrd.families.joint import Gaussian
 from afrd.model.multi_light import MultiLightModel
 from afrd.model.teacher import Level, Teacher
+
+Looked = Sequence[Tensor] | Tensor
+"""A capture as it was looked at: its levels, [B, N, C, h, w] each, or its vectors, [B, N · D, h, w]."""
+
+
+def vectors_of(looked: Looked, describe: Callable[[Sequence[Tensor]], Tensor]) -> Tensor:
+    """describe: from levels to vectors."""
+    return looked if isinstance(looked, Tensor) else describe(looked)
 
 
 class StackedLights(MultiLightModel):
@@ -50,13 +58,13 @@ class StackedLights(MultiLightModel):
             parts.append(x)
         return torch.cat(parts, 1).reshape(batch, -1, grid, grid)
 
-    def change_covariance(self, pairs: Iterable[tuple[Sequence[Tensor], Sequence[Tensor]]]) -> Tensor:
-        """pairs: levels of captures, and of the same changed. [N · D, N · D] float64: the mean product of what changes
+    def change_covariance(self, pairs: Iterable[tuple[Looked, Sequence[Tensor]]]) -> Tensor:
+        """pairs: captures, and levels of the same changed. [N · D, N · D] float64: the mean product of what changes
         in a vector; zero without pairs."""
         total = self.lights * self.channels
         moment, seen = torch.zeros(total, total, dtype=torch.float64), 0
         for before, after in pairs:
-            change = (self.describe(after) - self.describe(before)).movedim(1, -1).flatten(0, -2)
+            change = (self.describe(after) - vectors_of(before, self.describe)).movedim(1, -1).flatten(0, -2)
             moment += (change.T @ change).cpu().double()
             seen += len(change)
         return moment / max(seen, 1)

@@ -51,6 +51,7 @@ def open_runtime(path: Path, device: str) -> OnnxRuntime:
             onnxruntime.preload_dlls()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # its remarks on graph optimisation would go to stderr
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # as `afrd.console.rest_threads`
     settings = {"use_tf32": 0} if kind == "cuda" else {}  # its scores are others: see `afrd.model.precision`
     provider = (_PROVIDERS[kind], settings | ({"device_id": int(index)} if index else {}))
     try:

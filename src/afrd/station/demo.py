@@ -17,11 +17,7 @@ from pathlib import Path
 import yaml
 
 from afrd.cli.bars import bar
-from afrd.console import keep_memory
-from afrd.datasets import open_dataset
-from afrd.families.joint import JointConfig, Painting
-from afrd.render import render_dataset
-from afrd.training import train
+from afrd.console import prepare_process
 
 CLASS = "Confetto"
 COUNTS = {"train": 12, "val": 6, "test": 8}
@@ -31,6 +27,11 @@ _BOUNDARY = "afrd-demo"
 
 def run_demo(out: Path, *, port: int = 8080, pause: float = 2.0, parts: int | None = None) -> None:
     """Until it is interrupted. pause: seconds between two parts. parts: how many are sent; None for no end."""
+    from afrd.datasets import open_dataset  # these load torch, for which the process is prepared first
+    from afrd.families.joint import JointConfig, Painting
+    from afrd.render import render_dataset
+    from afrd.training import train
+
     with bar("rendering captures") as progress:
         render_dataset(out / "data", (CLASS,), **COUNTS, size=SIZE, progress=progress)
     good, held_out = (open_dataset(out / "data", CLASS, split) for split in ("train", "val"))
@@ -57,6 +58,8 @@ def run_demo(out: Path, *, port: int = 8080, pause: float = 2.0, parts: int | No
 
 def _feed(url: str, data: Path, pause: float, parts: int | None) -> None:
     """Test captures in random order; the lamp of one light is off for five parts in forty."""
+    from afrd.datasets import open_dataset
+
     test = open_dataset(data, CLASS, "test_public")
     rng = random.Random(0)
     dark = b""
@@ -115,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--pause", type=float, default=2.0, help="seconds between two parts")
     parser.add_argument("--parts", type=int, help="parts to send [default: no end]")
     given = parser.parse_args(arguments)
-    keep_memory()
+    prepare_process()
     run_demo(given.out, port=given.port, pause=given.pause, parts=given.parts)
 
 

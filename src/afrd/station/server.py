@@ -49,10 +49,9 @@ def serve(station: Path, data: Path | None, host: str, port: int) -> None:
 
 
 def bind_threads(config: StationConfig) -> None:
-    """The inspection takes the processors that this process may use, and its threads sleep while they have no work."""
+    """The inspection takes the processors that this process may use."""
     threads = config.threads or len(os.sched_getaffinity(0))
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def listen_on(host: str, port: int) -> socket.socket:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from afrd.card import Lights, ModelCard
-from afrd.console import keep_memory
+from afrd.console import prepare_process
 from afrd.errors import AfrdError, MissingExtraError
 from afrd.files import atomic_folder
 from afrd.station.judge import card_to_show, judged_by, load_version
@@ -131,7 +131,7 @@ def _say(**message: Any) -> None:
 def main() -> None:
     """The task comes on standard input."""
     os.nice(10)
-    keep_memory()
+    prepare_process()
     sys.stdout = sys.stderr  # what libraries print is for the log
     task = json.load(sys.stdin)
     warnings.showwarning = lambda message, *_: _say(note=str(message))

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -15,6 +15,7 @@ from afrd.families.joint import Painting
 from afrd.imaging.resizing import resize
 from afrd.model import MultiLightModel
 from afrd.model.folding import reading
+from afrd.model.stacked import Looked
 from afrd.training.defect_painter import KINDS, DefectPainter
 from afrd.training.features import tiles_in
 from afrd.training.squares import squares_of
@@ -40,9 +41,11 @@ def with_defects(
     seed: int = 0,
     painting: Painting | None = None,
     one_kind_each: bool = False,
-) -> Iterator[tuple[list[Tensor], list[Tensor], Tensor, str]]:
-    """The levels of some captures, those of them painted, [B, N, C, h, w] each, where, [B, S, S] in [0, 1], and what.
+    kept: Callable[[int], Tensor | None] | None = None,
+) -> Iterator[tuple[Looked, list[Tensor], Tensor, str]]:
+    """Some captures, the levels of them painted, [B, N, C, h, w] each, where, [B, S, S] in [0, 1], and what.
 
+    kept: the vectors of the capture of that number, where they are; other captures are looked at again, as levels.
     one_kind_each: all defects of a pair are of one kind, one kind after the other; else of any, and the kind is "".
     `painting_count` pairs of at most `painting.captures` captures. Where captures are looked at in tiles, each pair is
     of one of them, drawn by how much of the part it shows.
@@ -63,8 +66,9 @@ def with_defects(
         yield from _of_tiles(captures, painter, rng, times, painting, kinds, at_size, levels, device)
         return
     painter = DefectPainter.learn(images for (images,) in squares_of(captures, model.image_size))
-    for (images,) in squares_of(captures, model.image_size):
-        good = levels(images)
+    for number, (images,) in zip(indices, squares_of(captures, model.image_size), strict=True):
+        vectors = kept(number) if kept else None
+        good = levels(images) if vectors is None else vectors.to(device)
         for kind in itertools.islice(kinds, times):
             painted, cover = painter.paint(images, rng, painting.defects, (kind,) if kind else KINDS)
             yield good, levels(painted), model.within(torch.from_numpy(cover)[None].to(device)), kind

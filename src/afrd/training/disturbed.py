@@ -4,7 +4,7 @@ Milder than what methods are compared under (`afrd.disturb.STANDARD`): what happ
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +15,7 @@ from afrd.capture import Capture
 from afrd.datasets import CaptureSet
 from afrd.disturb import apply
 from afrd.model import MultiLightModel
+from afrd.model.stacked import Looked
 from afrd.training.features import Recompute, tiles_in
 
 RIG, LIGHT = 0.05, 0.02  # standard deviation of the logarithm of all lights' gain, and of one light's
@@ -87,10 +88,21 @@ def disturbing_count(captures: CaptureSet, wanted: int) -> int:
 
 
 def with_disturbances(
-    model: MultiLightModel, captures: CaptureSet, device: torch.device, seed: int, wanted: int
-) -> Iterator[tuple[list[Tensor], list[Tensor]]]:
-    """The levels of at most `wanted` captures, spread evenly, and of a disturbed copy of each."""
+    model: MultiLightModel,
+    captures: CaptureSet,
+    device: torch.device,
+    seed: int,
+    wanted: int,
+    kept: Callable[[int], Tensor | None] | None = None,
+) -> Iterator[tuple[Looked, list[Tensor]]]:
+    """At most `wanted` captures, spread evenly, and the levels of a disturbed copy of each.
+
+    kept: the vectors of the capture of that number, where they are; other captures are looked at again, as levels.
+    """
     chosen = _chosen(captures, wanted)
-    if len(chosen):
-        copies = DisturbedCaptures(chosen, (seed, 1))
-        yield from zip(*(Recompute(model, part, device).each() for part in (chosen, copies)), strict=True)
+    copies = Recompute(model, DisturbedCaptures(chosen, (seed, 1)), device)
+    plain = Recompute(model, chosen, device)
+    for i, levels in enumerate(copies.each()):
+        number = i // copies.tiles * math.ceil(len(captures) / wanted)
+        vectors = kept(number) if kept else None
+        yield plain.batch([i]) if vectors is None else vectors.to(device), levels

@@ -166,7 +166,7 @@ def _card(
     scores: list[list[float]] = [[] for _ in subsets]
     for vectors in told(each[None].float() for each in memory.held_out):
         for lights, mine in zip(subsets, scores, strict=True):
-            mine.append(float(model.judge_vectors(vectors, lights).score))
+            mine.append(float(model.score_vectors(vectors, lights)))
     captures = memory.held_out_captures(card.lights.rig())
     versions = [
         HeldOutScores(all_lights[i : i + len(captures)], of_each(each_gone, [s[i : i + len(captures)] for s in others]))

@@ -62,21 +62,23 @@ def fit(model: JointGaussian, captures: CaptureSet, holdout: CaptureSet, job: Jo
                 folds.keep(model, number, levels)
             yield levels
 
-    def read_soft() -> Iterator[list[Tensor]]:
-        for number, levels in enumerate(counted(Recompute(model, soft, device).each() if soft else ())):
-            if folds:
-                folds.keep_blurred(model, number, levels)
-            yield levels
-
-    painted = with_defects(model, captures, device, seed, painting, one_kind_each=job.known is not None)
-    disturbed = with_disturbances(model, captures, device, seed, disturbing.captures)
-    model.fit(read, counted(painted), counted(disturbed), again and functools.partial(again, model), read_soft())
+    kept = folds.vectors if folds else None
+    painted = with_defects(model, captures, device, seed, painting, job.known is not None, kept)
+    disturbed = with_disturbances(model, captures, device, seed, disturbing.captures, kept)
+    moments = model.fit(
+        read,
+        counted(painted),
+        counted(disturbed),
+        again and functools.partial(again, model),
+        counted(Recompute(model, soft, device).each() if soft else ()),
+        folds.of_all if folds else None,
+    )
     if job.known:
         good = score_held_out(model, held_out, device, holdout.imaging).scores
         if offsets := known_offsets(model, job.known, FOUND * max(good), device):
             model.know(offsets, read)
     if folds:
-        return folds.score(model, seed, disturbing.copies, device)
+        return folds.score(model, moments, seed, disturbing.copies, device)
     where = moved_regions(holdout)
     scored = [score_held_out(model, held_out, device, holdout.imaging, without_each=True, regions=where)]
     for copy in disturbed_copies(holdout, seed, disturbing.copies):

@@ -14,10 +14,10 @@ from torch import Tensor
 from afrd.capture import Capture
 from afrd.datasets import CaptureSet
 from afrd.families import HeldOutScores
-from afrd.imaging.tiles import score as score_of
+from afrd.imaging.tiles import score as score_of_joined
 from afrd.model import JointGaussian
+from afrd.model.anomaly_map import score
 from afrd.model.moments import Moments
-from afrd.model.multi_light import Prediction
 from afrd.training.cross_fit import Scorer, assign_folds, cross_fit
 from afrd.training.disturbed import disturbed_copies
 from afrd.training.features import Recompute
@@ -39,11 +39,11 @@ class Folds:
         chosen = {names[i * len(names) // parts] for i in range(parts)}
         self.captures = captures
         self.members = [number for number, name in enumerate(captures.groups) if name in chosen]
-        self._place = {number: i for i, number in enumerate(self.members)}
+        self._place = {number: i for i, number in enumerate(self.members)}  # of all captures among these
         self.blurred, self.folds, self.seed = blurred, folds, seed
         self.scored = captures.subset(self.members)
         self.of = assign_folds(self.scored.groups, folds, seed)
-        self._moments: list[Moments] = []
+        self.of_all = [1 + int(self.of[self._place[i]]) if i in self._place else 0 for i in range(len(captures))]
         self._kept: list[Tensor] = []
 
     @property
@@ -57,24 +57,21 @@ class Folds:
 
     def keep(self, model: JointGaussian, number: int, levels: Sequence[Tensor]) -> None:
         """Of capture `number` of all, in their order."""
-        vectors = model.describe(levels)
         if number == 0:
-            self._moments, self._kept = [Moments(vectors.shape[1]) for _ in range(self.of.max() + 2)], []
-        model.add_to(self._moments[self._fold(number)], vectors)
+            self._kept = []
         if number in self._place:
-            self._kept.append(vectors.half().cpu())
+            self._kept.append(model.describe(levels).half().cpu())
 
-    def keep_blurred(self, model: JointGaussian, number: int, levels: Sequence[Tensor]) -> None:
-        """Of the blurred copy of capture `number`, after all captures: it is learned from and left out with it."""
-        model.add_to(self._moments[self._fold(number)], model.describe(levels))
+    def vectors(self, number: int) -> Tensor | None:
+        """Of capture `number` of all, [1, N · D, h, w]; None: they were not kept."""
+        return self._kept[self._place[number]].float() if number in self._place else None
 
-    def _fold(self, number: int) -> int:
-        """Of capture `number` of all; -1: of none, it serves the fit alone."""
-        return int(self.of[self._place[number]]) if number in self._place else -1
+    def score(
+        self, model: JointGaussian, moments: list[Moments], seed: int, copies: int, device: torch.device
+    ) -> HeldOutScores:
+        """Of each capture in a fold, and of disturbed copies. model: fitted to all captures, each of which was kept.
 
-    def score(self, model: JointGaussian, seed: int, copies: int, device: torch.device) -> HeldOutScores:
-        """model: fitted to all captures, each of which was kept. Of each capture in a fold, and of disturbed copies.
-
+        moments: what its fit by `of_all` gave: of the captures in no fold, then of each fold.
         A part that scores far above all others is taken out of the model again.
         """
         versions = 1 + copies
@@ -83,27 +80,27 @@ class Folds:
         subsets = [None, *filter(None, each_gone)]
         regions, imaging = moved_regions(self.scored), self.scored.imaging
 
-        def told(answer: Prediction, i: int) -> float:
+        def told(found: Tensor, i: int) -> float:
             if imaging is None or regions is None:
-                return float(answer.score)
-            return score_of(imaging.join(answer.anomaly_map.cpu().numpy(), regions[i]), model.top_share)
+                return float(score(found, model.top_share))
+            return score_of_joined(imaging.join(found.cpu().numpy(), regions[i]), model.top_share)
 
-        every = sum(self._moments[1:], self._moments[0])
+        every = sum(moments[1:], moments[0])
 
         def fit_without(inside: np.ndarray) -> Scorer:
             fold = self.of[inside[0]]
-            other = model.of_others(every - self._moments[fold], self._others(model, fold, device))
+            other = model.of_others(every - moments[1 + fold], self._others(model, fold, device))
 
-            def score(captures: np.ndarray) -> np.ndarray:
+            def scores_of(captures: np.ndarray) -> np.ndarray:
                 """[m, versions, 1 + K]: by all lights, then without each of K that can be left out."""
                 found = np.empty((len(captures), versions, len(subsets)))
                 for (m, i), version in itertools.product(enumerate(captures), range(versions)):
                     kept = self._kept[i].to(device).float()
                     vectors = model.describe(disturbed[version - 1].batch([i])) if version else kept
-                    found[m, version] = [told(other.judge_vectors(vectors, lights), i) for lights in subsets]
+                    found[m, version] = [told(other.map_of(vectors, lights), i) for lights in subsets]
                 return found
 
-            return score
+            return scores_of
 
         found = cross_fit(self.scored.groups, fit_without, self.folds, self.seed)
         scores, *without = found.transpose(2, 1, 0)  # [versions, n] each
