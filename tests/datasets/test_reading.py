@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from afrd.capture import Capture
-from afrd.datasets import CaptureSet, open_dataset, read_ahead
+from afrd.datasets import CaptureSet, ahead, open_dataset, read_ahead
 from afrd.datasets.reading import AHEAD
 from afrd.errors import DatasetError
 from captures import write_folder
@@ -58,3 +58,26 @@ def test_only_a_few_are_decoded_early(tmp_path: Path) -> None:
         time.sleep(0.02)  # a slow user, so that the readers could run off
         assert captures.begun <= used + AHEAD
     assert captures.begun == len(captures)
+
+
+def test_what_is_made_ahead_comes_in_order_and_says_what_went_wrong():
+    """One item ahead, not all of them: memory would grow with their number."""
+    made = []
+
+    def items():
+        for i in range(5):
+            made.append(i)
+            yield i
+        raise ValueError("the sixth")
+
+    got = ahead(items())
+    assert next(got) == 0
+    deadline = time.monotonic() + 30
+    while made != [0, 1] and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.1)
+    assert made == [0, 1]
+    assert [next(got) for _ in range(4)] == [1, 2, 3, 4]
+    with pytest.raises(ValueError, match="the sixth"):
+        next(got)
+    assert list(ahead(iter(()))) == []

@@ -9,7 +9,7 @@ from afrd.datasets.dataset import categories, check_dataset, open_dataset, split
 from afrd.datasets.known_defects import read_known_defects
 from afrd.datasets.lights import EYECANDIES_LIGHTS, require_lights
 from afrd.datasets.problems import Problem
-from afrd.datasets.reading import read_ahead
+from afrd.datasets.reading import ahead, read_ahead
 from afrd.datasets.record import Record
 from afrd.datasets.unlabelled import read_captures
 
@@ -18,6 +18,7 @@ __all__ = [
     "CaptureSet",
     "Problem",
     "Record",
+    "ahead",
     "categories",
     "check_dataset",
     "open_dataset",

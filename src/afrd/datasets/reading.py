@@ -1,12 +1,14 @@
-"""Captures decoded in threads, a few ahead of their use. Knows no files: any sequence of captures will do."""
+"""Captures decoded in threads, and what else is made ahead of its use. Knows no files: any captures will do."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
+from typing import TypeVar
 
 from afrd.capture import Capture
 
+T = TypeVar("T")
 READERS = 2
 AHEAD, AHEAD_BYTES = 4, 1e9  # captures decoded before they are needed, at most, and what they may take
 
@@ -26,3 +28,12 @@ def read_ahead(captures: Sequence[Capture]) -> Iterator[Capture]:
             capture = waiting.popleft().result()
             ahead = int(min(AHEAD, max(1, AHEAD_BYTES // capture.images.nbytes)))
             yield capture
+
+
+def ahead(items: Iterator[T]) -> Iterator[T]:
+    """The items in order; the next one is made in a thread while one is in use. Raises what making one raises."""
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(next, items, None)
+        while (item := waiting.result()) is not None:
+            waiting = pool.submit(next, items, None)
+            yield item

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from afrd.capture import Capture
-from afrd.datasets import read_ahead
+from afrd.datasets import ahead, read_ahead
 from afrd.families.joint import Painting
 from afrd.imaging.resizing import resize
 from afrd.model import MultiLightModel
@@ -66,12 +66,18 @@ def with_defects(
         yield from _of_tiles(captures, painter, rng, times, painting, kinds, at_size, levels, device)
         return
     painter = DefectPainter.learn(images for (images,) in squares_of(captures, model.image_size))
-    for number, (images,) in zip(indices, squares_of(captures, model.image_size), strict=True):
+
+    def painted() -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray, str]]:
+        for number, (images,) in zip(indices, squares_of(captures, model.image_size), strict=True):
+            for kind in itertools.islice(kinds, times):
+                yield number, images, *painter.paint(images, rng, painting.defects, (kind,) if kind else KINDS), kind
+
+    for number, paintings in itertools.groupby(ahead(painted()), key=lambda each: each[0]):
         vectors = kept(number) if kept else None
-        good = levels(images) if vectors is None else vectors.to(device)
-        for kind in itertools.islice(kinds, times):
-            painted, cover = painter.paint(images, rng, painting.defects, (kind,) if kind else KINDS)
-            yield good, levels(painted), model.within(torch.from_numpy(cover)[None].to(device)), kind
+        good = None if vectors is None else vectors.to(device)
+        for _, images, bad, cover, kind in paintings:
+            good = levels(images) if good is None else good
+            yield good, levels(bad), model.within(torch.from_numpy(cover)[None].to(device)), kind
 
 
 def _of_tiles(captures, painter: DefectPainter, rng, times: int, painting: Painting, kinds, at_size, levels, device):

@@ -3,6 +3,7 @@
 Milder than what methods are compared under (`afrd.disturb.STANDARD`): what happens from capture to capture.
 """
 
+import copy
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -28,11 +29,19 @@ class DisturbedCaptures(Sequence[Capture]):
 
     def __init__(self, captures: CaptureSet, seed: tuple[int, ...], noise: tuple[float, float] = NOISE) -> None:
         self.captures, self.seed, self.noise, self.imaging = captures, seed, noise, captures.imaging
+        self._chosen: Sequence[int] = range(len(captures))
+
+    def subset(self, indices: Sequence[int]) -> "DisturbedCaptures":
+        """Some of them, disturbed as they are here."""
+        other = copy.copy(self)
+        other._chosen = [self._chosen[i] for i in indices]
+        return other
 
     def __len__(self) -> int:
-        return len(self.captures)
+        return len(self._chosen)
 
-    def __getitem__(self, index: int) -> Capture:
+    def __getitem__(self, place: int) -> Capture:
+        index = self._chosen[place]
         capture = self.captures[index]
         rng = np.random.default_rng((*self.seed, index))
         return replace(capture, images=disturbed_copy(capture.images, rng, self.noise))

@@ -4,7 +4,6 @@ The model without a fold has the moments of all captures less the fold's, and it
 have; directions of defects and disturbances, learned from painted and disturbed captures, are shared.
 """
 
-import itertools
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -75,7 +74,7 @@ class Folds:
         A part that scores far above all others is taken out of the model again.
         """
         versions = 1 + copies
-        disturbed = [Recompute(model, copy, device) for copy in disturbed_copies(self.scored, seed, copies)]
+        disturbed = disturbed_copies(self.scored, seed, copies)
         each_gone = model.without_each()
         subsets = [None, *filter(None, each_gone)]
         regions, imaging = moved_regions(self.scored), self.scored.imaging
@@ -94,10 +93,11 @@ class Folds:
             def scores_of(captures: np.ndarray) -> np.ndarray:
                 """[m, versions, 1 + K]: by all lights, then without each of K that can be left out."""
                 found = np.empty((len(captures), versions, len(subsets)))
-                for (m, i), version in itertools.product(enumerate(captures), range(versions)):
-                    kept = self._kept[i].to(device).float()
-                    vectors = model.describe(disturbed[version - 1].batch([i])) if version else kept
-                    found[m, version] = [told(other.map_of(vectors, lights), i) for lights in subsets]
+                kept = (self._kept[i].to(device).float() for i in captures)
+                looks = [Recompute(model, copy.subset(captures), device).each() for copy in disturbed]
+                for version, each in enumerate([kept, *(map(model.describe, look) for look in looks)]):
+                    for m, vectors in enumerate(each):
+                        found[m, version] = [told(other.map_of(vectors, lights), captures[m]) for lights in subsets]
                 return found
 
             return scores_of
