@@ -62,7 +62,7 @@ class LightReference(BaseModel):
     darkest: per light, the least mean brightness in training, 0 to 1.
     saturated: per light, the largest share of saturated pixels in training, 0 to 1. Full scale is that of the data
         type: saturation of a 12-bit camera in unshifted uint16 is not recognised, such a light is only unlike.
-    alike: pairs of lights that look so alike in training that a swap could not be noticed, and is not reported.
+    alike: pairs of lights that look so alike in training that a swap shows by their limits alone, or not at all.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -222,8 +222,29 @@ class LightReference(BaseModel):
                 odd = [k for k in left if not self.levels[k][0] - 0.1 <= level[k] <= self.levels[k][1] + 0.1]
                 faults.append(LightFault(odd[0], "unlike") if len(odd) == 1 else LightFault(left[0], "unlike", left[1]))
                 break
-            faults.append(LightFault(left.pop(int(excess.argmax())), "unlike"))
+            worst = left[int(excess.argmax())]
+            other = self._exchanged_with(worst, logs, left, signatures)
+            faults.append(LightFault(worst, "unlike") if other is None else LightFault(other[0], "swapped", other[1]))
+            left = [light for light in left if light not in (other or (worst,))]
         return faults
+
+    def _exchanged_with(
+        self, light: int, logs: np.ndarray, left: list[int], signatures: LightSignatures
+    ) -> tuple[int, int] | None:
+        """The pair of a light that does not fit and one in whose place it does, while that one fits in its place.
+
+        Two lights that look much alike may be exchanged with only one of them out of its limits. Left out alone, the
+        other would be judged in the wrong place.
+        """
+        for other in left:
+            pair = min(light, other), max(light, other)
+            if other == light:
+                continue
+            exchanged = logs.copy()
+            exchanged[list(pair)] = exchanged[list(pair[::-1])]
+            if self._excess(exchanged, left, signatures)[[left.index(k) for k in pair]].max() <= 1:
+                return pair
+        return None
 
     def _excess(self, logs: np.ndarray, left: list[int], signatures: LightSignatures) -> np.ndarray:
         """Per light of `left`, compared with one another alone: the deviation from training, in limits.
