@@ -1,10 +1,12 @@
 """Tables of the station and of which lights a part needs, from results/station/, lights_study.json, stand_in.json."""
 
 from collections.abc import Iterator
-from statistics import mean
+from statistics import mean, median
 from typing import Any
 
 from benchmarks.markdown import Blocks, number, raw, rows
+
+REFERENCE = 190  # GFLOP/s of the machine on which most of speed.md was measured
 
 
 def station() -> Iterator[str]:
@@ -156,7 +158,28 @@ def crowded() -> Iterator[str]:
     yield from rows(("two threads", "", "as it comes", "threads sleep soon"), body)
 
 
+def fit() -> Iterator[str]:
+    """What `afrd train` takes, beside the rate of the machine that it was measured on."""
+    found = raw("fit.json")
+    captures, peak = found["captures"], median(found["matrix_peak_gflops"])
+    body = [
+        (
+            name,
+            *(f"{median(run[figure] for run in runs):,.0f}" for figure in ("seconds", "processor_seconds", "peak_mb")),
+            f"{median(run['seconds'] for run in runs) * peak / REFERENCE:,.0f}",
+        )
+        for name, runs in found["commands"].items()
+    ]
+    yield (
+        f"{captures['train']} and {captures['val']} captures of {found['lights']} × {found['pixels'][0]}², "
+        f"{found['processors']} processors that reach {peak:.0f} GFLOP/s in a matrix product:"
+    )
+    yield ""
+    yield from rows(("`afrd train`", "s", "processor, s", "peak, MB", f"s × rate ÷ {REFERENCE} GFLOP/s"), body)
+
+
 LINE_BLOCKS: Blocks = {
+    "fit": fit,
     "crowded": crowded,
     "station": station,
     "lights chosen": lights_chosen,

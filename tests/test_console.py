@@ -56,3 +56,10 @@ def test_threads_sleep_soon_unless_the_environment_says_otherwise():
     assert spin_count() == "10000"
     assert spin_count(GOMP_SPINCOUNT="7") == "7"
     assert spin_count(OMP_WAIT_POLICY="passive") == "0"
+
+
+@pytest.mark.parametrize("module", ["afrd.cli", "afrd.station.demo", "afrd.station.work"])
+def test_no_entry_point_loads_torch_before_the_process_is_prepared(module):
+    """It would not listen any more."""
+    command = [sys.executable, "-c", f"import {module}, sys; print('torch' in sys.modules, 'scipy' in sys.modules)"]
+    assert subprocess.run(command, capture_output=True, check=True, text=True).stdout.split() == ["False", "False"]
