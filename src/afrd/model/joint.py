@@ -216,16 +216,18 @@ class JointGaussian(StackedLights):
 
     def _prepare_lights(self, lights: Sequence[int], evidence: bool = True) -> _Prepared:
         index = self.columns_of(lights)
+        if not bool(self.samples):  # not fitted yet: as for a unit covariance
+            unit = torch.eye(len(index))
+            principal = self.expectation.components.cpu()[:, index]
+            return _Prepared(self.mean.cpu()[index], unit / len(index) ** 0.5, principal, unit, torch.ones(()))
         covariance = self.covariance.cpu().double()[index][:, index]
-        if not bool(self.samples):  # not fitted yet
-            covariance = torch.eye(len(index), dtype=torch.float64)
         for place, k in enumerate(lights):
             if self.weights[k] < 1:
                 own = slice(place * self.channels, (place + 1) * self.channels)
                 covariance[own, own] /= self.weights[k]
         white = whitening(covariance)
         distance = self.defects.weigh(white, index)
-        missing = self.columns_of(k for k in range(self.lights) if k not in lights) if bool(self.samples) else []
+        missing = self.columns_of(k for k in range(self.lights) if k not in lights)
         principal = self.expectation.given(white, self.covariance.cpu().double(), index, missing)
         own = residuals(covariance, white, self.channels) if evidence else ()
         return _Prepared(*(each.float() for each in (self.mean.cpu()[index], distance, principal, *own)))
