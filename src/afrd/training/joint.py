@@ -1,4 +1,4 @@
-"""The joint model's fit: two passes over good captures, and one over captures with painted defects, no gradients."""
+"""The joint model's fit: passes over good captures, their blurred copies, and painted ones; no gradients."""
 
 import functools
 import itertools

@@ -53,7 +53,7 @@ def train(
     cache_dir: where features on disk go and stay for other runs; None puts them into `out` until the run is finished.
         Distillation alone writes them, where they do not fit memory or it is asked to. Features of all lights that lie
         there serve joint and every fusion of distillation, for the threshold too.
-    on_features(done, captures to read; the joint model reads each twice, and some with painted defects);
+    on_features(done, captures to read; the joint model reads copies of each, too, and some with painted defects);
     on_epoch(epoch, epochs): progress.
     Raises DatasetError (damaged captures, captures that are not good, too few, known defects that are) before anything
     is written; RunError (a run in the way, another configuration, training that diverged); ModelError (a model that
