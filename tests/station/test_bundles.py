@@ -33,6 +33,24 @@ def test_a_negative_size_unpacks_nothing(shape):
     assert refused.value.status == 422
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        "{'descr': '|u1', ",
+        "(((((",
+        "'''",
+        "1\n  2\n 3",
+        "{'descr': '|u1', 'fortran_order': False, 'shape': (True, 5, 5), }",
+        "{[]: 1}",
+        "-" * 9000 + "1",
+    ],
+)
+def test_a_damaged_header_of_an_array_is_named(header):
+    with pytest.raises(Refused, match="capture: ") as refused:
+        unpack(archive(header, bytes(50)), LIGHTS, Limits())
+    assert refused.value.status == 422
+
+
 @pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
 def test_damaged_compression_is_named(compression):
     rng = np.random.default_rng(0)

@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import IO
 
 import cv2
 import numpy as np
@@ -118,11 +119,10 @@ def _from_npz(content: bytes, lights: Sequence[str], limits: Limits) -> Iterator
 
 def _array(archive: zipfile.ZipFile, name: str, limits: Limits, lights: int) -> np.ndarray:
     with archive.open(f"{name}.npy") as file:
-        version = np.lib.format.read_magic(file)
-        shape, fortran, dtype = _NPY_HEADERS[version](file)
+        shape, fortran, dtype = _npy_header(file, name)
         if dtype not in (np.uint8, np.uint16):
             raise wrong(FIELD, f"{name}: {dtype} values; expected uint8 or uint16")
-        if any(n < 0 for n in shape):
+        if any(type(n) is not int or n < 0 for n in shape):
             raise wrong(FIELD, f"{name}: an array of shape {list(shape)}")
         pixels = math.prod(shape)
         if pixels > 3 * lights * limits.megapixels * 1e6:
@@ -131,6 +131,14 @@ def _array(archive: zipfile.ZipFile, name: str, limits: Limits, lights: int) -> 
             )
         data = file.read(pixels * dtype.itemsize)  # whatever an archive says, no more is unpacked
     return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
+
+
+def _npy_header(file: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Shape, whether in the order of Fortran, and kind of values. Raises ValueError: damaged."""
+    try:
+        return _NPY_HEADERS[np.lib.format.read_magic(file)](file)
+    except Exception as error:  # it is parsed as Python, which fails in as many ways as there are
+        raise ValueError(f"{name}: damaged header") from error
 
 
 def _require_pixels(light: str, height: int, width: int, limits: Limits) -> None:
