@@ -5,7 +5,7 @@ import pytest
 
 from afrd.imaging.coarse_map import CoarseMap
 from afrd.inspector import Inspection
-from afrd.station.judge import station_verdict
+from afrd.station.judge import may_be_set, station_verdict
 from afrd.station.statistics import Scored, false_alarms, histogram, what_if
 
 
@@ -69,3 +69,14 @@ def test_another_threshold_over_parts_that_were_judged():
     assert false_alarms(parts[:1])[2:] == (0.0, 1.0)
     bins = histogram(parts, bins=4)
     assert bins == [(0.0, 0, 0, 0), (0.5, 1, 1, 0), (1.0, 0, 1, 2), (1.5, 0, 0, 0)]
+
+
+def test_a_threshold_of_almost_zero_on_record_is_far_above_in_the_histogram():
+    parts = [Scored("a", 0.5, 1e-320, "anomalous", None, 0), Scored("b", 0.5, 1e308, "good", None, 0)]
+    assert histogram(parts, bins=2) == [(0.0, 1, 0, 0), (1.0, 1, 0, 0)]
+
+
+def test_a_person_sets_thresholds_within_reach_of_the_models_own():
+    assert all(may_be_set(threshold, 2.0) for threshold in (2.1e-6, 2.0, 1.9e6))
+    assert not any(may_be_set(threshold, 2.0) for threshold in (1e-320, 1e-6, 3e6, 1e308, np.inf, np.nan, 0, -2))
+    assert not any(may_be_set(threshold, 0.0) for threshold in (0.0, 1.0))  # which nothing scales

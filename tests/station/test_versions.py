@@ -5,12 +5,15 @@ import sqlite3
 import threading
 
 import pytest
+from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
 
+from afrd.errors import StationError
 from afrd.station import versions as module
 from afrd.station.database import open_database, sqlite_url
 from afrd.station.judge import Judge
 from afrd.station.snapshot import DEFECT, HELD_OUT, LEARNED, each_once
+from afrd.station.tables import ModelRow
 from afrd.station.versions import Versions
 
 
@@ -78,6 +81,26 @@ def test_a_threshold_set_while_another_model_is_activated_stays_with_its_own(two
     assert judge.version.name.startswith("second@") and judge.version.threshold == 0.7
     on_record = {row.name.partition("@")[0]: row.threshold for row in versions.rows()}
     assert on_record == {"first": None, "second": 0.7}
+
+
+@pytest.mark.parametrize("threshold", [1e-320, 1e308, float("inf"), float("nan"), 0.0])
+def test_a_threshold_that_passes_or_stops_every_part_is_refused(two, threshold):
+    versions, judge, _ = two
+    with pytest.raises(StationError, match="the model's own is"):
+        versions.set_threshold(threshold, judge, "otto", "trial")
+    assert judge.version.threshold is None and versions.audit()[0].action == "added model"
+
+
+def test_such_a_threshold_on_record_is_dropped_at_the_start(two, tmp_path):
+    versions, judge, _ = two
+    versions.set_threshold(0.7, judge, "otto", "trial")
+    assert Versions(versions._engine, "cell", tmp_path, None).current(tmp_path / "first.onnx").threshold == 0.7
+    with versions._engine.begin() as connection:
+        connection.execute(update(ModelRow).values(threshold=1e308))
+    again = Versions(versions._engine, "cell", tmp_path, None)
+    assert again.current(tmp_path / "first.onnx").threshold is None
+    assert {row.threshold for row in again.rows()} == {None}
+    assert again.audit()[0].detail == {"to": None, "from": 1e308, "because": "too far from the model's own"}
 
 
 def test_good_parts_that_were_sent_twice_count_once():

@@ -1,5 +1,6 @@
 """Which model judges, and how its inspection becomes a verdict of the station. Knows no queue and no record."""
 
+import math
 import threading
 import time
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from afrd.errors import StationError
 from afrd.fail_safe import OnLightFault
 from afrd.inspector import Inspection, Inspector
 
+FARTHEST = 1e6  # times the model's own threshold, or its share: beyond it every part would be good, or none
 StationVerdict = Literal["good", "review", "anomalous", "light fault"]
 
 
@@ -55,6 +57,11 @@ def load_version(path: Path, threshold: float | None, on_light_fault: OnLightFau
     """A run folder or artefact, named after it and its weights. Raises what `Inspector.load` raises."""
     inspector = Inspector.load(path, on_light_fault=on_light_fault)
     return Version(version_name(path, inspector.card.trained_digest), path, inspector, threshold)
+
+
+def may_be_set(threshold: float, own: float) -> bool:
+    """Whether a person may set it where the model's own threshold is `own`."""
+    return math.isfinite(threshold) and 0 < own / FARTHEST <= threshold <= own * FARTHEST
 
 
 def card_to_show(card: ModelCard) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A record as JSON values: what the API answers, the sinks send and the pages show."""
 
+import math
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,12 +12,13 @@ VERDICTS = ("good", "review", "anomalous", "light fault", NOT_JUDGED)
 
 
 def answer(row: CaptureRow) -> dict[str, Any]:
-    """What a client that sent the capture is told."""
+    """What a client that sent the capture is told. An infinite threshold, which JSON does not hold, becomes null."""
+    finite = row.threshold is not None and math.isfinite(row.threshold)
     return {
         "id": row.id,
         "verdict": row.verdict or NOT_JUDGED,
         "score": row.score,
-        "threshold": row.threshold,
+        "threshold": row.threshold if finite else None,
         "shown_by": row.shown_by,
         "light_notes": row.light_notes,
         "seconds": row.seconds,

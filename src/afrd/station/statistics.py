@@ -1,5 +1,6 @@
 """Counts and distributions over the records of a station, for the pages. Only sums that an index or a limit bounds."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -178,10 +179,11 @@ class Statistics:
 
     def shares(self, model: str, newest: int = 300) -> list[float]:
         """Score over threshold of the newest parts that a model judged, oldest first; light faults aside."""
-        query = select(CaptureRow.score / CaptureRow.threshold).where(
+        query = select(CaptureRow.score, CaptureRow.threshold).where(
             CaptureRow.verdict != "light fault", CaptureRow.threshold > 0
         )
-        return [row[0] for row in self._newest_of(query, model, newest)]
+        shares = [score / threshold for score, threshold in self._newest_of(query, model, newest)]
+        return [share for share in shares if math.isfinite(share)]  # older records may hold a threshold of almost zero
 
     def _newest_of(self, query: Select[Any], model: str, newest: int) -> list[Any]:
         mine = query.where(self._of_station, CaptureRow.model == model)
@@ -242,5 +244,5 @@ def histogram(parts: Sequence[Scored], bins: int = 40) -> list[tuple[float, int,
     column = {None: 0, "good": 1, "defect": 2}
     for part in parts:
         share = part.score / part.threshold if part.threshold > 0 else 2.0
-        counts[min(bins - 1, max(0, int(share / 2 * bins)))][column[part.label]] += 1
+        counts[int(min(bins - 1, max(0, share / 2 * bins)))][column[part.label]] += 1
     return [(2 * k / bins, *row) for k, row in enumerate(counts)]

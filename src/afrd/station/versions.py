@@ -15,7 +15,7 @@ from afrd.fail_safe import OnLightFault
 from afrd.files import is_temporary
 from afrd.runtimes import SUFFIXES
 from afrd.station.database import writing
-from afrd.station.judge import Judge, Version, card_to_show, load_version, require_lights
+from afrd.station.judge import FARTHEST, Judge, Version, card_to_show, load_version, may_be_set, require_lights
 from afrd.station.tables import AuditRow, ModelRow
 
 _log = logging.getLogger("afrd.station")
@@ -33,6 +33,7 @@ class Versions:
         self.folder.mkdir(exist_ok=True)
         for left in filter(is_temporary, list(self.folder.iterdir())):  # of a training that was killed
             shutil.rmtree(left, ignore_errors=True)  # its process may still be ending
+        self._drop_thresholds()
 
     def current(self, configured: Path) -> Version:
         """The one that was active when the station ended; a model of the station file that is new judges at once.
@@ -156,11 +157,15 @@ class Versions:
             return row
 
     def set_threshold(self, threshold: float | None, judge: Judge, by: str, reason: str) -> None:
-        """Of the active model; None goes back to its own. Raises StationError: not above zero."""
-        if threshold is not None and not 0 < threshold < float("inf"):
-            raise StationError(f"threshold {threshold:g}: expected a number above zero")
+        """Of the active model; None goes back to its own. Raises StationError: too far from it."""
         with self._changing:
             version = judge.version
+            own = version.inspector.threshold
+            if threshold is not None and not may_be_set(threshold, own):
+                raise StationError(
+                    f"threshold {threshold:g}: expected a number from {own / FARTHEST:g} to {own * FARTHEST:g}; the "
+                    f"model's own is {own:g}"
+                )
             detail = {"to": threshold, "from": version.threshold, "because": reason}
             with Session(self._writing) as session:
                 row = session.scalars(self._mine().where(ModelRow.name == version.name)).one()
@@ -179,6 +184,17 @@ class Versions:
         """One more line of the audit log."""
         with Session(self._writing) as session:
             session.add(self._audit(by, action, subject, detail or {}))
+            session.commit()
+
+    def _drop_thresholds(self) -> None:
+        """Those on record that nobody could set any more; their models judge at their own again."""
+        with Session(self._writing) as session:
+            for row in session.scalars(self._mine().where(ModelRow.threshold.is_not(None))):
+                if not may_be_set(row.threshold, row.card["threshold"]):
+                    _log.warning("model %s: threshold %g, too far from its own, is dropped", row.name, row.threshold)
+                    detail = {"to": None, "from": row.threshold, "because": "too far from the model's own"}
+                    session.add(self._audit("station", "set threshold of", row.name, detail))
+                    row.threshold = None
             session.commit()
 
     def _loaded(self, row: ModelRow) -> Version:
