@@ -169,6 +169,8 @@ def _tiff_header(file: BinaryIO, path: Path) -> Header:
             orientation = page.tags["Orientation"].value if "Orientation" in page.tags else 1
     except _TIFFFILE_DAMAGE as error:
         raise ProblemError(path, f"truncated or damaged TIFF ({error})", _REPLACE) from error
+    if not all(isinstance(side, int) and side > 0 for side in (height, width)):
+        raise ProblemError(path, "truncated or damaged TIFF (its size is none)", _REPLACE)
     if not whole:
         raise ProblemError(path, "truncated TIFF", _REPLACE)
     if pages != 1:

@@ -1,11 +1,11 @@
 """The pages that operators work with: they read records, fill a template, and change things only by POST."""
 
 import time
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
-from fastapi import APIRouter, Depends, Form, HTTPException, Request, Response
+from fastapi import APIRouter, Depends, Form, HTTPException, Query, Request, Response
 from fastapi.responses import FileResponse, RedirectResponse
 
 from afrd.station.files import MAP_FILE
@@ -18,6 +18,7 @@ from afrd.station.service import Service
 router = APIRouter(include_in_schema=False)
 PAGE = 48
 MOST_ZIPPED = 2000
+_LARGEST = 2**63 - 1  # that a database compares with
 _FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
 
 
@@ -64,13 +65,18 @@ def wanted_by(
 ) -> Filter:
     """The filter of the form; what was left empty finds all. Raises HTTPException: no such day or number."""
     try:
-        start = datetime.combine(date.fromisoformat(day), datetime.min.time()).timestamp() if day else None
+        since, until = _day(date.fromisoformat(day)) if day else (None, None)
         least = float(score_from) if score_from else None
     except (ValueError, OverflowError, OSError) as error:
         raise HTTPException(422, f"{error}; expected a day as 2030-12-31, and a number") from error
-    until = None if start is None else start + 86400
     names = (name or None for name in (verdict, label, model, shown_by))
-    return Filter(*names, since=start, until=until, score_from=least)
+    return Filter(*names, since=since, until=until, score_from=least)
+
+
+def _day(day: date) -> tuple[float, float | None]:
+    """From its local midnight to the next, 23 to 25 hours later; the last day of the calendar has no end."""
+    midnight = datetime.combine(day, datetime.min.time())
+    return midnight.timestamp(), None if day == date.max else (midnight + timedelta(days=1)).timestamp()
 
 
 Wanted = Annotated[Filter, Depends(wanted_by)]
@@ -151,7 +157,7 @@ def review_part(request: Request, id: str, label: Text, defect_type: Text = "") 
 
 
 @router.get("/review")
-def review(request: Request, after: int | None = None) -> Response:
+def review(request: Request, after: Annotated[int | None, Query(ge=0, le=_LARGEST)] = None) -> Response:
     """The next part that waits for a person."""
     service = service_of(request)
     return page(
