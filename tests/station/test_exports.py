@@ -13,6 +13,7 @@ from afrd.imaging import Imaging, ImagingOptions, Pixels
 from afrd.imaging.region import Region
 from afrd.inspector import Inspector
 from afrd.station.exports import as_folder
+from afrd.station.tables import CaptureRow, ReviewRow
 
 
 def test_the_lights_file_of_an_export_is_that_of_the_model(artefact, tmp_path):
@@ -41,3 +42,16 @@ def test_the_lights_file_of_an_export_is_that_of_the_model(artefact, tmp_path):
     assert np.isnan(rig.directions[2]).all() and rig.distances[::2] == (2.5, 3.0) and np.isnan(rig.distances[1])
     assert found == options.model_copy(update={"roi": str(tmp_path / "roi.png")})
     assert (cv2.imread(found.roi, cv2.IMREAD_GRAYSCALE).astype(bool) == inside).all()
+
+
+@pytest.mark.parametrize("name", ["good", "good.", "Good"])
+def test_a_defect_on_record_as_good_leaves_as_a_defect(artefact, tmp_path, name):
+    (tmp_path / "part").mkdir()
+    for file in ("00.png", "mask-1.png"):
+        assert cv2.imwrite(str(tmp_path / "part" / file), np.full((8, 8), 255, np.uint8))
+    said = ReviewRow(label="defect", defect_type=name, mask="mask-1.png")
+    row = CaptureRow(id="a", label="defect", folder="part", files={"left": "00.png"}, reviews=[said])
+    packed = b"".join(as_folder(iter([row]), Inspector.load(artefact).card, tmp_path, 10))
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        assert {"test/defect/a/left.png", "masks/defect/a.png"} <= set(archive.namelist())
+        assert not [path for path in archive.namelist() if "good" in path.casefold()]

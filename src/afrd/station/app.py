@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 
 import afrd
+from afrd.datasets.problems import printable
 from afrd.errors import AfrdError, DatasetError
 from afrd.station import api, downloads, engineer_pages, login, model_pages, pages
 from afrd.station.guard import Guard
@@ -54,6 +56,15 @@ def create_app(service: Service) -> FastAPI:
         service.refusals.add(request.client.host if request.client else "?", error)
         headers = {"Retry-After": str(error.retry_after)} if error.retry_after else None
         return JSONResponse({"detail": error.detail()}, error.status, headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        """Without what was sent, which may be large, or nothing that JSON holds."""
+        told = []
+        for each in error.errors():
+            place = [at if isinstance(at, int) else printable(at)[:64] for at in each["loc"]]
+            told.append({"loc": place, "msg": printable(each["msg"]), "type": each["type"]})
+        return JSONResponse({"detail": told}, 422)
 
     @app.exception_handler(AfrdError)
     async def failed(request: Request, error: AfrdError) -> Response:

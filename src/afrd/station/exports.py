@@ -27,6 +27,7 @@ _BATCH = 1000
 _NAMES = "id taken_at verdict score threshold shown_by label model source seconds late note light_notes"
 _COLUMNS = tuple(_NAMES.split())
 _ROI = "roi.png"
+_GOOD, _DEFECT = "good", "defect"  # folders
 
 
 def rows(engine: Engine, history: History, wanted: Filter) -> Iterator[CaptureRow]:
@@ -92,7 +93,7 @@ def as_folder(found: Iterator[CaptureRow], card: ModelCard, root: Path, most: in
                 if row.label is None or row.folder is None:
                     continue
                 newest = row.reviews[-1]
-                defect = _plain(newest.defect_type or "defect")
+                defect = _defect_folder(newest.defect_type or _DEFECT)
                 label = f"test/{defect}" if row.label == "defect" else _good_split(row.id)
                 try:
                     files = {
@@ -149,6 +150,16 @@ def _good_split(id: str) -> str:
     return "test/good" if zlib.crc32(id.encode()) % 5 == 0 else "train/good"
 
 
+def named_as_good(defect_type: str) -> bool:
+    """Whether its folder would be that of the good parts; case makes no difference, as on some disks."""
+    return _plain(defect_type).casefold() == _GOOD
+
+
+def _defect_folder(defect_type: str) -> str:
+    """Never that of the good parts, whatever is on record."""
+    return _DEFECT if named_as_good(defect_type) else _plain(defect_type)
+
+
 def _plain(name: str) -> str:
     """As a folder's name."""
-    return re.sub(r"[^\w-]+", "_", name).strip("_") or "defect"
+    return re.sub(r"[^\w-]+", "_", name).strip("_") or _DEFECT

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from afrd.datasets.images import read_header
+from afrd.datasets.problems import ProblemError
 from afrd.errors import StationError
 from afrd.files import flush
 from afrd.imaging.registration import estimate_shifts
@@ -18,6 +20,7 @@ from afrd.station.access import Access
 from afrd.station.config import StationConfig
 from afrd.station.database import open_database, sqlite_url
 from afrd.station.drift import BASELINE, LOOKED_BACK, SHOWN, Chart, RigWatch, registration_charts
+from afrd.station.exports import named_as_good
 from afrd.station.gallery import Gallery
 from afrd.station.guard import Sessions
 from afrd.station.history import History
@@ -147,11 +150,24 @@ class Service:
             raise wrong("label", "expected good or defect")
         if defect_type is not None and (label == "good" or not DEFECT_TYPE.fullmatch(defect_type)):
             raise wrong("defect_type", "of a defect only: letters, digits, spaces, '.', '_' and '-', at most 64")
-        drawing = read_mask_drawing(mask, self.config.limits) if mask else None
+        if defect_type is not None and named_as_good(defect_type):  # in an export it would lie among the good parts
+            raise wrong("defect_type", f"{defect_type!r} is no defect; say what is wrong with it, or leave it out")
+        drawing = read_mask_drawing(mask, self.config.limits, self._size_of(id)) if mask else None
         row = self.store.review(id, label, defect_type, by, drawing)
         if row is not None:
             self.versions.record(by, "reviewed", id, {"label": label, "type": defect_type})
         return row
+
+    def _size_of(self, id: str) -> tuple[int, int] | None:
+        """Height and width of a part's images; None where none are stored. Raises Refused: 422, they are damaged."""
+        row = self.store.find(id)
+        if row is None or row.folder is None:
+            return None
+        try:
+            header = read_header(self.store.files.root / row.folder / next(iter(row.files.values())))
+        except ProblemError as error:
+            raise wrong("mask", f"the part's images cannot be read ({error.problem.what}); send none") from error
+        return header.height, header.width
 
     def activate(self, number: int, by: str) -> None:
         """Judge by this version from the next part on. Raises StationError."""
