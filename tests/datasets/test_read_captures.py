@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from afrd.capture import LightRig
-from afrd.datasets import read_captures
+from afrd.datasets import open_dataset, read_captures
 from afrd.errors import DatasetError
 from captures import EYECANDIES_LIGHTS, write_eyecandies, write_folder, write_image, write_lights
 
@@ -81,6 +81,38 @@ def test_pattern_applies_below_the_path(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found[1].images, written["train", "good-001"].images[[2, 0, 1]])
 
 
+def test_a_split_is_read_as_the_guide_says(tmp_path: Path) -> None:
+    """`afrd predict run parts/test`: ids are those of `evaluate`."""
+    written = write_folder(tmp_path, lights=["left", "right", "top"], size=16)
+    found = read_captures([tmp_path / "test"], MODEL)
+    assert [record.id for record in found.records] == [r.id for r in open_dataset(tmp_path, split="test").records]
+    for capture in found:
+        np.testing.assert_array_equal(capture.images, written["test", capture.id].images[[2, 0, 1]])
+        assert (capture.anomalous, capture.mask, capture.defects) == (None, None, ())
+
+
+def test_ids_that_clash_have_their_folders_name_in_front(tmp_path: Path) -> None:
+    write_folder(tmp_path, lights=["left", "right", "top"], size=16)
+    good, scratch = tmp_path / "test/good", tmp_path / "test/scratch"
+
+    def ids(*paths: Path) -> list[str]:
+        return [record.id for record in read_captures(paths, MODEL).records]
+
+    assert ids(scratch, good) == ["scratch-000", "scratch-001", "good-000", "good-001", "good-002"]
+    assert ids(scratch / "001", good / "001") == ["scratch-001", "good-001"]
+    assert ids(scratch / "001", good / "002") == ["001", "002"]
+    (tmp_path / "new").mkdir()
+    (tmp_path / "test/stain/000").rename(tmp_path / "new/part7")
+    assert ids(scratch, tmp_path / "new", good)[1:4] == ["scratch-001", "part7", "good-000"]
+
+
+def test_clashing_groups_are_different_parts(tmp_path: Path) -> None:
+    write_folder(tmp_path, {"test": {"good": 1, "dent": 1}}, lights=["left", "right", "top"], size=16)
+    found = read_captures([tmp_path / "test/good", tmp_path / "test/dent"], MODEL, pattern="{group}{id}/{light}.png")
+    assert [record.id for record in found.records] == ["good-00-0", "dent-00-0"]
+    assert found.groups == ["good-00", "dent-00"]
+
+
 def test_faults_name_the_file_and_the_mend(parts: tuple[Path, dict], tmp_path: Path) -> None:
     folder, _ = parts
     with pytest.raises(DatasetError, match=r"duplicate id 001, also of .*; rename one"):
@@ -92,9 +124,12 @@ def test_faults_name_the_file_and_the_mend(parts: tuple[Path, dict], tmp_path: P
     with pytest.raises(DatasetError, match=r"top\.png: is a file; give a folder"):
         read_captures([folder / "001" / "top.png"], MODEL)
     with pytest.raises(DatasetError, match=r"good: holds no image; captures that lie deeper are given .* as .*good$"):
-        read_captures([folder.parent], MODEL)
+        read_captures([folder.parent.parent], MODEL)
     with pytest.raises(DatasetError, match=r"no file fits the pattern .*found 000/left\.png.*; name the files"):
         read_captures([folder], MODEL, pattern="{id}_{light}.png")
+    (tmp_path / "split/good/000").mkdir(parents=True)
+    with pytest.raises(DatasetError, match="split/good/000: holds no image; give folders that hold one image per"):
+        read_captures([tmp_path / "split"], MODEL)
     (tmp_path / "empty").mkdir()
     with pytest.raises(DatasetError, match="empty: holds no image; give a folder"):
         read_captures([tmp_path / "empty"], MODEL)

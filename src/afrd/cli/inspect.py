@@ -38,7 +38,9 @@ def evaluate(
 
 def predict(
     run: Run,
-    captures: Annotated[list[Path], typer.Argument(help="Folders with one image per light, or with such folders.")],
+    captures: Annotated[
+        list[Path], typer.Argument(help="Folders with one image per light, or with such, or with labels of such.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder for maps, overlays and contact sheets.")],
     jsonl: Annotated[Path | None, typer.Option(help="Write one JSON line per capture to this file.")] = None,
     maps: Annotated[Literal["png16", "npy"], typer.Option(help="Format of the anomaly maps.")] = "png16",

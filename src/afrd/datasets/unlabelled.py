@@ -5,7 +5,9 @@ The lights are the model's; files are found by their names, so that their order 
 
 import os
 import re
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from afrd.capture import LightRig
@@ -30,6 +32,7 @@ _PUBLIC = (
     (VISION, {"inference": "inference"}),
 )
 """Layouts, and the folders of their splits."""
+_MEND = "give folders that hold one image per light, folders of such folders, or a --pattern"
 _INDEXED_IMAGE = re.compile(r"\d+_image_\d+\.png")
 
 
@@ -48,10 +51,13 @@ def read_captures(
     1. one capture: an image per light, `<light>.png` (or any other format that is read), or `image_0.png` … as in
        Eyecandies; its id is the folder's name;
     2. an Eyecandies split or its `data` folder, `<index>_image_0.png` …; ids are the indices;
-    3. captures as in 1, one folder each;
+    3. captures as in 1, one folder each; or one folder deeper, `<label>/<id>/`, as the splits of a data set in the
+       folder layout: ids are then `<label>-<id>`, as they are for `evaluate`;
     4. a split of MVTec AD 2, or `inference` of VISION, in the folder of its category; ids are those of the layout;
     5. with a pattern: whatever fits it below the path, `{id}` being the id, `<group>-<id>` where it has a `{group}`,
        and `…-<view>` where it has a `{view}`.
+
+    Where captures of several paths have the same id, the folder's name stands before it: `good-000`, `dent-000`.
 
     Raises DatasetError for the first problem that names and headers show: other lights than the model's, or in another
     order; a light missing or unknown; sizes that differ between lights; an id used twice or that cannot be shown;
@@ -60,9 +66,11 @@ def read_captures(
     if not paths:
         raise DatasetError("no captures given; name at least one folder that holds one image per light")
     files = None if pattern is None else Pattern(pattern, lights.names)
-    records: list[Record] = []
+    of_paths: list[tuple[Path, list[Record]]] = []
     problems: list[Problem] = []
     for path in map(Path, paths):
+        records: list[Record] = []
+        of_paths.append((path, records))
         if wrong := folder_problem(path, "give a folder that holds one image per light, or such folders"):
             problems.append(wrong)
         elif files is not None:
@@ -73,11 +81,31 @@ def read_captures(
             records += _eyecandies(data, lights, other_lights, problems)
         else:
             records += _folders(path, lights, other_lights, problems)
+    records = _apart(of_paths)
     problems += duplicate_problems(records)
     problems += [problem for record in records for problem in header_problems(record)]
     raise_first(problems)
     root = Path(os.path.commonpath([record.images[0].parent.absolute() for record in records]))
     return CaptureSet(root, None, None, lights, records)
+
+
+def _apart(of_paths: Sequence[tuple[Path, list[Record]]]) -> list[Record]:
+    """The captures of all paths; those of paths that share ids are called after their folders, where that helps."""
+    paths_of = Counter(own for _, records in of_paths for own in {record.id for record in records})
+    together = [record for _, records in of_paths for record in records]
+    named: list[Record] = []
+    for path, records in of_paths:
+        clashes = any(paths_of[record.id] > 1 for record in records)
+        named += [_called_after(path, record) for record in records] if clashes else records
+    return together if duplicate_problems(named) else named
+
+
+def _called_after(path: Path, record: Record) -> Record:
+    place = path.resolve()
+    alone = record.images[0].parent.resolve() == place and record.id == place.name
+    front = place.parent.name if alone else place.name  # a capture has its own folder's name already
+    group = None if record.group is None else f"{front}-{record.group}"
+    return replace(record, id=f"{front}-{record.id}", group=group)
 
 
 def _by_pattern(
@@ -139,7 +167,7 @@ def _eyecandies(data: Path, lights: LightRig, other_lights: bool, problems: list
 
 
 def _folders(path: Path, lights: LightRig, other_lights: bool, problems: list[Problem]) -> list[Record]:
-    """The path as one capture, or the folders in it as captures."""
+    """The path as one capture, or the folders in it as captures, or those in the folders of labels."""
     before = len(problems)
     subfolders, files = entries(path, problems)
     if images := _images(files):
@@ -149,16 +177,22 @@ def _folders(path: Path, lights: LightRig, other_lights: bool, problems: list[Pr
     if not subfolders and len(problems) == before:
         problems.append(Problem(path, "holds no image", "give a folder that holds one image per light"))
     records = []
-    for folder in sorted(subfolders, key=lambda folder: natural(folder.name)):
+    for folder in _sorted(subfolders):
         before = len(problems)
         inner, files = entries(folder, problems)
         if images := _images(files):
             records += _capture(folder, folder.name, inner, images, lights, other_lights, problems)
-        elif len(problems) == before:
-            mend = "give folders that hold one image per light, folders of such folders, or a --pattern"
-            if inner:
-                mend = f"captures that lie deeper are given a folder at a time, as {folder}"
-            problems.append(Problem(folder, "holds no image", mend))
+        elif not inner and len(problems) == before:
+            problems.append(Problem(folder, "holds no image", _MEND))
+        for capture in [] if images else _sorted(inner):
+            before = len(problems)
+            deeper, files = entries(capture, problems)
+            if images_of := _images(files):
+                own = f"{folder.name}-{capture.name}"
+                records += _capture(capture, own, deeper, images_of, lights, other_lights, problems)
+            elif len(problems) == before:
+                mend = f"captures that lie deeper are given a folder at a time, as {capture}" if deeper else _MEND
+                problems.append(Problem(capture, "holds no image", mend))
     return records
 
 
@@ -194,6 +228,10 @@ def _capture(
     )
     problems += wrong
     return [Record(capture, found)] if found else []
+
+
+def _sorted(folders: list[Path]) -> list[Path]:
+    return sorted(folders, key=lambda folder: natural(folder.name))
 
 
 def _images(files: list[Path]) -> list[Path]:
