@@ -79,6 +79,54 @@ def test_lossless_pixels_are_exact(tmp_path: Path, kind: str, grey: bool, depth:
     assert (header.height, header.width, header.depth) == (13, 17, depth)
 
 
+@pytest.mark.parametrize("tile", [16, 32, 48, 64])
+@pytest.mark.parametrize("array", [RGB8, RGB16, RGB8[..., 0], RGB16[..., 0]], ids=["rgb8", "rgb16", "grey8", "grey16"])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_tiled_pixels_are_exact(tmp_path: Path, array: np.ndarray, tile: int, order: str) -> None:
+    array = np.kron(array, np.ones((5, 5, 1)[: array.ndim], array.dtype))  # several tiles, the last ones not full
+    path = tmp_path / "image.tif"
+    tifffile.imwrite(path, array, tile=(tile, tile), photometric=_colours(array), byteorder=order)
+    image = read_image(path)
+    assert image.dtype == array.dtype
+    np.testing.assert_array_equal(image, array[None] if array.ndim == 2 else array.transpose(2, 0, 1))
+
+
+@pytest.mark.parametrize("tag", ["ImageLength", "BitsPerSample"])
+def test_infinite_numbers_in_a_tiff_are_damage(tmp_path: Path, tag: str) -> None:
+    path = tmp_path / "image.tif"
+    tifffile.imwrite(path, RGB8, photometric="rgb")
+    with tifffile.TiffFile(path) as tiff:
+        code, at = tiff.pages[0].tags[tag].code, tiff.pages[0].tags[tag].offset
+    data = path.read_bytes()
+    path.write_bytes(data[:at] + struct.pack("<HHIf", code, 11, 1, np.inf) + data[at + 12 :])
+    with pytest.raises(DatasetError, match=r"image\.tif: truncated or damaged TIFF \("):
+        read_header(path)
+
+
+@pytest.mark.parametrize("size", [("TileWidth", 2, b"16"), ("TileLength", 11, np.nan)])
+def test_tiles_whose_sizes_are_no_numbers_are_damage(tmp_path: Path, size: tuple) -> None:
+    path = tmp_path / "image.tif"
+    tifffile.imwrite(path, RGB8[..., 0], tile=(16, 16), photometric="minisblack")
+    with tifffile.TiffFile(path) as tiff:
+        code, at = tiff.pages[0].tags[size[0]].code, tiff.pages[0].tags[size[0]].offset
+    data = path.read_bytes()
+    value = size[2] if isinstance(size[2], bytes) else struct.pack("<f", size[2])
+    path.write_bytes(data[:at] + struct.pack("<HHI4s", code, size[1], 1, value) + data[at + 12 :])
+    with pytest.raises(DatasetError, match=r"image\.tif: truncated or damaged"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("change", [("TileByteCounts", 100), ("TileOffsets", 0)])
+def test_tiles_that_are_not_there_in_full_are_damage(tmp_path: Path, change: tuple[str, int]) -> None:
+    path = tmp_path / "image.tif"
+    tifffile.imwrite(path, RGB8[..., 0], tile=(16, 16), photometric="minisblack")
+    with tifffile.TiffFile(path, mode="r+b") as tiff:
+        tag = tiff.pages[0].tags[change[0]]
+        tag.overwrite((change[1], *tag.value[1:]))
+    with pytest.raises(DatasetError, match=r"image\.tif: truncated or damaged; replace it"):
+        read_image(path)
+
+
 def test_jpeg_is_close_and_rgb(tmp_path: Path) -> None:
     _pillow(SMOOTH, tmp_path / "image.jpg", quality=95)
     assert np.abs(read_image(tmp_path / "image.jpg").astype(int) - SMOOTH.transpose(2, 0, 1)).max() <= 8

@@ -6,7 +6,7 @@ No single library is right for every file a camera station writes, so the conten
   reduces 16-bit colour to 8 bits).
 - JPEG, WebP, BMP: Pillow, which reports a truncated file; OpenCV returns the half-decoded picture.
 - TIFF: the header by tifffile, which tells what OpenCV would decode wrongly (separate planes) or change (orientation,
-  alpha); the pixels by OpenCV, which knows every usual compression and both depths.
+  alpha); the pixels by OpenCV, which knows every usual compression and both depths, or else by tifffile.
 
 An orientation tag (EXIF, TIFF) turns the pixels, in every format alike; the lights of a capture must carry the same.
 Colour profiles are ignored; what the numbers mean is said elsewhere (`afrd.imaging.pixels`).
@@ -26,6 +26,8 @@ import numpy as np
 import tifffile
 from PIL import Image
 
+from afrd.datasets import orientation
+from afrd.datasets.plain_tiles import plain_tiles
 from afrd.datasets.problems import ProblemError
 from afrd.imaging.mosaic import is_mosaic
 
@@ -35,7 +37,15 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PILLOW_MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX"}
 _PILLOW_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error)
-_TIFFFILE_DAMAGE = (tifffile.TiffFileError, ValueError, IndexError, KeyError, TypeError, struct.error)
+_TIFFFILE_DAMAGE = (
+    tifffile.TiffFileError,
+    ValueError,
+    IndexError,
+    KeyError,
+    TypeError,
+    OverflowError,  # from a size that is infinite
+    struct.error,
+)
 
 # Its remarks on damaged files would go to stderr, beside the error that is raised; a program that logs still gets them.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
@@ -45,7 +55,6 @@ _REPLACE = "replace it with a whole copy, or remove the capture"
 _OPAQUE = "save it without an alpha channel"
 _REDUCE = "crop it or reduce its size"
 _DEMOSAIC = "let the camera or its software give RGB (demosaiced) or mono pixels, and take it again"
-_ORIENTATION = 0x0112
 
 
 @dataclass(frozen=True)
@@ -125,7 +134,7 @@ def _header(file: BinaryIO, path: Path) -> Header:
                 raise ProblemError(path, f"{image.mode} colours", _RESAVE)
             _require_still(image, path)
             name = "JPEG" if image.format == "MPO" else image.format
-            return Header.of(image.height, image.width, 8, name, image.getexif().get(_ORIENTATION, 1))
+            return Header.of(image.height, image.width, 8, name, orientation.in_picture(image, path))
     except Image.DecompressionBombError as error:
         raise ProblemError(path, f"too large: {error}", _REDUCE) from error
     except _PILLOW_DAMAGE as error:
@@ -138,21 +147,7 @@ def _png_header(start: bytes, file: BinaryIO, path: Path) -> Header:
         raise ProblemError(path, "truncated or damaged PNG (no header)", _REPLACE)
     width, height, bits = struct.unpack(">IIB", start[16:25])
     # 1, 2 and 4 bits are stretched to 8 when decoded
-    return Header.of(height, width, max(bits, 8), "PNG", _png_orientation(file))
-
-
-def _png_orientation(file: BinaryIO) -> int:
-    """From the eXIf chunk, which stands before the pixels; `file` is behind the header."""
-    while len(chunk := file.read(8)) == 8:
-        length, kind = struct.unpack(">I4s", chunk)
-        if kind == b"eXIf":
-            exif = Image.Exif()
-            exif.load(file.read(length))
-            return exif.get(_ORIENTATION, 1)
-        if kind in (b"IDAT", b"IEND"):
-            break
-        file.seek(length + 4, 1)
-    return 1
+    return Header.of(height, width, max(bits, 8), "PNG", orientation.in_png(file, path))
 
 
 def _tiff_header(file: BinaryIO, path: Path) -> Header:
@@ -166,7 +161,7 @@ def _tiff_header(file: BinaryIO, path: Path) -> Header:
             alpha = bool(page.extrasamples)
             ends = [at + count for at, count in zip(page.dataoffsets, page.databytecounts, strict=True)]
             whole = bool(ends) and max(ends) <= tiff.filehandle.size
-            orientation = page.tags["Orientation"].value if "Orientation" in page.tags else 1
+            turn = orientation.in_tiff(page, path)
     except _TIFFFILE_DAMAGE as error:
         raise ProblemError(path, f"truncated or damaged TIFF ({error})", _REPLACE) from error
     if not all(isinstance(side, int) and side > 0 for side in (height, width)):
@@ -183,7 +178,7 @@ def _tiff_header(file: BinaryIO, path: Path) -> Header:
         raise ProblemError(path, "a TIFF with an alpha or extra channel", _OPAQUE)
     if planar:
         raise ProblemError(path, "colour planes stored separately", "save it with interleaved (chunky) RGB pixels")
-    return Header.of(height, width, max(bits, 8), "TIFF", int(orientation))
+    return Header.of(height, width, max(bits, 8), "TIFF", turn)
 
 
 def _bytes(path: Path) -> bytes:
@@ -208,7 +203,7 @@ def _pixels(data: bytes, path: Path) -> np.ndarray:
     if header.format == "PNG":
         _require_whole_png(data, path)
     if header.format == "TIFF" and header.orientation != 1:
-        data = _without_orientation(data)
+        data = orientation.without(data)
     pixels = _by_opencv(data, path) if header.format == "TIFF" or header.depth == 16 else _by_pillow(data, path)
     if pixels.ndim == 3 and pixels.shape[2] == 4:
         if pixels[..., 3].min() != np.iinfo(pixels.dtype).max:
@@ -216,25 +211,7 @@ def _pixels(data: bytes, path: Path) -> np.ndarray:
         pixels = pixels[..., :3]
     if header.format == "WEBP" and (pixels[..., 1:] == pixels[..., :1]).all():  # which knows no grey
         pixels = pixels[..., 0]
-    return _turned(pixels, header.orientation)
-
-
-def _without_orientation(tiff: bytes) -> bytes:
-    """The same file, whose decoder then leaves its pixels as they lie: OpenCV turns some kinds of TIFF."""
-    with tifffile.TiffFile(io.BytesIO(tiff)) as file:
-        at, order = file.pages[0].tags["Orientation"].valueoffset, file.byteorder
-    return tiff[:at] + struct.pack(f"{order}H", 1) + tiff[at + 2 :]
-
-
-def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """[H, W, …] from the file, as it is to be seen (TIFF 6.0, page 36; EXIF has the same numbers)."""
-    if orientation >= 5:
-        pixels = pixels.swapaxes(0, 1)
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    return pixels
+    return orientation.turned(pixels, header.orientation)
 
 
 def _by_pillow(data: bytes, path: Path) -> np.ndarray:
@@ -256,6 +233,8 @@ def _by_opencv(data: bytes, path: Path) -> np.ndarray:
     except cv2.error as error:
         raise ProblemError(path, f"cannot be decoded ({error.err})", _REPLACE) from error
     if pixels is None:
+        if data.startswith(_TIFF) and (tiles := plain_tiles(data)) is not None:
+            return tiles
         raise ProblemError(path, "truncated or damaged", _REPLACE)
     if pixels.ndim == 3:
         order = [2, 1, 0, 3][: pixels.shape[2]]
