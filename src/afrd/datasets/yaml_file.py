@@ -11,7 +11,8 @@ from afrd.datasets.problems import ProblemError
 class YamlFile:
     """A YAML file, parsed; the values as plain Python in `.value`.
 
-    Raises ProblemError where the file cannot be read or parsed; `mend` says what it should hold.
+    Raises ProblemError where the file cannot be read or parsed, or a mapping has a key twice, of which YAML would take
+    the last; `mend` says what it should hold.
     """
 
     def __init__(self, path: Path, mend: str) -> None:
@@ -19,6 +20,7 @@ class YamlFile:
         try:
             text = path.read_text(encoding="utf-8")
             self._tree = yaml.compose(text, Loader=yaml.SafeLoader)
+            self._require_keys_once()
             self.value: Any = yaml.safe_load(text)
         except OSError as error:
             raise ProblemError(path, f"cannot be read ({error.strerror})", mend) from error
@@ -30,6 +32,26 @@ class YamlFile:
             mark = getattr(error, "problem_mark", None)
             line = f"line {mark.line + 1}: " if mark else ""
             raise ProblemError(path, f"{line}{getattr(error, 'problem', None) or error}", mend) from error
+
+    def _require_keys_once(self) -> None:
+        waiting, seen = [self._tree], set()
+        while waiting:
+            node = waiting.pop()
+            if node is None or id(node) in seen:  # an empty file, or an alias of what was looked at
+                continue
+            seen.add(id(node))
+            if isinstance(node, yaml.SequenceNode):
+                waiting += reversed(node.value)
+            if not isinstance(node, yaml.MappingNode):
+                continue
+            lines: dict[tuple[str, str], int] = {}
+            for key, _ in node.value:
+                name, line = (key.tag, str(key.value)), key.start_mark.line + 1
+                if name in lines:
+                    what = f"line {line}: {key.value} was given in line {lines[name]} already; expected once"
+                    raise ProblemError(self.path, what, "keep one of the two")
+                lines[name] = line
+            waiting += [value for _, value in reversed(node.value)]
 
     def line(self, *keys: str | int) -> int:
         """The line, counted from 1, of the value at `keys`, or of the last of them that exists."""
