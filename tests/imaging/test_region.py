@@ -62,6 +62,10 @@ def test_a_mask_and_a_file_of_shapes(tmp_path: Path) -> None:
         ("include: [{polygon: [[1, 5], [20, 12]]}]", r"line 1: include.0.polygon"),
         ("include: [{rectangle: [1, 5, 0, 9]}]", "expected a width and a height above 0"),
         ("include: [{circle: [1, 5, 9]}]", "Extra inputs"),
+        ("ignore: [{polygon: [[.nan, 0], [20, 12], [3, 3]]}]", r"line 1: ignore.0.polygon.0.0: .*finite .*found nan"),
+        ("ignore: [{polygon: [[1, 0], [20, -.inf], [3, 3]]}]", r"ignore.0.polygon.1.1: .*finite .*found -inf"),
+        ("ignore: [{rectangle: [1, 5, .nan, 9]}]", r"ignore.0.rectangle.2: .*finite .*found nan"),
+        ("include: [{rectangle: [1, 5, 4, .inf]}]", r"include.0.rectangle.3: .*finite .*found inf"),
         ("include: [", "line"),
     ],
 )

@@ -27,6 +27,7 @@ from afrd.datasets.problems import Problem, ProblemError, raise_first
 from afrd.datasets.psad import PSAD
 from afrd.datasets.real_iad_d3 import REAL_IAD_D3
 from afrd.datasets.record import Record
+from afrd.datasets.roi import region_problems
 from afrd.datasets.strays import stray_category, stray_splits
 from afrd.datasets.vision import VISION
 from afrd.errors import DatasetError
@@ -129,6 +130,7 @@ def check_dataset(
         problems += shared_group_problems([scan.records for scan in scans])
         records = [record for scan in scans for record in scan.records]
         problems += copy_problems(records)
+        problems += _region_problems(folder, records)
         files += [(record, imaging) for imaging in [_imaging(folder, records, problems)] for record in records]
     problems += _file_problems(files, progress)
     return list(dict.fromkeys(problems))  # one about lights.yaml is met in every split
@@ -174,6 +176,15 @@ def _imaging(folder: Path, records: Sequence[Record], problems: list[Problem]) -
     except ProblemError as error:
         problems.append(error.problem)
         return None
+
+
+def _region_problems(folder: Path, records: Sequence[Record]) -> list[Problem]:
+    """Of the region that lights.yaml gives or names. That it cannot be read is told by `_imaging`."""
+    path = find_lights_file(folder)
+    try:
+        return region_problems(read_imaging(path).roi, records, path) if path else []
+    except ProblemError:
+        return []
 
 
 def _file_problems(files: Sequence[tuple[Record, Imaging | None]], progress: Progress | None) -> list[Problem]:

@@ -19,7 +19,8 @@ from afrd.imaging.interleaved import interleaved
 AUTO = "auto"
 COARSE = 128  # pixels of the longer side, at which `auto` looks
 AROUND = 0.03  # of the longer side, by which `auto` widens what it found
-Point = Annotated[list[float], Field(min_length=2, max_length=2)]
+Number = Annotated[float, Field(allow_inf_nan=False)]  # a shape with NaN would hold no pixel
+Point = Annotated[list[Number], Field(min_length=2, max_length=2)]
 
 
 class Shape(BaseModel):
@@ -28,7 +29,7 @@ class Shape(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     polygon: Annotated[list[Point], Field(min_length=3)] | None = None
-    rectangle: Annotated[list[float], Field(min_length=4, max_length=4)] | None = None
+    rectangle: Annotated[list[Number], Field(min_length=4, max_length=4)] | None = None
 
     @model_validator(mode="after")
     def _one(self) -> Self:
