@@ -69,6 +69,10 @@ def stray_mask(folder: Path) -> None:
     shutil.copy(folder / "masks" / "scratch" / "001.png", folder / "masks" / "scratch" / "007.png")
 
 
+def second_mask(folder: Path) -> None:
+    shutil.copy(folder / "masks" / "scratch" / "001.png", folder / "masks" / "scratch" / "001.bmp")
+
+
 def missing_light(folder: Path) -> None:
     (folder / "stain" / "000" / "top.png").unlink()
 
@@ -91,6 +95,7 @@ def test_a_folder_without_images_is_named(data, tmp_path):
         (good_folder, "good", "good parts among known defects"),
         (empty_mask, "masks/scratch/001.png", "marks nothing"),
         (stray_mask, "masks/scratch/007.png", "mask with no capture"),
+        (second_mask, "masks/scratch/001.png", "a second mask for the capture, beside 001.bmp; remove one of them"),
         (missing_light, "stain/000/top.png", "light top is missing for capture 000"),
         (nothing, "", "holds no captures"),
     ],

@@ -7,6 +7,7 @@ import pytest
 
 from afrd.capture import LightRig
 from afrd.datasets import EYECANDIES_LIGHTS, check_dataset, open_dataset, read_captures
+from afrd.errors import DatasetError
 from captures import write_eyecandies, write_folder, write_lights
 
 RENDERED = """lights:
@@ -75,3 +76,16 @@ def test_a_category_has_its_own_lights_before_those_around_it(tmp_path: Path) ->
     write_lights(tmp_path / "lights.yaml", ["left", "right", "top"])
     write_lights(tmp_path / "Confetto" / "lights.yaml", ["left", "right"])
     assert open_dataset(tmp_path).lights.names == ("left", "right")
+
+
+@pytest.mark.parametrize("name", ["le\\ft", 'le"ft'])
+def test_names_from_files_are_held_to_the_rule_of_the_lights_file(tmp_path: Path, name: str) -> None:
+    write_folder(tmp_path, size=8, lights=(name, "top"))
+    faults = [problem for problem in check_dataset(tmp_path) if "no name for a light" in problem.what]
+    assert [fault.path for fault in faults] == [tmp_path / f"train/good/000/{name}.png"]
+    assert faults[0].mend == "rename the files of this light, of every capture alike"
+    with pytest.raises(DatasetError, match=r"is no name for a light; expected one without /, .*; rename the files"):
+        open_dataset(tmp_path)
+    write_lights(tmp_path / "lights.yaml", (name, "top"))
+    with pytest.raises(DatasetError, match=r"lights\.0\.name: String should match pattern"):
+        open_dataset(tmp_path)

@@ -24,7 +24,7 @@ from pathlib import Path
 from afrd.capture import LightRig
 from afrd.datasets.images import SUFFIXES
 from afrd.datasets.layout import Layout, Scan, common_names, duplicate_problems, images_in_order, number_problem
-from afrd.datasets.lights import find_lights_file, read_lights
+from afrd.datasets.lights import find_lights_file, name_fault, read_lights
 from afrd.datasets.listing import entries, files_below, is_folder
 from afrd.datasets.pattern import DEFAULT_PATTERN, Name, Pattern, natural
 from afrd.datasets.problems import Problem, ProblemError
@@ -79,7 +79,7 @@ def _lights_and_pattern(folder: Path, pattern: str, scan: Scan) -> tuple[tuple[s
         scan.problems.append(error.problem)
     files = Pattern(pattern)
     captures = [
-        [light for light, _ in images]
+        dict(images)
         for split in SPLITS
         if is_folder(folder / split)
         for label in entries(folder / split, [])[0]  # problems are those of the split that is scanned
@@ -87,9 +87,15 @@ def _lights_and_pattern(folder: Path, pattern: str, scan: Scan) -> tuple[tuple[s
     ]
     names = tuple(sorted(common_names(captures), key=natural))
     problem = number_problem(names, folder)
-    if problem is None:
+    wrong = [
+        Problem(next(capture[name] for capture in captures if name in capture), *fault)
+        for name in names
+        if (fault := name_fault(name))
+    ]
+    scan.problems += wrong
+    if problem is None and not wrong:
         scan.lights = LightRig(names)
-    elif names:
+    elif problem and names:
         scan.problems.append(problem)
     return names, files
 

@@ -115,10 +115,20 @@ def _records(folder: Path, lights: LightRig, pattern: str | None, problems: list
 
 
 def _masks(folder: Path, problems: list[Problem]) -> dict[Path, Path]:
-    """Path below `folder`, without suffix → mask."""
+    """Path below `folder`, without suffix → mask; doubled masks are problems."""
     if not is_folder(folder):
         return {}
-    return {path.relative_to(folder).with_suffix(""): path for path in files_below(folder, problems) if _is_image(path)}
+    masks: dict[Path, Path] = {}
+    for path in files_below(folder, problems):
+        own = path.relative_to(folder).with_suffix("")
+        if not _is_image(path):
+            continue
+        if own in masks:
+            what = f"a second mask for the capture, beside {masks[own].name}"
+            problems.append(Problem(path, what, "remove one of them"))
+        else:
+            masks[own] = path
+    return masks
 
 
 def _holds_images(folder: Path, problems: list[Problem]) -> bool:
