@@ -56,6 +56,8 @@ def test_rigs_that_cannot_be(tmp_path, light, message):
 def test_names_and_files(tmp_path):
     with pytest.raises(DatasetError, match="light name used twice: x"):
         read_rig(write(tmp_path / "rig.yaml", {"name": "x", "dome": {}}, {"name": "x", "dome": {}}))
+    with pytest.raises(DatasetError, match=r"lights\.0\.name: String should match"):  # as lights.yaml would refuse it
+        read_rig(write(tmp_path / "rig.yaml", {"name": 'x"', "dome": {}}))
     with pytest.raises(DatasetError, match=r"absent: no such rig file; shipped are dome-and-bars, low-spots, twelve"):
         read_rig("absent")
 

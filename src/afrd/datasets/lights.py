@@ -29,14 +29,14 @@ EYECANDIES_LIGHTS = ("all_spots", "bottom", "right", "top", "left", "light_box")
 """Names of `image_0` … `image_5`."""
 
 LIGHTS_FILE = "lights.yaml"
-_NAME = r'^[^/\\"\x00-\x1f\x7f]+$'  # as a name stands in files' names, messages and tables
+LIGHT_NAME = r'^[^/\\"\x00-\x1f\x7f]+$'  # as a name stands in files' names, messages and tables
 _MEND = 'write "lights: [{name: top, direction: [0, 1, 1]}, {name: box}]", in the order of the lights'
 
 
 class _Light(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    name: Annotated[str, Field(min_length=1, pattern=_NAME)]
+    name: Annotated[str, Field(min_length=1, pattern=LIGHT_NAME)]
     direction: Annotated[list[float], Field(min_length=3, max_length=3)] | None = None
     distance: Annotated[float, Field(gt=0.5, allow_inf_nan=False)] | None = None
     weight: Annotated[float, Field(ge=0, le=1)] = 1.0
@@ -115,7 +115,7 @@ def _read(path: Path) -> _LightsFile:
 
 def name_fault(light: str) -> tuple[str, str] | None:
     """Why a file's name makes no name of a light that lights.yaml may hold, and the mend; None where it does."""
-    if re.fullmatch(_NAME, light):
+    if re.fullmatch(LIGHT_NAME, light):
         return None
     what = f"{light} is no name for a light; expected one without /, \\, quotation marks and control characters"
     return what, "rename the files of this light, of every capture alike"

@@ -20,6 +20,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from afrd.capture import MAX_LIGHTS
+from afrd.datasets.lights import LIGHT_NAME
 from afrd.datasets.yaml_file import YamlFile
 from afrd.errors import DatasetError
 from afrd.yaml_model import complaint
@@ -95,7 +96,7 @@ class Dome(_Strict):
 class RigLight(_Strict):
     """One light; exactly one of spot, bar, ring and dome."""
 
-    name: Annotated[str, Field(min_length=1, pattern=r"^[^/\\\x00-\x1f\x7f]+$")]
+    name: Annotated[str, Field(min_length=1, pattern=LIGHT_NAME)]
     spot: Spot | None = None
     bar: Bar | None = None
     ring: Ring | None = None
