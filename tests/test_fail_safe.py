@@ -15,7 +15,9 @@ from afrd.fail_safe import describe_light_faults, trust
 from afrd.inspector import Inspector
 from afrd.rig.light_check import LightFault
 from afrd.training import TrainConfig, train
+from breaking import truncate
 from captures import write_image, write_lights
+from command import afrd
 
 LIGHTS = ("east", "north", "west", "south")
 SIZE = 64
@@ -178,6 +180,34 @@ def test_the_command_line_says_it_and_never_good(run, tmp_path):
         "reject": {"whole": ("good", None), "dead": ("light fault", "good")},
         "leave-out": {"whole": ("good", None), "dead": ("good", None)},
     }
+
+
+def test_a_missing_light_needs_no_file_and_the_verdict_is_the_same(run, tmp_path):
+    stained = lambert(201)
+    stained[:, :, 20:32, 20:32] //= 2
+    for name in ("whole", "absent", "damaged"):
+        write(tmp_path / name / "good", lambert(200))
+        write(tmp_path / name / "stained", stained)
+    for part in ("good", "stained"):
+        (tmp_path / "absent" / part / "south.png").unlink()
+        truncate(tmp_path / "damaged" / part / "south.png")
+    answers = {}
+    for name in ("whole", "absent", "damaged"):
+        jsonl = tmp_path / f"{name}.jsonl"
+        told = ("--out", tmp_path / f"{name} out", "--jsonl", jsonl, "--missing", "south")
+        afrd("predict", run, tmp_path / name, *told)
+        answers[name] = [json.loads(line) for line in jsonl.read_text().splitlines()]
+    assert answers["whole"] == answers["absent"] == answers["damaged"]
+    assert [line["verdict"] for line in answers["whole"]] == ["good", "anomalous"]
+    assert all(line["left_out"] == ["south"] for line in answers["whole"])
+    expected = Inspector.load(run).inspect(lambert(200), missing=["south"])
+    assert answers["whole"][0]["score"] == expected.score
+    absent = ("predict", run, tmp_path / "absent", "--out", tmp_path / "o")
+    refused = afrd(*absent, "--on-light-fault", "leave-out", check=1)
+    assert "light south is missing for capture good; add" in refused.stderr
+    assert "--missing south" in refused.stderr
+    refused = afrd(*absent, "--missing", "moon", check=1)
+    assert "missing light moon: this model has east, north, west, south" in refused.stderr
 
 
 DARK, BRIGHT = LightFault(1, "dark"), LightFault(2, "overexposed")

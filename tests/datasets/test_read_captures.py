@@ -8,6 +8,8 @@ import pytest
 from afrd.capture import LightRig
 from afrd.datasets import open_dataset, read_captures
 from afrd.errors import DatasetError
+from afrd.imaging import Imaging, Pixels
+from breaking import truncate
 from captures import EYECANDIES_LIGHTS, write_eyecandies, write_folder, write_image, write_lights
 
 MODEL = LightRig(("top", "left", "right"))
@@ -145,3 +147,59 @@ def test_faults_name_the_file_and_the_mend(parts: tuple[Path, dict], tmp_path: P
     (folder / "000" / "more").mkdir()
     with pytest.raises(DatasetError, match=r"000: holds images and folders \(more\); give"):
         read_captures([folder / "000"], MODEL)
+
+
+def test_a_light_out_of_order_is_not_read_and_black_stands_for_it(parts: tuple[Path, dict]) -> None:
+    folder, written = parts
+    (folder / "000" / "top.png").unlink()
+    truncate(folder / "001" / "top.png")
+    write_image(folder / "002" / "top.png", np.zeros((3, 8, 9), np.uint8))
+    whole = read_captures([folder], MODEL, missing=["top"])
+    assert [record.id for record in whole.records] == ["000", "001", "002"]
+    for capture in (*whole, *whole.subset([1]), *whole.of_lights(["right", "top", "left"])):
+        order = [("left", "right", "top").index(light) for light in capture.lights.names]
+        expected = written[capture.id].images.copy()
+        expected[2] = 0
+        np.testing.assert_array_equal(capture.images, expected[order])
+    assert len(whole.digest()) == 64
+    with pytest.raises(DatasetError, match=r"light top is missing for capture 000; add .*by --missing top \(and 2"):
+        read_captures([folder], MODEL, missing=())
+    with pytest.raises(DatasetError, match=r"light top is missing for capture 000; add .* others \(and 2"):
+        read_captures([folder], MODEL)
+    (folder / "000" / "left.png").unlink()
+    with pytest.raises(DatasetError, match=r"000/left\.png: light left is missing for capture 000; add"):
+        read_captures([folder], MODEL, missing=["top"])
+    truncate(folder / "001" / "left.png")
+    with pytest.raises(DatasetError, match=r"001/left\.png: truncated"):
+        _ = read_captures([folder / "001"], MODEL, missing=["top"])[0]
+    with pytest.raises(DatasetError, match="missing light flash: the lights are top, left, right; name one"):
+        read_captures([folder], MODEL, missing=["flash"])
+    with pytest.raises(DatasetError, match="no light is left; name fewer"):
+        read_captures([folder], MODEL, missing=MODEL.names)
+
+
+def test_a_light_out_of_order_in_the_other_layouts(tmp_path: Path) -> None:
+    write_eyecandies(tmp_path, counts={"test_public": (2, 0)}, size=8)
+    data = tmp_path / "Confetto" / "test_public" / "data"
+    written = read_captures([data], RIG)[1].images.copy()
+    (data / "001_image_3.png").unlink()
+    found = read_captures([data], RIG, missing=["top"])[1].images
+    written[3] = 0
+    np.testing.assert_array_equal(found, written)
+    for k, light in enumerate(RIG.names):
+        if (data / f"001_image_{k}.png").exists():
+            (data / f"001_image_{k}.png").rename(tmp_path / f"part_1_{light}.png")
+    (by_name,) = read_captures([tmp_path], RIG, pattern="{id}_{light}.png", missing=["top"])
+    np.testing.assert_array_equal(by_name.images, written)
+
+
+def test_a_dead_pixel_is_repaired_beside_a_light_out_of_order(tmp_path: Path) -> None:
+    for light in MODEL.names:
+        image = np.full((3, 16, 16), 90, np.uint8)
+        image[:, 5, 7] = 255
+        write_image(tmp_path / "a" / f"{light}.png", image)
+    (tmp_path / "a" / "left.png").unlink()
+    imaging = Imaging(pixels=Pixels(bits=8), repairs=True)
+    (capture,) = read_captures([tmp_path / "a"], MODEL, missing=["left"]).read_as(imaging)
+    assert capture.replaced == ((7, 5),)
+    assert (capture.images[[0, 2]] == 90).all() and not capture.images[1].any()

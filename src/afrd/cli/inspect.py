@@ -49,7 +49,8 @@ def predict(
         bool, typer.Option("--overwrite", help="Replace answers that are in --out or --jsonl already.")
     ] = False,
     missing: Annotated[
-        list[str] | None, typer.Option(help="Name of a light that is out of order; its images are not looked at.")
+        list[str] | None,
+        typer.Option(help="Name of a light that is out of order; its images are not looked at and need not be there."),
     ] = None,
     on_light_fault: OnLightFault = None,
     rig_state: Annotated[
@@ -83,7 +84,9 @@ def predict(
         jsonl.parent.mkdir(parents=True, exist_ok=True)
     inspector = Inspector.load(run, device, runtime, compile=compile, on_light_fault=on_light_fault)
     of_some = inspector.card.config.get("lights") is not None  # trained on some of the rig's lights
-    found = read_captures(captures, inspector.lights, pattern=pattern, other_lights=of_some)
+    inspector.missing_lights(missing or ())
+    absent = (missing or ()) if inspector.can_leave_out else None
+    found = read_captures(captures, inspector.lights, pattern=pattern, other_lights=of_some, missing=absent)
     found = found.read_as(inspector.imaging)
     answers = run_prediction(
         inspector, found, out, map_format=maps, overwrite=overwrite, missing=missing or (), pictures=pictures

@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from afrd.capture import Capture, LightRig
-from afrd.datasets.images import Header, read_header, read_image, read_mask, together
+from afrd.datasets.images import read_header, read_image, read_mask, together
 from afrd.datasets.problems import Problem, ProblemError
 from afrd.datasets.record import Record
 from afrd.errors import complaint
@@ -153,10 +153,10 @@ class CaptureSet(Sequence[Capture]):
         return CaptureSet(self.root, self.category, self.split, self.lights, self.records, options)
 
     def _bits(self) -> int:
-        if read_header(self.records[0].images[0]).depth == 8:
+        if read_header(self.records[0].read[0]).depth == 8:
             return 8
         step = -(-len(self.records) // LOOKED_AT)
-        paths = [path for record in self.records[::step] for path in record.images]
+        paths = [path for record in self.records[::step] for path in record.read]
         with ThreadPoolExecutor() as pool:
             highest = max(pool.map(lambda path: int(read_image(path).max()), paths))
         bits = likely_bits(highest)
@@ -175,7 +175,7 @@ class CaptureSet(Sequence[Capture]):
         file: about 0.6 s per GB once they are in the page cache, else as fast as the disk.
         """
         with ThreadPoolExecutor() as pool:
-            files = [path for record in self.records for path in record.files]
+            files = [path for record in self.records for path in record.files if path not in record.unread]
             contents = dict(zip(files, pool.map(content_digest, files), strict=True))
         digest = hashlib.sha256(repr(self.lights.names).encode())
         if self.imaging and not (self.imaging.pixels.as_they_are and self.imaging.only_values):
@@ -184,47 +184,9 @@ class CaptureSet(Sequence[Capture]):
             digest.update(repr((record.id, record.anomalous, record.defects)).encode())
             for defect, drawn in record.drawn.items():
                 digest.update(repr((defect, drawn.text)).encode())
-            for path in record.files:
+            for path in (path for path in record.files if path in contents):
                 digest.update(repr((Path(os.path.relpath(path, self.root)).as_posix(), contents[path])).encode())
         return digest.hexdigest()
-
-
-def header_problems(record: Record) -> list[Problem]:
-    """What the headers of a capture's files show: no image, another size or depth than the capture's other lights."""
-    problems: list[Problem] = []
-
-    def header(path: Path) -> Header | None:
-        try:
-            return read_header(path)
-        except ProblemError as error:
-            problems.append(error.problem)
-            return None
-
-    images = {path: found for path in record.images if (found := header(path))}
-    if not images:
-        return problems
-    first, expected = next(iter(images.items()))
-    for path, found in images.items():
-        if (found.height, found.width) != (expected.height, expected.width):
-            what = f"{_size(found)}, but {first.name} of the same capture is {_size(expected)}"
-            mend = "all lights of a capture have one size: take it again or crop them alike"
-            problems.append(Problem(path, what, mend))
-        if found.orientation != expected.orientation:
-            what = (
-                f"orientation tag {found.orientation}, but {first.name} of the same capture has {expected.orientation}"
-            )
-            problems.append(Problem(path, what, "turn the pixels themselves and remove the tags"))
-        if found.depth != expected.depth:
-            what = f"{found.depth}-bit, but {first.name} of the same capture is {expected.depth}-bit"
-            problems.append(Problem(path, what, "save all lights of a capture with one depth"))
-    for path in record.files[len(record.images) :]:
-        found = header(path)
-        if found and (found.height, found.width) != (expected.height, expected.width):
-            what = f"mask of {_size(found)}, but its images are {_size(expected)}"
-            problems.append(Problem(path, what, "draw it on the image at its own size"))
-        if found and found.format == "JPEG":
-            problems.append(Problem(path, "a JPEG mask, whose edges are blurred", "draw it again and save it as PNG"))
-    return problems
 
 
 def content_problems(record: Record, imaging: Imaging | None = None) -> list[Problem]:
@@ -252,24 +214,37 @@ def content_problems(record: Record, imaging: Imaging | None = None) -> list[Pro
 
 
 def _load(record: Record, lights: LightRig, imaging: Imaging | None) -> Capture:
-    images = [_read_image(path, imaging) for path in record.images]
-    for path, image in zip(record.images, images, strict=True):
-        if (image.shape[1:], image.dtype) != (images[0].shape[1:], images[0].dtype):
+    read = {path: _read_image(path, imaging) for path in record.read}
+    first = next(iter(read.values()))
+    for path, image in read.items():
+        if (image.shape[1:], image.dtype) != (first.shape[1:], first.dtype):
             raise ProblemError(path, "has another size or depth than when it was opened", "open the data set again")
     masks = {path: _read_mask(path, record) for path in record.files[len(record.images) :]}
     drawn = {defect: one.draw() for defect, one in record.drawn.items()}
     mask = masks[record.mask] if record.mask else np.any(list(drawn.values()), axis=0) if drawn else None
     if mask is None and record.anomalous is False:
-        mask = np.zeros(images[0].shape[1:], bool)
+        mask = np.zeros(first.shape[1:], bool)
     of_types = {defect: masks[path] for defect, path in record.defect_masks.items()} | drawn
-    stacked = together(images)
-    capture = Capture(record.id, stacked, lights, record.anomalous, record.defects, mask, of_types, imaging)
+    # one that is not read is black in the end, and another's copy until then: black in it would hide dead pixels
+    stacked = together([read.get(path, first) for path in record.images])
+    black = np.array([path in record.unread for path in record.images])
+    capture = Capture(
+        record.id, _blackened(stacked, black), lights, record.anomalous, record.defects, mask, of_types, imaging
+    )
     if imaging is None:
         return capture
     seen = imaging.see(stacked)
-    return replace(
-        capture, images=seen.images, moved=seen.moved, replaced=seen.replaced, region=seen.region, lost=seen.lost
-    )
+    images = _blackened(seen.images, black)
+    return replace(capture, images=images, moved=seen.moved, replaced=seen.replaced, region=seen.region, lost=seen.lost)
+
+
+def _blackened(images: np.ndarray, black: np.ndarray) -> np.ndarray:
+    """[N, C, H, W], where [N] bool says so as black; the same array where it says so of none."""
+    if not black.any():
+        return images
+    images = images.copy(order="K")
+    images[black] = 0
+    return images
 
 
 def _read_image(path: Path, imaging: Imaging | None) -> np.ndarray:
@@ -284,10 +259,6 @@ def _read_mask(path: Path, record: Record) -> np.ndarray:
     if record.anomalous is False and mask.any():
         raise ProblemError(path, f"marks {int(mask.sum())} pixels of a good capture", "correct the label or the mask")
     return mask
-
-
-def _size(header: Header) -> str:
-    return f"{header.width}×{header.height}"
 
 
 def content_digest(path: Path) -> str:

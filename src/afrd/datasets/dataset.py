@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Literal
 
 from afrd.capture import LightRig
-from afrd.datasets.capture_set import CaptureSet, content_problems, header_problems
+from afrd.datasets.capture_set import CaptureSet, content_problems
 from afrd.datasets.copies import copy_problems
 from afrd.datasets.eyecandies import EYECANDIES
 from afrd.datasets.folder import FOLDER
+from afrd.datasets.headers import header_problems
 from afrd.datasets.layout import Layout, shared_group_problems
 from afrd.datasets.light_folders import LIGHT_FOLDERS
 from afrd.datasets.lights import EYECANDIES_LIGHTS, find_lights_file, read_imaging

@@ -11,6 +11,7 @@ ACCV 2022, https://eyecan-ai.github.io/eyecandies.
 
 import re
 from collections import defaultdict
+from collections.abc import Collection
 from pathlib import Path
 
 from afrd.capture import LightRig
@@ -90,16 +91,21 @@ def list_captures(data: Path, problems: list[Problem]) -> dict[str, dict[str, Pa
 
 
 def light_images(
-    data: Path, index: str, items: dict[str, Path], lights: tuple[str, ...]
+    data: Path, index: str, items: dict[str, Path], lights: tuple[str, ...], missing: Collection[str] | None = None
 ) -> tuple[tuple[Path, ...], list[Problem]]:
-    """The images of one capture in the order of `lights`, `image_0` first; none for a mask or metadata alone."""
+    """The images of one capture in the order of `lights`, `image_0` first; none for a mask or metadata alone.
+
+    missing: as of `images_in_order`.
+    """
     images = {int(match[1]): path for item, path in items.items() if (match := _IMAGE.fullmatch(item))}
     if not images:
         alone = items.get("mask.png") or next(iter(items.values()))
         what = f"{'mask' if alone.name.endswith('mask.png') else 'metadata'} with no capture"
         return (), [Problem(alone, what, f"add {index}_image_0.png and the other lights, or remove it")]
     named = [(lights[k] if k < len(lights) else f"image_{k}", path) for k, path in images.items()]
-    return images_in_order(index, named, lights, lambda light: data / f"{index}_image_{lights.index(light)}.png")
+    return images_in_order(
+        index, named, lights, lambda light: data / f"{index}_image_{lights.index(light)}.png", missing
+    )
 
 
 def _labelled(

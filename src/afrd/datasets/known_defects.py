@@ -12,9 +12,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from afrd.capture import LightRig
-from afrd.datasets.capture_set import CaptureSet, Record, content_digest, header_problems
+from afrd.datasets.capture_set import CaptureSet, Record, content_digest
 from afrd.datasets.dataset import open_dataset
 from afrd.datasets.folder import GOOD
+from afrd.datasets.headers import header_problems
 from afrd.datasets.images import SUFFIXES, read_mask
 from afrd.datasets.layout import duplicate_problems, images_in_order
 from afrd.datasets.lights import require_lights

@@ -4,7 +4,7 @@ Scanning lists files and reads labels; it opens no image.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,11 +50,16 @@ class Layout:
 
 
 def images_in_order(
-    capture: str, found: Iterable[tuple[str, Path]], lights: Sequence[str], expected: Callable[[str], Path]
+    capture: str,
+    found: Iterable[tuple[str, Path]],
+    lights: Sequence[str],
+    expected: Callable[[str], Path],
+    missing: Collection[str] | None = None,
 ) -> tuple[tuple[Path, ...], list[Problem]]:
     """The images of one capture in the order of `lights`; a missing, doubled or unknown light is a problem.
 
-    expected: light → the path where its image should be.
+    expected: light → the path where its image should be. missing: lights that are out of order, whose images need not
+    be there; None: there can be none such.
     """
     problems, by_light = [], {}
     for light, path in found:
@@ -69,9 +74,13 @@ def images_in_order(
         else:
             by_light[light] = path
     for light in lights:
-        if light not in by_light:
+        if light not in by_light and missing and light in missing:
+            by_light[light] = expected(light)
+        elif light not in by_light:
             what = f"light {light} is missing for capture {capture}"
-            problems.append(Problem(expected(light), what, "add the image, or remove the capture's others"))
+            mend = "add the image, or remove the capture's others"
+            mend += "" if missing is None else f"; judge without a light that is out of order by --missing {light}"
+            problems.append(Problem(expected(light), what, mend))
     return tuple(by_light[light] for light in lights if light in by_light), problems
 
 

@@ -29,6 +29,7 @@ class Record:
     group: the part it shows, where parts were photographed more than once; None where the data set does not say.
     view: from where it was photographed, where the verdict on a part is one from all its views; None elsewhere.
     drawn: the mask per defect type, where it is drawn in an annotation file instead of an image.
+    unread: those of the images whose lights are out of order: they need not be there, and black stands for them.
     """
 
     id: str
@@ -40,6 +41,12 @@ class Record:
     group: str | None = None
     view: str | None = None
     drawn: Mapping[str, Drawn] = field(default_factory=dict)
+    unread: frozenset[Path] = frozenset()
+
+    @property
+    def read(self) -> tuple[Path, ...]:
+        """The images without the unread ones."""
+        return tuple(path for path in self.images if path not in self.unread)
 
     @property
     def files(self) -> tuple[Path, ...]:

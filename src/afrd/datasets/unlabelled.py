@@ -6,14 +6,15 @@ The lights are the model's; files are found by their names, so that their order 
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from afrd.capture import LightRig
-from afrd.datasets.capture_set import CaptureSet, header_problems
+from afrd.datasets.capture_set import CaptureSet
 from afrd.datasets.directions import DIRECTIONS_FILE
 from afrd.datasets.eyecandies import data_lights, light_images, list_captures
+from afrd.datasets.headers import header_problems
 from afrd.datasets.images import SUFFIXES
 from afrd.datasets.layout import duplicate_problems, images_in_order
 from afrd.datasets.lights import EYECANDIES_LIGHTS, require_lights
@@ -42,11 +43,13 @@ def read_captures(
     *,
     pattern: str | None = None,
     other_lights: bool = False,
+    missing: Collection[str] | None = None,
 ) -> CaptureSet:
     """The captures below `paths`, labels unknown, in the order of the paths.
 
     lights: the model's. other_lights: images of others are left alone, as the model was trained on some of the rig's.
-    Each path is a folder:
+    missing: lights that are out of order: their images need not be there or whole and are not read, black stands for
+    them; give the same to `Inspector.inspect_capture`. None: there can be none such. Each path is a folder:
 
     1. one capture: an image per light, `<light>.png` (or any other format that is read), or `image_0.png` … as in
        Eyecandies; its id is the folder's name;
@@ -65,6 +68,10 @@ def read_captures(
     """
     if not paths:
         raise DatasetError("no captures given; name at least one folder that holds one image per light")
+    if unknown := [light for light in missing or () if light not in lights.names]:
+        raise DatasetError(f"missing light {unknown[0]}: the lights are {', '.join(lights.names)}; name one of them")
+    if len(set(missing or ())) == len(lights):
+        raise DatasetError(f"missing lights {', '.join(lights.names)}: no light is left; name fewer")
     files = None if pattern is None else Pattern(pattern, lights.names)
     of_paths: list[tuple[Path, list[Record]]] = []
     problems: list[Problem] = []
@@ -74,14 +81,16 @@ def read_captures(
         if wrong := folder_problem(path, "give a folder that holds one image per light, or such folders"):
             problems.append(wrong)
         elif files is not None:
-            records += _by_pattern(path, files, lights, other_lights, problems)
+            records += _by_pattern(path, files, lights, other_lights, missing, problems)
         elif (found := _public(path, lights, other_lights, problems)) is not None:
             records += found
         elif (data := _data_folder(path)) is not None:
-            records += _eyecandies(data, lights, other_lights, problems)
+            records += _eyecandies(data, lights, other_lights, missing, problems)
         else:
-            records += _folders(path, lights, other_lights, problems)
+            records += _folders(path, lights, other_lights, missing, problems)
     records = _apart(of_paths)
+    if missing:
+        records = [_without(record, missing, lights) for record in records]
     problems += duplicate_problems(records)
     problems += [problem for record in records for problem in header_problems(record)]
     raise_first(problems)
@@ -108,8 +117,21 @@ def _called_after(path: Path, record: Record) -> Record:
     return replace(record, id=f"{front}-{record.id}", group=group)
 
 
+def _without(record: Record, missing: Collection[str], lights: LightRig) -> Record:
+    """Whose images of these lights are not read; nothing is of an incomplete capture, which is a problem already."""
+    if len(record.images) < len(lights):
+        return replace(record, unread=frozenset(record.images))
+    named = zip(lights.names, record.images, strict=True)
+    return replace(record, unread=frozenset(path for light, path in named if light in missing))
+
+
 def _by_pattern(
-    path: Path, files: Pattern, lights: LightRig, other_lights: bool, problems: list[Problem]
+    path: Path,
+    files: Pattern,
+    lights: LightRig,
+    other_lights: bool,
+    missing: Collection[str] | None,
+    problems: list[Problem],
 ) -> list[Record]:
     found, wrong = files.find(path)
     problems += wrong
@@ -117,7 +139,7 @@ def _by_pattern(
     for capture, images in found.items():
         images = [(light, image) for light, image in images if light in lights.names or not other_lights]
         expected = {light: path / files.fill(capture, light) for light in lights.names}
-        paths, wrong = images_in_order(str(capture), images, lights.names, expected.__getitem__)
+        paths, wrong = images_in_order(str(capture), images, lights.names, expected.__getitem__, missing)
         problems += wrong
         records += [Record(str(capture), paths, group=capture.part, view=capture.view)] if paths else []
     return records
@@ -153,27 +175,31 @@ def _data_folder(path: Path) -> Path | None:
     return None
 
 
-def _eyecandies(data: Path, lights: LightRig, other_lights: bool, problems: list[Problem]) -> list[Record]:
+def _eyecandies(
+    data: Path, lights: LightRig, other_lights: bool, missing: Collection[str] | None, problems: list[Problem]
+) -> list[Record]:
     there = data_lights(data.absolute())
     if not (other_lights and set(lights.names) <= set(there.names)):
         require_lights(there, lights, data)
     chosen = [there.names.index(name) for name in lights.names]
     records = []
     for index, items in list_captures(data, problems).items():
-        images, wrong = light_images(data, index, items, there.names)
+        images, wrong = light_images(data, index, items, there.names, missing)
         problems += wrong
         records += [] if wrong or not images else [Record(index, tuple(images[k] for k in chosen))]
     return records
 
 
-def _folders(path: Path, lights: LightRig, other_lights: bool, problems: list[Problem]) -> list[Record]:
+def _folders(
+    path: Path, lights: LightRig, other_lights: bool, missing: Collection[str] | None, problems: list[Problem]
+) -> list[Record]:
     """The path as one capture, or the folders in it as captures, or those in the folders of labels."""
     before = len(problems)
     subfolders, files = entries(path, problems)
     if images := _images(files):
         named = path.resolve()  # "." has no name
         problems += [wrong] if (wrong := name_problem(named)) else []
-        return _capture(path, named.name, subfolders, images, lights, other_lights, problems)
+        return _capture(path, named.name, subfolders, images, lights, other_lights, missing, problems)
     if not subfolders and len(problems) == before:
         problems.append(Problem(path, "holds no image", "give a folder that holds one image per light"))
     records = []
@@ -181,7 +207,7 @@ def _folders(path: Path, lights: LightRig, other_lights: bool, problems: list[Pr
         before = len(problems)
         inner, files = entries(folder, problems)
         if images := _images(files):
-            records += _capture(folder, folder.name, inner, images, lights, other_lights, problems)
+            records += _capture(folder, folder.name, inner, images, lights, other_lights, missing, problems)
         elif not inner and len(problems) == before:
             problems.append(Problem(folder, "holds no image", _MEND))
         for capture in [] if images else _sorted(inner):
@@ -189,7 +215,7 @@ def _folders(path: Path, lights: LightRig, other_lights: bool, problems: list[Pr
             deeper, files = entries(capture, problems)
             if images_of := _images(files):
                 own = f"{folder.name}-{capture.name}"
-                records += _capture(capture, own, deeper, images_of, lights, other_lights, problems)
+                records += _capture(capture, own, deeper, images_of, lights, other_lights, missing, problems)
             elif len(problems) == before:
                 mend = f"captures that lie deeper are given a folder at a time, as {capture}" if deeper else _MEND
                 problems.append(Problem(capture, "holds no image", mend))
@@ -203,6 +229,7 @@ def _capture(
     images: list[Path],
     lights: LightRig,
     other_lights: bool,
+    missing: Collection[str] | None,
     problems: list[Problem],
 ) -> list[Record]:
     if subfolders:
@@ -225,6 +252,7 @@ def _capture(
         [(light, path) for path, light in named.items()],
         lights.names,
         lambda light: folder / f"{light}{suffix}",
+        missing,
     )
     problems += wrong
     return [Record(capture, found)] if found else []
