@@ -76,8 +76,9 @@ def test_predict_answers_until_a_damaged_file_and_names_it(run, tiny, tmp_path):
         (data / index / f"{light}.png").write_bytes(file.read_bytes())
     truncate(data / "001" / "image_3.png")
     options = ("--out", tmp_path / "o", "--jsonl", tmp_path / "a.jsonl", "--no-pictures")
-    refused = afrd("predict", run, data, *options, check=1)
+    refused = afrd("predict", run, data, *options, "--rig-state", tmp_path / "rig.json", check=1)
     assert "001/image_3.png: truncated" in refused.stderr
+    assert json.loads((tmp_path / "rig.json").read_text())["captures"] == 1  # that of 000 is kept
     (line,) = (tmp_path / "a.jsonl").read_text().splitlines()
     assert json.loads(line)["id"] == "000" and json.loads(line)["overlay"] is None
     assert [file.name for file in (tmp_path / "o").iterdir()] == ["000_map.png"]

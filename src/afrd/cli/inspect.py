@@ -94,33 +94,35 @@ def predict(
     monitor = _monitor(inspector, rig_state)
     counts: Counter[str] = Counter()
     seen: list[tuple[str, Verdict, float]] = []
-    # line by line, so that what was answered is kept whatever happens later
-    with jsonl.open("w", encoding="utf-8") if jsonl else nullcontext() as lines:
-        for inspection, line in answers:
-            shown = f"  shown by {line['shown_by']}" if line["shown_by"] else ""
-            would_be = f" (would be {inspection.would_be})" if inspection.would_be else ""
-            typer.echo(f"{inspection.verdict + would_be:11}  {inspection.score:.4f}  {inspection.id}{shown}")
-            counts[inspection.verdict] += 1
-            if monitor and inspection.rig_deviations is not None:
-                monitor.add(inspection.rig_deviations, inspection.id)
-            for note in (*inspection.light_notes, *inspection.rig_notes):
-                typer.echo(f"  {inspection.id}: {note}", err=True)
-            if found.views:
-                seen.append((inspection.id, inspection.verdict, inspection.score))
-            if lines:
-                lines.write(json.dumps(line, ensure_ascii=False) + "\n")
-                lines.flush()
-        for part in judge_parts(found.groups, seen) if seen else ():
-            typer.echo(f"{part.verdict:11}  {part.score:.4f}  part {part.id}, worst view {part.worst}")
-            if lines:
-                line = {"part": part.id, "verdict": part.verdict, "score": part.score, "worst": part.worst}
-                lines.write(json.dumps(line, ensure_ascii=False) + "\n")
+    try:
+        # line by line, so that what was answered is kept whatever happens later
+        with jsonl.open("w", encoding="utf-8") if jsonl else nullcontext() as lines:
+            for inspection, line in answers:
+                shown = f"  shown by {line['shown_by']}" if line["shown_by"] else ""
+                would_be = f" (would be {inspection.would_be})" if inspection.would_be else ""
+                typer.echo(f"{inspection.verdict + would_be:11}  {inspection.score:.4f}  {inspection.id}{shown}")
+                counts[inspection.verdict] += 1
+                if monitor and inspection.rig_deviations is not None:
+                    monitor.add(inspection.rig_deviations, inspection.id)
+                for note in (*inspection.light_notes, *inspection.rig_notes):
+                    typer.echo(f"  {inspection.id}: {note}", err=True)
+                if found.views:
+                    seen.append((inspection.id, inspection.verdict, inspection.score))
+                if lines:
+                    lines.write(json.dumps(line, ensure_ascii=False) + "\n")
+                    lines.flush()
+            for part in judge_parts(found.groups, seen) if seen else ():
+                typer.echo(f"{part.verdict:11}  {part.score:.4f}  part {part.id}, worst view {part.worst}")
+                if lines:
+                    line = {"part": part.id, "verdict": part.verdict, "score": part.score, "worst": part.worst}
+                    lines.write(json.dumps(line, ensure_ascii=False) + "\n")
+    finally:  # a damaged file, or Ctrl-C, must not cost what the captures before it said of the rig
+        if monitor and rig_state:
+            write_text(rig_state, monitor.state() + "\n")
     verdicts = ", ".join(f"{counts[verdict]} {verdict}" for verdict in get_args(Verdict))
     typer.echo(f"{counts.total()} captures: {verdicts}", err=True)
     for drift in monitor.drifts if monitor else ():
         typer.echo(f"the rig drifted: {drift.words(inspector.lights.names)}", err=True)
-    if monitor and rig_state:
-        write_text(rig_state, monitor.state() + "\n")
 
 
 def _monitor(inspector, state: Path | None):
