@@ -86,6 +86,30 @@ def test_predict_answers_until_a_damaged_file_and_names_it(run, tiny, tmp_path):
     assert "holds an answer for capture 000" in afrd("predict", run, data, *options, check=1).stderr
 
 
+def test_predict_says_before_it_begins_where_it_cannot_write(run, tiny, tmp_path):
+    (tmp_path / "file").touch()
+    data = tiny / "Confetto" / "test_public"
+    refused = afrd("predict", tmp_path / "no run", data, "--out", tmp_path / "file", check=1)  # no model is looked for
+    assert "file: is a file, not a folder; choose another" in refused.stderr
+    name = "n" * 244
+    for light in sorted((data / "data").glob("000_image_*.png")):
+        (tmp_path / name).mkdir(exist_ok=True)
+        shutil.copy(light, tmp_path / name / light.name.removeprefix("000_"))
+    refused = afrd("predict", run, tmp_path / name, "--out", tmp_path / "o", check=1)
+    assert "nnn: its name is too long for the file <id>_overlay.png, 256 bytes where 255 are" in refused.stderr
+    assert not (tmp_path / "o").exists()
+    afrd("predict", run, tmp_path / name, "--out", tmp_path / "o", "--no-pictures")
+
+
+def test_predict_removes_what_a_killed_one_left(run, tiny, tmp_path):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    left = tmp_path / f".000_sheet.{ended.pid}.tmp.png"
+    left.write_bytes(b"half")
+    afrd("predict", run, tiny / "Confetto" / "test_public", "--out", tmp_path, "--no-pictures")
+    assert len(list(tmp_path.iterdir())) == 16 and not left.exists()
+
+
 def test_predict_watches_the_rig(run, tiny, tmp_path):
     state = tmp_path / "rig.json"
     dimmed = shutil.copytree(tiny / "Confetto" / "test_public" / "data", tmp_path / "dimmed" / "data")

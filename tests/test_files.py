@@ -1,9 +1,18 @@
 import os
+import subprocess
+import sys
 
 import pytest
 
 from afrd.errors import RunError
-from afrd.files import atomic_folder, atomic_path, require_file_target, write_text
+from afrd.files import (
+    atomic_folder,
+    atomic_path,
+    remove_left_over,
+    require_file_target,
+    require_folder_target,
+    write_text,
+)
 
 
 def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -46,3 +55,42 @@ def test_places_that_cannot_be_written_to_are_named_before_the_work(tmp_path):
         with pytest.raises(RunError, match=says):
             require_file_target(path)
     require_file_target(tmp_path / "new" / "folder" / "x.json")
+
+
+def test_folders_that_cannot_be_written_to_are_named_before_the_work(tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    for name, says in (
+        ("file", "file: is a file, not a folder; choose another"),
+        ("file/x/y", "y: .*file is a file, not a folder; choose another"),
+        ("link", "link: is a link that leads nowhere"),
+    ):
+        with pytest.raises(RunError, match=says):
+            require_folder_target(tmp_path / name)
+    require_folder_target(tmp_path)
+    require_folder_target(tmp_path / "new" / "folder")
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_name_as_long_as_names_may_be_is_written(tmp_path):
+    path = tmp_path / ("\N{CJK UNIFIED IDEOGRAPH-4E2D}" * 83 + ".png")  # 253 bytes
+    write_text(path, "whole")
+    assert path.read_text() == "whole"
+
+
+def test_what_dead_processes_left_goes_and_what_living_ones_write_stays(tmp_path):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    own = tmp_path / f".own.{os.getpid()}.tmp.png"
+    before = tmp_path / f".before.{os.getpid()}.tmp.png"
+    left, folder = tmp_path / f".a_sheet.{ended.pid}.tmp.png", tmp_path / f".f.{ended.pid}.tmp"
+    living = tmp_path / f".b_sheet.{os.getppid()}.tmp.png"
+    others = [tmp_path / name for name in ("a_map.png", f".a.{ended.pid}.png", ".notes.tmp", f"a.{ended.pid}.tmp.png")]
+    for path in (own, before, left, living, *others):
+        path.touch()
+    folder.mkdir()
+    (folder / "file").touch()
+    os.utime(before, (1, 1))  # of an earlier process of the same number, as in a container
+    remove_left_over(tmp_path)
+    assert set(tmp_path.iterdir()) == {own, living, *others}
+    remove_left_over(tmp_path / "absent")

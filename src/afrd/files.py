@@ -1,7 +1,9 @@
 """Writing files whole or not at all."""
 
 import os
+import re
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +13,9 @@ from filelock import FileLock, Timeout
 from afrd.errors import RunError
 
 _WINDOWS = os.name == "nt"
+_TEMPORARY = re.compile(r"\..*\.(\d+)\.tmp(\.\w+)?")  # the names that `atomic_path` and `atomic_folder` give
+_STARTED = time.time()
+LONGEST_NAME = 255  # bytes, on every usual file system
 
 
 @contextmanager
@@ -26,7 +31,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
         yield path
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem[:200]}.{os.getpid()}.tmp{path.suffix}")
+    start = path.stem.encode(errors="replace")[:200].decode(errors="ignore")  # names are limited in bytes
+    temporary = path.with_name(f".{start}.{os.getpid()}.tmp{path.suffix}")
     try:
         yield temporary
         _settle(temporary)
@@ -69,6 +75,18 @@ def require_file_target(path: Path) -> None:
         raise RunError(f"{path}: no permission to write there; choose another place")
 
 
+def require_folder_target(path: Path) -> None:
+    """The same of an answer that goes into the folder `path`. Raises RunError: it is none and cannot become one."""
+    if path.is_symlink() and not path.exists():
+        raise RunError(f"{path}: is a link that leads nowhere; choose another folder")
+    nearest = next(p for p in (path.resolve(), *path.resolve().parents) if p.exists())
+    if not nearest.is_dir():
+        where = "is" if path.exists() else f"{nearest} is"
+        raise RunError(f"{path}: {where} a file, not a folder; choose another folder to write to")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise RunError(f"{path}: no permission to write there; choose another folder")
+
+
 @contextmanager
 def locked_file(path: Path, busy: str | None = None) -> Iterator[None]:
     """`path`, made if need be, for this process alone, until the block or the process ends.
@@ -90,6 +108,29 @@ def locked_file(path: Path, busy: str | None = None) -> Iterator[None]:
 def is_temporary(path: Path) -> bool:
     """Whether a killed process left this half-written."""
     return path.name.startswith(".") and ".tmp" in path.name
+
+
+def remove_left_over(folder: Path) -> None:
+    """What killed processes left half-written in `folder`, if there is one; what living ones write stays."""
+    for path in list(folder.iterdir()) if folder.is_dir() else ():
+        match = _TEMPORARY.fullmatch(path.name)
+        if match and not _writes(int(match[1]), path):
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def _writes(process: int, path: Path) -> bool:
+    """Whether the process may still be writing there."""
+    if process == os.getpid():  # an earlier one had this number, too: in a container all have the same
+        return path.stat().st_mtime >= _STARTED
+    if _WINDOWS:  # where asking a process by a signal ends it
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _settle(file: Path) -> None:

@@ -1,5 +1,6 @@
 """Captures without labels to verdicts on disk: maps, pictures and one JSON line each."""
 
+import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,9 +11,9 @@ import numpy as np
 
 from afrd.capture import Capture
 from afrd.datasets import CaptureSet, read_ahead
-from afrd.errors import RunError
+from afrd.errors import DatasetError, RunError
 from afrd.evaluation.visual import LARGE, contact_sheet, mean_light, overlay, write_picture
-from afrd.files import atomic_path
+from afrd.files import LONGEST_NAME, atomic_path, remove_left_over, require_folder_target
 from afrd.inspector import Inspection, Inspector
 from afrd.map_png import fitting_scale, write_map_png16
 
@@ -40,18 +41,22 @@ def predict(
     levels}, shown_by (light with the most evidence; null for a good part and where the fusion cannot tell),
     light_evidence {light: share} or null, light_faults [words], rig_notes [words], left_out [lights], peak [x, y] in
     pixels of the capture, map, overlay, sheet` (file names; null without pictures).
-    missing: names of lights that are out of order.
-    Raises, before the first answer, ModelError for a light that cannot be missing, and RunError where `out` has answers
-    for one of the captures already, unless `overwrite`; DatasetError for a damaged file when its turn comes.
+    missing: names of lights that are out of order. What a killed process left half-written in `out` is removed.
+    Raises, before the first answer, ModelError for a light that cannot be missing, RunError where `out` cannot be
+    written to, or has answers for one of the captures already, unless `overwrite`, and DatasetError for an id too long
+    for the name of a file; DatasetError for a damaged file when its turn comes.
     """
     out = Path(out)
+    require_folder_target(out)
     suffix = "png" if map_format == "png16" else "npy"
+    _require_short([record.id for record in captures.records], _names(suffix)[: None if pictures else 1])
     existing = [r.id for r in captures.records if any((out / f"{r.id}_{name}").exists() for name in _names(suffix))]
     if existing and not overwrite:
         raise RunError(
             f"{out}: holds an answer for capture {existing[0]} already; choose another --out, or pass --overwrite"
         )
     inspector.missing_lights(missing)
+    remove_left_over(out)
     return _answers(inspector, captures, out, suffix, missing, pictures)
 
 
@@ -71,6 +76,16 @@ def _answers(
                 waiting.popleft().result()
         for written in waiting:
             written.result()
+
+
+def _require_short(ids: Sequence[str], endings: Sequence[str]) -> None:
+    ending = max(endings, key=len)
+    for id in ids:
+        if (length := len(os.fsencode(f"{id}_{ending}"))) > LONGEST_NAME:
+            raise DatasetError(
+                f"capture {id}: its name is too long for the file <id>_{ending}, {length} bytes where {LONGEST_NAME} "
+                f"are the most; rename it"
+            )
 
 
 def _names(suffix: str) -> tuple[str, str, str]:

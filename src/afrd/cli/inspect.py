@@ -71,10 +71,11 @@ def predict(
     from afrd.datasets import read_captures
     from afrd.errors import RunError
     from afrd.evaluation.parts import judge_parts
-    from afrd.files import require_file_target, write_text
+    from afrd.files import require_file_target, require_folder_target, write_text
     from afrd.inspector import Inspector, Verdict
     from afrd.prediction import predict as run_prediction
 
+    require_folder_target(out)
     if rig_state:
         require_file_target(rig_state)
     if jsonl:
