@@ -124,9 +124,10 @@ def test_predict_watches_the_rig(run, tiny, tmp_path):
     assert all(re.match(r"rig: all lights: (4|5)\d.\d% darker", " ".join(line["rig_notes"])) for line in lines)
     assert "the rig drifted: all lights: " in done.stderr
     assert json.loads(state.read_text())["captures"] == 32
-    state.write_text("{}")
-    refused = afrd("predict", run, dimmed.parent, *answers, check=1)
-    assert "state of the rig's monitor" in refused.stderr
+    for content in (b"{}", b"", b"\xff"):
+        state.write_bytes(content)
+        refused = afrd("predict", run, dimmed.parent, *answers, check=1)
+        assert "rig.json: state of the rig's monitor: " in refused.stderr
 
 
 def test_report_is_written(run, tiny, tmp_path):

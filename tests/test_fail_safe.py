@@ -210,6 +210,11 @@ def test_a_missing_light_needs_no_file_and_the_verdict_is_the_same(run, tmp_path
     assert "missing light moon: this model has east, north, west, south" in refused.stderr
 
 
+def test_a_capture_too_small_to_be_checked_is_named(inspector):
+    with pytest.raises(ModelError, match=r"^capture p7: light check: images of shape \[4, 3, 6, 6\]; .* 8 × 8 pixels"):
+        inspector.inspect(np.zeros((4, 3, 6, 6), np.uint8), "p7")
+
+
 DARK, BRIGHT = LightFault(1, "dark"), LightFault(2, "overexposed")
 SWAPPED, EITHER = LightFault(0, "swapped", 2), LightFault(0, "unlike", 1)
 TWO_UNLIKE = (LightFault(0, "unlike"), LightFault(3, "unlike"))

@@ -184,7 +184,7 @@ class Inspector:
         absent = self.missing_lights(missing)
         known = self.card.light_reference if self._checks_lights else None
         shifted = [LightFault(light, "shifted") for light in seen.moved if light not in absent]
-        faults = (*shifted, *(known.check(images, absent) if known else ()))
+        faults = (*shifted, *(known.check(images, absent, f"{name}: light check") if known else ()))
         trusted = trust(faults, absent, self._without, self.on_light_fault)
         faulty, imaging = {*absent, *(fault.light for fault in faults)}, self.card.imaging
         tiles = [self._fitting(tile, name) for tile in (imaging.cut(images, faulty) if imaging else [images])]

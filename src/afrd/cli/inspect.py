@@ -128,12 +128,20 @@ def predict(
 
 def _monitor(inspector, state: Path | None):
     """Of the rig's drift; None where the model does not know the rig. Raises ModelError: the state does not fit."""
+    from afrd.errors import ModelError
     from afrd.rig import RigMonitor
 
     rig = inspector.card.rig_reference
     if rig is None:
         return None
-    return RigMonitor(rig, state=state.read_text(encoding="utf-8") if state and state.exists() else None)
+    if state is None or not state.exists():
+        return RigMonitor(rig)
+    try:
+        return RigMonitor(rig, state=state.read_text(encoding="utf-8"))
+    except ModelError as error:
+        raise ModelError(f"{state}: {error}") from error
+    except UnicodeDecodeError as error:
+        raise ModelError(f"{state}: state of the rig's monitor: not UTF-8 text; start without it") from error
 
 
 def report(

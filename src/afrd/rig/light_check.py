@@ -143,10 +143,12 @@ class LightReference(BaseModel):
             alike=tuple(pair for pair in combinations(range(len(side)), 2) if min(side[pair], side[pair[::-1]]) < SIDE),
         )
 
-    def check(self, images: np.ndarray, missing: Collection[int] = ()) -> tuple[LightFault, ...]:
+    def check(
+        self, images: np.ndarray, missing: Collection[int] = (), name: str = "light check"
+    ) -> tuple[LightFault, ...]:
         """The faults of one capture, by light; empty where the rig is in order. images: [N, 3, H, W], uint8 or uint16.
 
-        missing: lights that are known to be out of order; their images are not looked at.
+        missing: lights that are known to be out of order; their images are not looked at. name: for the errors.
         With only two lights left to compare, only their ratio is known: which of the two is unlike is told where the
         brightness of one alone is out of training's range, else both are named in one fault.
 
@@ -154,7 +156,7 @@ class LightReference(BaseModel):
         """
         problem = _misfit(images, len(self))
         if problem:
-            raise ModelError(f"light check: {problem}")
+            raise ModelError(f"{name}: {problem}")
         thumbnails, shares = measure(images)
         logs = np.log(thumbnails + self.offset)
         signatures = self._unpacked()
