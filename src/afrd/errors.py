@@ -57,11 +57,11 @@ _EXTRA_OF = {package: extra for extra, packages in _PACKAGES.items() for package
 def complaint(error: "ValidationError", secret: bool = False) -> str:
     """The first thing that is wrong, in one line: field, what was expected and, unless it is secret, what was found."""
     first, *more = error.errors()
-    field = ".".join(map(str, first["loc"]))
+    field, what = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")  # pydantic's own word
     if first["type"] == "missing":
         text = f"{field}: missing"
     elif not field:
-        text = first["msg"]
+        text = what
     else:
-        text = f"{field}: {first['msg']}" + ("" if secret else f" (found {first['input']!r})")
+        text = f"{field}: {what}" + ("" if secret else f" (found {first['input']!r})")
     return text + (f" (and {len(more)} more)" if more else "")

@@ -10,7 +10,7 @@ from skimage.color import rgb2xyz
 
 from afrd.datasets import check_dataset, open_dataset, verify
 from afrd.errors import DatasetError
-from afrd.imaging import Imaging, Pixels
+from afrd.imaging import Imaging, ImagingOptions, Pixels
 from afrd.imaging.mosaic import is_mosaic
 from afrd.imaging.pixels import to_linear, to_srgb
 from captures import mosaic, write_folder, write_image, write_lights
@@ -89,9 +89,23 @@ def test_nonsense_in_lights_yaml_is_named(twelve: Path, imaging: str, what: str)
     write_lights(twelve / "lights.yaml", ("left", "right", "top"))
     with (twelve / "lights.yaml").open("a") as file:
         file.write(f"imaging: {imaging}\n")
-    with pytest.raises(DatasetError, match=what):
+    with pytest.raises(DatasetError, match=what) as refused:
         _ = open_dataset(twelve, split="train")[0]
+    assert "Value error" not in str(refused.value)
     assert len(check_dataset(twelve)) == 1
+
+
+def test_the_option_that_contradicts_lights_yaml_is_named(twelve: Path) -> None:
+    write_lights(twelve / "lights.yaml", ("left", "right", "top"))
+    with (twelve / "lights.yaml").open("a") as file:
+        file.write("imaging: {bits: 12}\n")
+    captures = open_dataset(twelve, split="train")
+    for options, mend in (
+        (ImagingOptions(black=5000), "--black or imaging in lights.yaml"),
+        (ImagingOptions(black=5000, bits=12), "--black or --bits"),
+    ):
+        with pytest.raises(DatasetError, match=rf"4095 at 12 bits; correct {mend}$"):
+            _ = captures.with_options(options)[0]
 
 
 @pytest.mark.filterwarnings("ignore:.*read as 12 bits")

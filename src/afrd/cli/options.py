@@ -45,11 +45,21 @@ def checked(kind: Any, **values: Any) -> Any:
         return kind(**values)
     except ValidationError as error:
         first = error.errors()[0]
+        what = first["msg"].removeprefix("Value error, ")  # pydantic's own word
         if "names" in first.get("ctx", {}):  # settings that act on other models only
-            raise typer.BadParameter(first["msg"], param_hint=_options(first["ctx"]["names"])) from None
+            given = [option for name in first["ctx"]["names"] for option in _typed(name, values.get(name))]
+            what = what.removeprefix(f"{first['ctx']['settings']}: ")
+            raise typer.BadParameter(what, param_hint=_options(given)) from None
         path = first["loc"][first["loc"][:1] == ("imaging",) :]  # of which options bear no prefix
         hint = _options(["_".join(map(str, path))]) if path else None
-        raise typer.BadParameter(f"{first['input']!r}: {first['msg']}", param_hint=hint) from None
+        raise typer.BadParameter(f"{first['input']!r}: {what}", param_hint=hint) from None
+
+
+def _typed(name: str, value: Any) -> list[str]:
+    """The names of the options by which a setting was given: of nested ones there is one for each inner setting."""
+    if not isinstance(value, dict):
+        return [name]
+    return [f"{name}_{inner}" for key, deeper in value.items() for inner in _typed(key, deeper)]
 
 
 def _options(names: list[str]) -> str:

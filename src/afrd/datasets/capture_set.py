@@ -42,6 +42,7 @@ class CaptureSet(Sequence[Capture]):
     """
 
     squares: "Squares | None" = None
+    given = ImagingOptions()  # of the options what came by `with_options`, and not from lights.yaml
 
     def __init__(
         self,
@@ -124,7 +125,13 @@ class CaptureSet(Sequence[Capture]):
         try:
             return Imaging(pixels=Pixels(bits=bits, **said))
         except ValidationError as error:
-            raise ProblemError(self.root, complaint(error), "correct imaging in lights.yaml") from error
+            raise ProblemError(self.root, complaint(error), f"correct {self._where_said()}") from error
+
+    def _where_said(self) -> str:
+        """Black and bits, which can contradict each other."""
+        said = [name for name in ("black", "bits") if getattr(self.options, name) is not None]
+        given = [name for name in said if getattr(self.given, name) is not None]
+        return " or ".join([f"--{name}" for name in given] + (["imaging in lights.yaml"] if given != said else []))
 
     def read_as(self, imaging: Imaging | None) -> "CaptureSet":
         """The same captures, seen so."""
@@ -149,8 +156,10 @@ class CaptureSet(Sequence[Capture]):
 
     def with_options(self, options: ImagingOptions) -> "CaptureSet":
         """The same captures, by these options and, where they say nothing, those the set has."""
-        options = options.over(self.options or ImagingOptions())
-        return CaptureSet(self.root, self.category, self.split, self.lights, self.records, options)
+        over = options.over(self.options or ImagingOptions())
+        changed = CaptureSet(self.root, self.category, self.split, self.lights, self.records, over)
+        changed.given = options
+        return changed
 
     def _bits(self) -> int:
         if read_header(self.records[0].read[0]).depth == 8:
