@@ -9,6 +9,7 @@ from afrd.datasets import open_dataset
 from afrd.imaging import ImagingOptions
 from afrd.imaging.region import Shape, Shapes
 from captures import write_folder, write_lights
+from command import afrd
 
 
 def test_the_command_line_comes_before_lights_yaml(tmp_path) -> None:
@@ -42,12 +43,25 @@ def test_every_option_is_one_of_afrd_train_without_a_prefix() -> None:
         ),
         (["--resolution", "inf"], "Invalid value for --resolution: inf: Input should be a finite number"),
         (["--overlap", "16"], "overlap 16: of tiles, and there are none; say how large: tile, resolution or"),
+        (
+            ["--tile", "32", "--overlap", "31", "--image-size", "32"],
+            "tile 32, overlap 31: makes 4761 tiles of a capture of 100×100 px; expected 4096 at most: give a larger",
+        ),
         (["--tile", "64", "--overlap", "64", "--image-size", "32"], "overlap 64: expected less than the tile"),
     ],
 )
 def test_nonsense_on_the_command_line(tmp_path, options, said) -> None:
-    write_folder(tmp_path / "data", {"train": {"good": 3}, "val": {"good": 1}}, size=80)
+    write_folder(tmp_path / "data", {"train": {"good": 3}, "val": {"good": 1}}, size=100)
     result = CliRunner().invoke(app, ["train", str(tmp_path / "data"), "--out", str(tmp_path / "run"), *options])
     assert result.exit_code != 0
     assert said in " ".join((result.output + str(result.exception)).replace("│", " ").split())
     assert not (tmp_path / "run").exists()
+
+
+def test_the_number_of_tiles_is_said_before_the_long_work(tmp_path) -> None:
+    write_folder(tmp_path / "data", {"train": {"good": 3}, "val": {"good": 1}}, size=100)
+    (tmp_path / "run").touch()  # which ends it then
+    options = ("--tile", 64, "--image-size", 64, "--false-alarm-rate", 0.5)
+    done = afrd("train", tmp_path / "data", "--out", tmp_path / "run", *options, check=1)
+    assert "each capture is looked at as 4 tiles of 64 px" in done.stderr
+    assert "run: is a file" in done.stderr

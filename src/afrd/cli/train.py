@@ -161,6 +161,7 @@ def train(
             known_defects=known,
             resume=resume,
             cache_dir=cache_dir,
+            on_imaging=_say_tiles,
             on_features=on_features,
             on_epoch=on_epoch,
         )
@@ -179,6 +180,14 @@ def train(
             )
         for line in advice(card):
             typer.echo(f"  {line}")
+
+
+def _say_tiles(imaging: Any) -> None:
+    """Before the long work, which takes as many times as long as there are tiles."""
+    from afrd.cli.bars import is_main_process
+
+    if imaging.tiles > 1 and is_main_process():
+        typer.echo(f"each capture is looked at as {imaging.tiles} tiles of {imaging.tiling.tile} px", err=True)
 
 
 def _merged(file: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:

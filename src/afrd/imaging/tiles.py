@@ -18,6 +18,7 @@ STRIDE = 8  # pixels at the model's size of one of the places that it decides ab
 LEAST = 32  # pixels, of a tile's side
 WIDE = 2  # places that the smallest defect should be wide
 OVERLAP = 1 / 8  # of a tile, where nothing else is said
+MOST = 4096  # tiles of a capture; more take minutes for each, and were hardly meant
 
 
 class Tiling(BaseModel):
@@ -37,7 +38,8 @@ class Tiling(BaseModel):
 
     def within(self, region: Region) -> Self:
         """Without the tiles that hold nothing of the region."""
-        kept = [k for k, tile in enumerate(self.cut(region.inside)) if tile.any()]
+        side = self.tile
+        kept = [k for k, (y, x) in enumerate(self.corners) if region.inside[y : y + side, x : x + side].any()]
         return type(self)(**self.model_dump(exclude={"kept"}), kept=tuple(kept))
 
     @cached_property
@@ -47,7 +49,7 @@ class Tiling(BaseModel):
         return every if self.kept is None else [every[k] for k in self.kept]
 
     def __len__(self) -> int:
-        return len(self.corners)
+        return len(self._starts(self.height)) * len(self._starts(self.width)) if self.kept is None else len(self.kept)
 
     def _starts(self, length: int) -> list[int]:
         count = max(1, -(-(length - self.overlap) // (self.tile - self.overlap)))

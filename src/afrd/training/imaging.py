@@ -10,7 +10,7 @@ from afrd.imaging import Imaging, ImagingOptions, Motion
 from afrd.imaging.alignment import Alignment
 from afrd.imaging.gain import Gain
 from afrd.imaging.motion import LEARNED_FROM
-from afrd.imaging.tiles import LEAST, STRIDE, tile_for, tiles_of
+from afrd.imaging.tiles import LEAST, MOST, STRIDE, tile_for, tiles_of
 from afrd.model import MultiLightModel
 
 
@@ -18,8 +18,8 @@ def learn_imaging(captures: CaptureSet, image_size: int) -> Imaging:
     """From good captures, whose options say what is wanted. image_size: of the model.
 
     Raises DatasetError: captures that cannot be registered, or shifts larger than a quarter of the picture; a region
-    that is empty, of another size, or reaches outside; tiles that are too small, or an overlap that is as large as they
-    are, or of none.
+    that is empty, of another size, or reaches outside; tiles that are too small or too many, or an overlap that is as
+    large as they are, or of none.
     """
     options, imaging = captures.options, captures.imaging
     if options.dead_pixels == "repair":
@@ -52,6 +52,12 @@ def learn_imaging(captures: CaptureSet, image_size: int) -> Imaging:
             )
         if tiling and imaging.region and not imaging.alignment:
             tiling = tiling.within(imaging.region)
+        if tiling and len(tiling) > MOST:
+            raise DatasetError(
+                f"tile {tiling.tile}, overlap {tiling.overlap}: makes {len(tiling)} tiles of a capture of "
+                f"{size[1]}×{size[0]} px; expected {MOST} at most: give a larger --tile or --resolution, or a smaller "
+                f"--overlap"
+            )
         imaging = imaging.model_copy(update={"tiling": tiling})
     elif options.overlap is not None:
         raise DatasetError(

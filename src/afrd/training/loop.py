@@ -39,6 +39,7 @@ def train(
     resume: bool = False,
     resumable: bool = True,
     cache_dir: str | Path | None = None,
+    on_imaging: Callable[[Imaging], None] | None = None,
     on_features: Progress | None = None,
     on_epoch: Callable[[Epoch, int], None] | None = None,
 ) -> ModelCard:
@@ -53,6 +54,7 @@ def train(
     cache_dir: where features on disk go and stay for other runs; None puts them into `out` until the run is finished.
         Distillation alone writes them, where they do not fit memory or it is asked to. Features of all lights that lie
         there serve joint and every fusion of distillation, for the threshold too.
+    on_imaging(as what captures are seen), before the long work;
     on_features(done, captures to read; the joint model reads copies of each, too, and some with painted defects);
     on_epoch(epoch, epochs): progress.
     Raises DatasetError (damaged captures, captures that are not good, too few, known defects that are) before anything
@@ -87,6 +89,8 @@ def train(
     seed_everything(config.seed, verbose=False)
     model = build_model(config, len(captures.lights))
     look_where(model, imaging)
+    if on_imaging:
+        on_imaging(imaging)
     if captures.lights.weights and not model.trust(captures.lights.weights):
         warnings.warn(
             f"the weights of lights in lights.yaml: without effect on the model {config.fusion}; choose --fusion joint",
