@@ -1,6 +1,7 @@
-"""Tables of the real bench, from results/real/<set>/results.csv."""
+"""Tables of the real bench, from results/real/<set>, and of rendered classes with a camera, from results/camera."""
 
 import csv
+import json
 from collections import defaultdict
 from collections.abc import Iterator
 from statistics import mean
@@ -57,4 +58,35 @@ def _cells(results: list[dict[str, list[tuple[float, float]]]]) -> Iterator[str]
         yield f"{auroc:.3f}, {100 * alarms:.0f} %"
 
 
-REAL_BLOCKS: Blocks = {"real flats": lambda: of_set("flats"), "real tile": lambda: of_set("tile")}
+def mean_image() -> Iterator[str]:
+    """What reads one image, on the mean of the six exposures, beside the default; one seed."""
+    body = []
+    for name, methods in (("tile", ("auto",)), ("tile-mean-image", ("patchcore", "padim", "hit-milf"))):
+        with (RESULTS / "real" / name / "results.csv").open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                if row["method"] in methods and row["category"] in ("tile", "tile-draw0") and not row["disturbance"]:
+                    figures = (f"{float(row[name]):.3f}" for name in ("image_auroc", "pixel_auroc", "au_pro"))
+                    rates = (f"{100 * float(row[name]):.0f} %" for name in ("false_alarm_rate", "miss_rate"))
+                    body.append((row["method"].replace("auto", "default, six exposures"), *figures, *rates))
+    yield from rows(("", "I-AUROC", "P-AUROC", "AU-PRO", "good called anomalous", "bad called good"), body)
+
+
+def camera() -> Iterator[str]:
+    """The default on rendered classes with a camera, as they are and disturbed; one seed."""
+    body = []
+    for line in (RESULTS / "camera" / "results.jsonl").read_text(encoding="utf-8").splitlines():
+        found = json.loads(line)
+        own = f"{found['image_auroc']:.3f} / {found['pixel_auroc']:.3f} / {found['au_pro']:.3f}"
+        pairs = [found, *(found["disturbed"][name] for name in DISTURBED if name in found["disturbed"])]
+        cells = (f"{each['image_auroc']:.3f}, {100 * each['false_alarm_rate']:.0f} %" for each in pairs)
+        body.append((found["category"], own, *cells))
+    titles = [title for name, title in DISTURBED.items() if not name or name in found["disturbed"]]
+    yield from rows(("", "I-AUROC / P-AUROC / AU-PRO", *titles), body)
+
+
+REAL_BLOCKS: Blocks = {
+    "real flats": lambda: of_set("flats"),
+    "real tile": lambda: of_set("tile"),
+    "real tile mean": mean_image,
+    "camera": camera,
+}
