@@ -50,8 +50,9 @@ def test_the_verdict_is_the_models_forward_pass(run, trained, test_set):
     assert inspection.score == pytest.approx(float(direct.score), rel=1e-5)
     np.testing.assert_allclose(inspection.anomaly_map, direct.anomaly_map[0], rtol=1e-5, atol=1e-5)
     assert inspection.anomalous == (inspection.score > trained.threshold)
-    assert inspection.light_weights.shape == (1, 6)
-    np.testing.assert_allclose(inspection.light_weights.sum(1), 1, atol=1e-5)
+    np.testing.assert_allclose(inspection.light_weights, np.full((1, 6), 1 / 6), rtol=1e-6)  # it goes by all alike
+    np.testing.assert_allclose(inspection.light_evidence, direct.light_weights[0, 0], rtol=1e-4)
+    assert np.ptp(inspection.light_evidence) > 0.01  # but not all show the same
 
 
 def test_the_part_that_sets_the_threshold_is_good(trained, tiny):
@@ -141,6 +142,7 @@ def test_a_dead_light_is_left_out_and_defects_are_still_found(lenient, test_set)
     assert all("top: dark" in answer.light_notes[0] for answer in answers)
     assert all(answer.threshold == lenient.card.thresholds_without[3] for answer in answers)
     assert all(answer.light_evidence[3] == 0 for answer in answers)
+    assert all(answer.light_weights[0].tolist() == pytest.approx([0.2] * 3 + [0] + [0.2] * 2) for answer in answers)
     good, bad = (
         [a.score for a, c in zip(answers, test_set, strict=True) if c.anomalous == is_bad] for is_bad in (0, 1)
     )

@@ -51,9 +51,9 @@ class Lights(Strict):
 class Capabilities(Strict):
     """What a family of models can do; a family declares it, the card carries it, everything else asks it.
 
-    evidence: the light weights say which light shows a defect. leave_out: it can judge without one of the lights.
-    int8: it can be quantised. grow: it takes in further good parts without being fitted anew. known_defects: it learns
-    from defective captures, where a user has some.
+    evidence: its light weights say which light shows a defect, not how far it goes by each. leave_out: it can judge
+    without one of the lights. int8: it can be quantised. grow: it takes in further good parts without being fitted
+    anew. known_defects: it learns from defective captures, where a user has some.
     """
 
     evidence: bool = False

@@ -41,10 +41,11 @@ class Inspection:
     score: how anomalous, the maximum (or top-share mean) of the map at the model's size; 0 is a perfect reproduction.
     threshold: the score above which a part is called anomalous, from held-out good parts.
     map: the anomaly map at the model's scale; same unit as the score.
-    light_weights: [L, N] float32, weight of each of the N lights on each of the L feature levels (shallow first),
-        rows sum to 1. Of models with evidence [1, N]: what each light shows at the map's highest point.
+    light_weights: [L, N] float32, how far the verdict goes by each of the N lights on each of the L feature levels
+        (shallow first), rows sum to 1. Of models with evidence [1, N]: the weights of lights.yaml, 0 for a light left
+        out.
     light_evidence: [N] float32, each light's share in what makes the map's highest point unusual, sums to 1; None for
-        models whose weights say which lights were listened to and not which of them shows a defect.
+        models that cannot tell which light shows a defect.
     light_faults: what is wrong with the lights, found in the capture itself. light_notes: the same in words.
     left_out: lights that were not looked at, because they are faulty or were said to be missing.
     rig_notes: what is grossly wrong with the whole rig, in words, each with its mend; it changes no verdict.
@@ -66,6 +67,11 @@ class Inspection:
     rig_deviations: np.ndarray | None = None
     judged: bool = True
     may_be_good: bool = True
+
+    @property
+    def light_shares(self) -> np.ndarray:
+        """[L, N], rows sum to 1: the evidence of models that have it, the weights of others."""
+        return self.light_weights if self.light_evidence is None else self.light_evidence[None]
 
     @cached_property
     def anomaly_map(self) -> np.ndarray:
@@ -188,9 +194,10 @@ class Inspector:
         trusted = trust(faults, absent, self._without, self.on_light_fault)
         faulty, imaging = {*absent, *(fault.light for fault in faults)}, self.card.imaging
         tiles = [self._fitting(tile, name) for tile in (imaging.cut(images, faulty) if imaging else [images])]
-        anomaly_map, score, weights = self._judge(tiles, trusted.left_out, seen.region)
-        if not all(np.isfinite(part).all() for part in (score, anomaly_map, weights)):
-            raise ModelError(f"{name}: score {score}, map or light weights not finite; the model is broken, retrain it")
+        anomaly_map, score, shares = self._judge(tiles, trusted.left_out, seen.region)
+        if not all(np.isfinite(part).all() for part in (score, anomaly_map, shares)):
+            raise ModelError(f"{name}: score {score}, map or light shares not finite; the model is broken, retrain it")
+        evidence = self.card.capabilities.evidence
         rig = self.card.rig_reference if self._checks_lights and not absent else None
         deviations: np.ndarray | None = None
         rig_notes = (*map(describe_replaced, seen.replaced), *((LOST,) if seen.lost else ()))
@@ -204,8 +211,8 @@ class Inspector:
             score=score,
             threshold=threshold,
             map=CoarseMap(anomaly_map, images.shape[-2:], seen.region),
-            light_weights=weights,
-            light_evidence=weights[0] if self.card.capabilities.evidence else None,
+            light_weights=self._weights_without(trusted.left_out) if evidence else shares,
+            light_evidence=shares[0] if evidence else None,
             light_faults=faults,
             light_notes=describe_light_faults(faults, self.lights.names, known.opposite() if known and faults else ()),
             left_out=trusted.left_out,
@@ -218,7 +225,7 @@ class Inspector:
     def _judge(
         self, tiles: list[np.ndarray], left_out: Sequence[int], region: Region | MovedRegion | None
     ) -> tuple[np.ndarray, float, np.ndarray]:
-        """The map at the model's scale, the score, and the light weights where the map is highest."""
+        """The map at the model's scale, the score, and the light shares where the map is highest."""
         step = self._runtime.at_once
         batches = (tiles[i : i + step] for i in range(0, len(tiles), step))
         answers = [self._runtime.run(one[0][None] if len(one) == 1 else np.stack(one), left_out) for one in batches]
@@ -228,6 +235,12 @@ class Inspector:
             return answer.anomaly_map[0], float(answer.score[0]), answer.light_weights[0]
         joined = imaging.join(answer.anomaly_map, region)
         return joined, score(joined, self.card.top_share), answer.light_weights[answer.score.argmax()]
+
+    def _weights_without(self, left_out: Sequence[int]) -> np.ndarray:
+        """[1, N], sums to 1: the weights that the model was trained with, of the lights that are looked at."""
+        weights = np.array(self.card.lights.weights or (1,) * len(self.lights.names), np.float32)
+        weights[list(left_out)] = 0
+        return np.asarray(weights / weights.sum())[None]
 
     @property
     def can_leave_out(self) -> bool:

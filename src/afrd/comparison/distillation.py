@@ -41,7 +41,7 @@ def distil(data: ClassData, job: Job, settings: Settings) -> Scored:
     holdout_maps, holdout_scores, _ = judge(model, data.features("holdout"))
     each = [judge(model, data.features("test", by)) for by in data.copies]
     maps, scores, weights = (np.concatenate(parts) for parts in zip(*each, strict=True))
-    weights = None if model.fixed_fusion else weights
+    weights = None if model.fixed_fusion or card.capabilities.evidence else weights
     return Scored(holdout_scores, scores, holdout_maps, maps, weights, card.config, Limit.of(card), card.captures)
 
 

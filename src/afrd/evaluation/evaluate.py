@@ -73,6 +73,7 @@ def evaluate(
                 score=float(inspection.score),
                 verdict=bool(inspection.anomalous),
                 light_weights=np.asarray(inspection.light_weights),
+                light_evidence=inspection.light_evidence,
                 light_faults=tuple(inspection.light_notes),
                 rig_notes=inspection.rig_notes,
                 judged=inspection.judged,

@@ -100,7 +100,7 @@ def write_report(
         score_histogram=Markup(charts.score_histogram(evaluation)),
         roc=_markup(charts.roc(evaluation)),
         pro=_markup(charts.pro(evaluation)),
-        levels=_light_weights(evaluation),
+        levels=_light_shares(evaluation),
         weight="evidence" if evaluation.config.get("capabilities", {}).get("evidence") else "weight",
         pro_limit=PRO_LIMIT,
         config=yaml.safe_dump(evaluation.config, sort_keys=False, allow_unicode=True),
@@ -140,9 +140,9 @@ def _groups(evaluation: Evaluation, captures: Sequence[Capture], n: int) -> list
     return groups
 
 
-def _light_weights(evaluation: Evaluation) -> list[list[LightWeight]]:
+def _light_shares(evaluation: Evaluation) -> list[list[LightWeight]]:
     """Per level, per light."""
-    weights = np.stack([result.light_weights for result in evaluation.captures]).astype(float)  # [K, L, N]
+    weights = np.stack([result.light_shares for result in evaluation.captures]).astype(float)  # [K, L, N]
     figures = np.stack([weights.mean(axis=0), *np.quantile(weights, [0.1, 0.9], axis=0)], axis=-1)  # [L, N, 3]
     return [
         [LightWeight(light, *row) for light, row in zip(evaluation.lights, level.tolist(), strict=True)]
@@ -156,7 +156,7 @@ def _example(evaluation: Evaluation, captures: Sequence[Capture], index: int) ->
         raise DatasetError(
             f"capture {index} is {capture.id}, but {result.id} was evaluated there; give the split that was evaluated"
         )
-    weights = np.asarray(result.light_weights).mean(axis=0)
+    weights = result.light_shares.mean(axis=0)
     threshold = evaluation.threshold if result.threshold is None else result.threshold
     pictures = [
         Picture(name, f"Capture {result.id} under light {name}", _embedded(photo(image)), float(weight))

@@ -21,7 +21,7 @@ class CaptureResult:
     """One capture: what it is, and what the inspector said.
 
     anomalous: the label.  verdict: the inspector's answer; True is anomalous in both.
-    light_weights: [L, N], weight of each light on each level; see `afrd.inspector.Inspection`.
+    light_weights: [L, N], light_evidence: [N] or None; see `afrd.inspector.Inspection`.
     light_faults: what was wrong with the lights, in words. judged: False where they were too faulty for a verdict;
     would_be: the verdict that the score would give then.
     rig_notes: what was grossly wrong with the whole rig, in words.
@@ -39,6 +39,12 @@ class CaptureResult:
     judged: bool = True
     threshold: float | None = None
     would_be: Literal["good", "anomalous"] | None = None
+    light_evidence: np.ndarray | None = field(default=None, repr=False)
+
+    @property
+    def light_shares(self) -> np.ndarray:
+        """[L, N], rows sum to 1: the evidence of models that have it, the weights of others."""
+        return np.asarray(self.light_weights) if self.light_evidence is None else self.light_evidence[None]
 
     @property
     def answer(self) -> Verdict:
@@ -187,6 +193,7 @@ class Evaluation:
                     "verdict": result.answer,
                     "outcome": result.outcome,
                     "light_weights": np.asarray(result.light_weights).tolist(),
+                    "light_evidence": None if result.light_evidence is None else result.light_evidence.tolist(),
                     "light_faults": list(result.light_faults),
                     "rig_notes": list(result.rig_notes),
                 }

@@ -43,7 +43,7 @@ TOLERANCES: dict[Precision, Tolerance] = {
 
 @dataclass(frozen=True)
 class Comparison:
-    """map, score, light_weights: largest differences over all captures, the last one absolute.
+    """map, score, light_weights: largest differences over all captures, the last one absolute, of weights or evidence.
 
     changed: ids whose verdict changed; undecided: those of them within the margin of the threshold.
     auroc: I-AUROC of run and artefact; None without good and bad captures. pairs: of a good and a bad capture.
@@ -125,7 +125,7 @@ def compare(
             (
                 float(np.abs(one.anomaly_map - other.anomaly_map).max()) / extent,
                 abs(one.score - other.score) / extent,
-                float(np.abs(one.light_weights - other.light_weights).max()),
+                float(np.abs(one.light_shares - other.light_shares).max()),
             )
         )
         if one.anomalous != other.anomalous:

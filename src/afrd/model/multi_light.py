@@ -19,7 +19,11 @@ SIZE_STEP = 32  # the embedding lies at stride 32
 
 
 class Prediction(NamedTuple):
-    """anomaly_map: [B, H, W] at the model's size; score: [B]; light_weights: [B, L, N], rows sum to 1."""
+    """anomaly_map: [B, H, W] at the model's size; score: [B]; light_weights: [B, L, N], rows sum to 1.
+
+    Those are how far the model goes by each light on each level; of one with evidence (`afrd.card.Capabilities`) what
+    each light shows at the highest point of the map, L = 1.
+    """
 
     anomaly_map: Tensor
     score: Tensor

@@ -4,7 +4,7 @@ images         [B, N, C, H, W]  uint8 or uint16, at the size and depth of the ca
                                  the common form (`afrd.imaging.pixels`)
 anomaly_map    [B, S, S]        float32, at the model's size
 score          [B]              float32
-light_weights  [B, L, N]        float32
+light_weights  [B, L, N]        float32, as of `afrd.model.multi_light.Prediction`
 """
 
 import json
