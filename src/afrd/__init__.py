@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from afrd.evaluation import Evaluation, write_report
     from afrd.evaluation.evaluate import evaluate
     from afrd.families import TrainConfig
-    from afrd.inspector import Inspection, Inspector
+    from afrd.inspection import Inspection
+    from afrd.inspector import Inspector
     from afrd.lighting import LightStudy, light_study
     from afrd.model import AFRD
     from afrd.prediction import predict
@@ -48,7 +49,8 @@ _HOMES = {
     "capture": ("Capture", "LightRig"),
     "datasets": ("CaptureSet", "check_dataset", "open_dataset", "read_captures"),
     "evaluation": ("Evaluation", "evaluate", "write_report"),
-    "inspector": ("Inspection", "Inspector"),
+    "inspection": ("Inspection",),
+    "inspector": ("Inspector",),
     "lighting": ("LightStudy", "light_study"),
     "model": ("AFRD",),
     "prediction": ("predict",),

@@ -4,11 +4,9 @@ Needs a finished run or an exported artefact, never training; what computes is a
 imports torch, so that an ONNX or OpenVINO artefact is inspected where torch is not installed.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -24,81 +22,12 @@ from afrd.imaging.interleaved import as_decoded
 from afrd.imaging.motion import Registered
 from afrd.imaging.region import MovedRegion, Region
 from afrd.imaging.tiles import score
+from afrd.inspection import Inspection
 from afrd.rig import measure_rig
 from afrd.rig.light_check import LightFault
 from afrd.rig.words import LOST, describe_replaced
 from afrd.runtimes import Answer, Runtime, open_runtime
 from afrd.views.under import picture_under
-
-Verdict = Literal["good", "anomalous", "light fault"]
-
-
-@dataclass(frozen=True)
-class Inspection:
-    """The answer for one capture.
-
-    id: the capture's.
-    score: how anomalous, the maximum (or top-share mean) of the map at the model's size; 0 is a perfect reproduction.
-    threshold: the score above which a part is called anomalous, from held-out good parts.
-    map: the anomaly map at the model's scale; same unit as the score.
-    light_weights: [L, N] float32, how far the verdict goes by each of the N lights on each of the L feature levels
-        (shallow first), rows sum to 1. Of models with evidence [1, N]: the weights of lights.yaml, 0 for a light left
-        out.
-    light_evidence: [N] float32, each light's share in what makes the map's highest point unusual, sums to 1; None for
-        models that cannot tell which light shows a defect.
-    light_faults: what is wrong with the lights, found in the capture itself. light_notes: the same in words.
-    left_out: lights that were not looked at, because they are faulty or were said to be missing.
-    rig_notes: what is grossly wrong with the whole rig, in words, each with its mend; it changes no verdict.
-    rig_deviations: [Q, 1 + N], for `afrd.rig.RigMonitor`; None where the rig was not checked.
-    judged: False where the lights are too faulty for the verdict that the score would give.
-    may_be_good: False where they are too faulty for the part to pass, by whatever threshold.
-    """
-
-    id: str
-    score: float
-    threshold: float
-    map: CoarseMap
-    light_weights: np.ndarray
-    light_evidence: np.ndarray | None = None
-    light_faults: tuple[LightFault, ...] = ()
-    light_notes: tuple[str, ...] = ()
-    left_out: tuple[int, ...] = ()
-    rig_notes: tuple[str, ...] = ()
-    rig_deviations: np.ndarray | None = None
-    judged: bool = True
-    may_be_good: bool = True
-
-    @property
-    def light_shares(self) -> np.ndarray:
-        """[L, N], rows sum to 1: the evidence of models that have it, the weights of others."""
-        return self.light_weights if self.light_evidence is None else self.light_evidence[None]
-
-    @cached_property
-    def anomaly_map(self) -> np.ndarray:
-        """[H, W] float32, at the capture's own size; made when it is first asked for."""
-        return self.map.at_full_size()
-
-    @property
-    def anomalous(self) -> bool:
-        """The score is above the threshold, or the part could not be judged: either way it must not pass as good."""
-        return not self.judged or self.score > self.threshold
-
-    @property
-    def verdict(self) -> Verdict:
-        """Of the part, or that the lights must be mended before there can be one."""
-        if not self.judged:
-            return "light fault"
-        return "anomalous" if self.anomalous else "good"
-
-    @property
-    def would_be(self) -> Literal["good", "anomalous"] | None:
-        """Under a light fault the verdict that the score would give: without `left_out`, the lights else as they are.
-
-        It is no verdict to act on. None where there is a verdict.
-        """
-        if self.judged:
-            return None
-        return "anomalous" if self.score > self.threshold else "good"
 
 
 class Inspector:
@@ -161,7 +90,8 @@ class Inspector:
         Raises ModelError: another number of lights, another shape or type, an answer that is not finite; a missing
         light that there is not, more than one, or a model that needs every light.
         """
-        return self._inspect(self._seen(images, f"capture {id or 'without id'}"), id, missing)
+        seen = self._seen(images, f"capture {id or 'without id'}", self.missing_lights(missing))
+        return self._inspect(seen, id, missing)
 
     def picture_under(self, images: np.ndarray, light: str | tuple[float, float, float]) -> np.ndarray:
         """What a part would look like under a light that is out of order, or that the rig does not have.
@@ -171,8 +101,8 @@ class Inspector:
         """
         return picture_under(self._seen(images, "capture").images, self.lights, light, self.card.relighting)
 
-    def _seen(self, images: np.ndarray, name: str) -> Registered:
-        """In the common form, registered."""
+    def _seen(self, images: np.ndarray, name: str, absent: Collection[int] = ()) -> Registered:
+        """In the common form, registered by the lights that are not absent."""
         try:
             images = with_channels(np.asarray(images))
         except (ValueError, TypeError, RuntimeError) as error:
@@ -182,7 +112,7 @@ class Inspector:
         imaging = self.card.imaging
         if imaging and (problem := imaging.problem(images)):
             raise ModelError(f"{name}: {problem[0]}; {problem[1]}")
-        return imaging.see(images) if imaging else Registered(images)
+        return imaging.see(images, absent) if imaging else Registered(images)
 
     def _inspect(self, seen: Registered | Capture, id: str, missing: Sequence[str]) -> Inspection:
         """seen: with images [N, C, H, W] in the common form."""
@@ -265,7 +195,7 @@ class Inspector:
             )
         if problem := trained.size_problem(capture.images):
             raise DatasetError(f"capture {capture.id}: {problem[0]}; {problem[1]}")
-        return self._inspect(trained.see_common(capture.images), capture.id, missing)
+        return self._inspect(trained.see_common(capture.images, self.missing_lights(missing)), capture.id, missing)
 
     @property
     def imaging(self) -> Imaging | None:

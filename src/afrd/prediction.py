@@ -14,7 +14,8 @@ from afrd.datasets import CaptureSet, read_ahead
 from afrd.errors import DatasetError, RunError
 from afrd.evaluation.visual import LARGE, contact_sheet, mean_light, overlay, write_picture
 from afrd.files import LONGEST_NAME, atomic_path, remove_left_over, require_folder_target
-from afrd.inspector import Inspection, Inspector
+from afrd.inspection import Inspection
+from afrd.inspector import Inspector
 from afrd.map_png import fitting_scale, write_map_png16
 
 MapFormat = Literal["png16", "npy"]

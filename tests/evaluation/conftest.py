@@ -10,7 +10,7 @@ from scipy import ndimage
 from afrd.capture import Capture, LightRig
 from afrd.evaluation.evaluate import evaluate
 from afrd.imaging.coarse_map import CoarseMap
-from afrd.inspector import Inspection
+from afrd.inspection import Inspection
 
 RIG = LightRig(("all spots", "bottom", "right", "top", "left", "light box"))
 _DIRECTIONS = np.array([[0, -1, 1], [1, 0, 1], [0, 1, 1], [-1, 0, 1]]) / np.sqrt(2)

@@ -83,6 +83,14 @@ def test_the_commands_of_a_station_need_no_torch(made, tiny, tmp_path):
     assert "Traceback" not in training.stderr
 
 
+def test_exporting_without_its_extra_says_so(trained, tiny, tmp_path):
+    blocked = "import sys; sys.modules['onnx'] = None\nfrom afrd.cli import main\nmain()"
+    command = ["export", trained(), tiny, "--category", "Confetto", "--to", "openvino", "--out", tmp_path / "a.xml"]
+    done = subprocess.run([sys.executable, "-c", blocked, *map(str, command)], capture_output=True, text=True)
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    assert "onnx is not installed: pip install 'afrd[export]'" in " ".join(done.stderr.split())
+
+
 def test_a_torch_program_opens_on_a_named_device(made, good):
     elsewhere, usual = Inspector.load(made / "a.pt2", "cpu:0"), Inspector.load(made / "a.pt2")
     assert elsewhere.inspect_capture(good[0]).score == usual.inspect_capture(good[0]).score

@@ -6,7 +6,8 @@ import pytest
 
 from afrd.export import TOLERANCES, Comparison, compare
 from afrd.imaging.coarse_map import CoarseMap
-from afrd.inspector import Inspection, Inspector
+from afrd.inspection import Inspection
+from afrd.inspector import Inspector
 
 EQUAL = Comparison(4, 0.0, 0.0, 0.0, (), (), (0.9, 0.9), TOLERANCES["int8"], pairs=1600)
 

@@ -64,6 +64,22 @@ def test_a_velocity_is_learned_and_a_light_that_does_not_follow_is_named() -> No
     np.testing.assert_allclose(found.shifts, on_belt(7), atol=0.2)
 
 
+@pytest.mark.parametrize("kind", ["constant", "free"])
+@pytest.mark.parametrize("light", range(4))
+def test_a_light_that_is_out_has_no_say_in_how_the_others_moved(kind: str, light: int) -> None:
+    """Of four lights it would have a part in half of all pairs."""
+    on_belt = np.arange(LIGHTS)[:, None] * np.array([3.0, -1.0])
+    motion = Motion.learn(kind, ((str(k), capture(part(k), on_belt, k)[:4]) for k in range(3)))
+    images = capture(part(7), on_belt, 7)[:4]
+    dark, copied = images.copy(), images.copy()
+    dark[light] = np.random.default_rng(0).integers(0, 3, dark[light].shape)
+    copied[light] = images[(light + 1) % 4]  # as stands for a light that is said to be missing
+    others, expected = [k for k in range(4) if k != light], on_belt[:4] - on_belt[:4].mean(0)
+    for found, moved in ((motion.register(dark), (light,)), (motion.register(copied, [light]), ())):
+        assert found.moved == moved
+        np.testing.assert_allclose(found.shifts[others], expected[others], atol=0.2)
+
+
 @pytest.mark.parametrize("picked", ["acd", "dac"])
 def test_lights_picked_out_of_a_belt_keep_their_times(picked: str) -> None:
     rig = Lights.of(LightRig(tuple("abcde")).pick("abcd").pick(picked)).rig()  # as the card has it

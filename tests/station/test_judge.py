@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from afrd.imaging.coarse_map import CoarseMap
-from afrd.inspector import Inspection
+from afrd.inspection import Inspection
 from afrd.station.judge import may_be_set, station_verdict
 from afrd.station.statistics import Scored, false_alarms, histogram, what_if
 

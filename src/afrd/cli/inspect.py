@@ -72,7 +72,8 @@ def predict(
     from afrd.errors import RunError
     from afrd.evaluation.parts import judge_parts
     from afrd.files import require_file_target, require_folder_target, write_text
-    from afrd.inspector import Inspector, Verdict
+    from afrd.inspection import Verdict
+    from afrd.inspector import Inspector
     from afrd.prediction import predict as run_prediction
 
     require_folder_target(out)

@@ -242,7 +242,7 @@ def _load(record: Record, lights: LightRig, imaging: Imaging | None) -> Capture:
     )
     if imaging is None:
         return capture
-    seen = imaging.see(stacked)
+    seen = imaging.see(stacked, np.flatnonzero(black).tolist())
     images = _blackened(seen.images, black)
     return replace(capture, images=images, moved=seen.moved, replaced=seen.replaced, region=seen.region, lost=seen.lost)
 

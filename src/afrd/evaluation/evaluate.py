@@ -19,7 +19,7 @@ from afrd.evaluation.metrics import MEMORY_GB, RESAMPLES, Estimate, image_auroc,
 from afrd.evaluation.parts import part_metrics
 from afrd.evaluation.result import CaptureResult, Evaluation, Metrics
 from afrd.evaluation.truth import Lazy, Truth, truth
-from afrd.inspector import Inspection
+from afrd.inspection import Inspection
 from afrd.progress import Progress
 
 

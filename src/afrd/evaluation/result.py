@@ -21,7 +21,7 @@ class CaptureResult:
     """One capture: what it is, and what the inspector said.
 
     anomalous: the label.  verdict: the inspector's answer; True is anomalous in both.
-    light_weights: [L, N], light_evidence: [N] or None; see `afrd.inspector.Inspection`.
+    light_weights: [L, N], light_evidence: [N] or None; see `afrd.inspection.Inspection`.
     light_faults: what was wrong with the lights, in words. judged: False where they were too faulty for a verdict;
     would_be: the verdict that the score would give then.
     rig_notes: what was grossly wrong with the whole rig, in words.

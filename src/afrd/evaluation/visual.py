@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from afrd.capture import Capture
 from afrd.errors import ModelError
 from afrd.files import atomic_path
-from afrd.inspector import Inspection
+from afrd.inspection import Inspection
 
 COLOUR_MAP = "inferno"  # perceptually uniform, dark where nothing is wrong, readable without colour vision
 

@@ -5,7 +5,7 @@ differ from capture to capture. free: every light has a shift of its own, which 
 unexplained is a fault of the rig: a light that was triggered too early or late, a part that rolled.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Literal, NamedTuple, Self
 
 import numpy as np
@@ -87,20 +87,30 @@ class Motion(BaseModel):
             triggers=triggers,
         )
 
-    def register(self, images: np.ndarray) -> Registered:
+    def register(self, images: np.ndarray, absent: Collection[int] = ()) -> Registered:
         """images: [N, C, H, W]. A light that does not fit the others' motion is named, and moved as they say.
 
-        Where the others' motion is larger than a quarter of the picture, no light is trusted.
+        absent: lights that are known to be out of order; they are moved, and not named. Neither they nor lights that
+        show nothing of what the others show have a say in how those moved. Where the others' motion is larger than a
+        quarter of the picture, no light is trusted.
         """
-        found, agreement = estimate_shifts(images)
+        found, heard = np.zeros((len(images), 2)), [k for k in range(len(images)) if k not in absent]
+        found[heard], agreement = estimate_shifts(images[heard])
+        alike = [k for k, agrees in zip(heard, agreement, strict=True) if agrees >= LEAST]
+        if 1 < len(alike) < len(heard):
+            found[alike], agreement = estimate_shifts(images[alike])
+            heard = [k for k, agrees in zip(alike, agreement, strict=True) if agrees >= LEAST] or alike
         learned = np.array(self.shifts)
-        followed = at_constant_velocity(found, self.triggers), learned + np.median(found - learned, 0)
-        expected = followed[self.kind == "free"]
-        moved = (np.linalg.norm(found - expected, axis=1) > self.limit) | (agreement < LEAST)
+        expected = learned + np.median(found[heard] - learned[heard], 0)
+        if self.kind == "constant" and len(heard) > 1:
+            expected = at_constant_velocity(found, self.triggers, heard)
+        unheard = [k not in heard for k in range(len(images))]
+        moved = (np.linalg.norm(found - expected, axis=1) > self.limit) | unheard | (agreement.max() < LEAST)
         undone = expected if self.kind == "constant" else np.where(moved[:, None], expected, found)
         undone = undone - undone.mean(0)
         if _too_large(undone, images.shape).any():
             moved[:], undone = True, learned
+        moved[list(absent)] = False
         return Registered(move_back(images, undone), undone, tuple(int(k) for k in np.flatnonzero(moved)))
 
 
@@ -121,20 +131,23 @@ def describe_shifts(names: Sequence[str], shifts: np.ndarray, agreement: float) 
     return f"lights are shifted against each other, px right and down: {each}; see motion under imaging in lights.yaml"
 
 
-def at_constant_velocity(shifts: np.ndarray, triggers: tuple[int, ...] | None = None) -> np.ndarray:
+def at_constant_velocity(
+    shifts: np.ndarray, triggers: tuple[int, ...] | None = None, heard: Sequence[int] | None = None
+) -> np.ndarray:
     """[..., N, 2] as the one velocity has them that most pairs of lights agree on, so that no single light decides.
 
-    triggers: as of Motion.
+    triggers: as of Motion. heard: the lights that have a say, at least two of several; None: all.
     """
     n = shifts.shape[-2]
     if n == 1:
         return np.zeros_like(shifts)
-    first, second = np.triu_indices(n, 1)
+    which = np.arange(n) if heard is None else np.array(heard)
+    first, second = (which[index] for index in np.triu_indices(len(which), 1))
     times = np.arange(n) if triggers is None else np.array(triggers)
     slopes = (shifts[..., second, :] - shifts[..., first, :]) / (times[second] - times[first])[:, None]
     velocity = np.median(slopes, -2)
     moved = (times - times.mean())[:, None] * velocity[..., None, :]
-    return moved + np.median(shifts - moved, -2, keepdims=True)
+    return moved + np.median((shifts - moved)[..., which, :], -2, keepdims=True)
 
 
 def _too_large(shifts: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

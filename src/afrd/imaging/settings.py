@@ -162,14 +162,19 @@ class Imaging(BaseModel):
         )  # in one square a model leaves it out
         return joined * region.at(joined.shape) if region else joined
 
-    def see(self, images: np.ndarray) -> Registered:
-        """images: [N, C, H, W] as the camera gives them, without a `problem`; as everything after sees them."""
-        return self.see_common(self.pixels.common(images))
+    def see(self, images: np.ndarray, absent: Collection[int] = ()) -> Registered:
+        """images: [N, C, H, W] as the camera gives them, without a `problem`; as everything after sees them.
 
-    def see_common(self, images: np.ndarray) -> Registered:
+        absent: lights that are known to be out of order, which tell nothing of how the others moved.
+        """
+        return self.see_common(self.pixels.common(images), absent)
+
+    def see_common(self, images: np.ndarray, absent: Collection[int] = ()) -> Registered:
         """images: in the common form already."""
         images, replaced = dead_pixels.replace(images) if self.repairs else (images, ())
-        seen = self.motion.register(images) if self.motion else Registered(images, np.zeros((len(images), 2)), ())
+        seen = (
+            self.motion.register(images, absent) if self.motion else Registered(images, np.zeros((len(images), 2)), ())
+        )
         seen = seen._replace(replaced=replaced, region=self.region)
         if self.region and self.alignment:
             moved = self.alignment.follow(self.region, seen.images)

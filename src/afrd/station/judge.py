@@ -13,7 +13,8 @@ import numpy as np
 from afrd.card import ModelCard
 from afrd.errors import StationError
 from afrd.fail_safe import OnLightFault
-from afrd.inspector import Inspection, Inspector
+from afrd.inspection import Inspection
+from afrd.inspector import Inspector
 
 FARTHEST = 1e6  # times the model's own threshold, or its share: beyond it every part would be good, or none
 StationVerdict = Literal["good", "review", "anomalous", "light fault"]
