@@ -87,7 +87,7 @@ class Capture:
     imaging: as what the camera's pictures were seen; `images` are in the common form then (`afrd.imaging.pixels`) and
         registered. None where they are as the camera gave them.
     moved: lights that do not fit the motion of the others. replaced: x, y of dead pixels that were.
-    region: where is looked at; None: everywhere. lost: because the part that the region follows was not found.
+    region: where is looked at; None: everywhere. lost: the part that it follows was not found whole in the picture.
     """
 
     id: str

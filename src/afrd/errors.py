@@ -50,6 +50,7 @@ _PACKAGES = {
     "train": "torch torchvision timm lightning_fabric safetensors",
     "station": "fastapi uvicorn sqlalchemy alembic python_multipart argon2 itsdangerous pyarrow watchfiles",
     "postgresql": "psycopg",
+    "export": "onnx onnxscript onnxruntime openvino nncf",
 }
 _EXTRA_OF = {package: extra for extra, packages in _PACKAGES.items() for package in packages.split()}
 

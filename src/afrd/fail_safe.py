@@ -80,6 +80,9 @@ def describe_light_faults(
     return tuple(notes)
 
 
+FAULT_NOTES = ("light ", "lights ")  # how these begin, and no other note on a capture
+
+
 def _described(fault: LightFault, names: Sequence[str]) -> str:
     light, other = names[fault.light], None if fault.other is None else names[fault.other]
     if fault.kind == "dark":

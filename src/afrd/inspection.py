@@ -29,8 +29,8 @@ class Inspection:
     left_out: lights that were not looked at, because they are faulty or were said to be missing.
     rig_notes: what is grossly wrong with the whole rig, in words, each with its mend; it changes no verdict.
     rig_deviations: [Q, 1 + N], for `afrd.rig.RigMonitor`; None where the rig was not checked.
-    judged: False where the lights are too faulty for the verdict that the score would give.
-    may_be_good: False where they are too faulty for the part to pass, by whatever threshold.
+    judged: False where the lights are too faulty, or the part too little in the picture, for the verdict that the score
+        would give. may_be_good: False where they are for it to pass, by whatever threshold.
     """
 
     id: str

@@ -25,7 +25,7 @@ from afrd.imaging.tiles import score
 from afrd.inspection import Inspection
 from afrd.rig import measure_rig
 from afrd.rig.light_check import LightFault
-from afrd.rig.words import LOST, describe_replaced
+from afrd.rig.words import CUT, LOST, describe_replaced
 from afrd.runtimes import Answer, Runtime, open_runtime
 from afrd.views.under import picture_under
 
@@ -119,8 +119,9 @@ class Inspector:
         images, name = seen.images, f"capture {id or 'without id'}"
         absent = self.missing_lights(missing)
         known = self.card.light_reference if self._checks_lights else None
-        shifted = [LightFault(light, "shifted") for light in seen.moved if light not in absent]
-        faults = (*shifted, *(known.check(images, absent, f"{name}: light check") if known else ()))
+        faults = known.check(images, absent, f"{name}: light check") if known else ()
+        told = {*absent, *(fault.light for fault in faults)}  # of a dark light the trigger is not to blame as well
+        faults = (*(LightFault(light, "shifted") for light in seen.moved if light not in told), *faults)
         trusted = trust(faults, absent, self._without, self.on_light_fault)
         faulty, imaging = {*absent, *(fault.light for fault in faults)}, self.card.imaging
         tiles = [self._fitting(tile, name) for tile in (imaging.cut(images, faulty) if imaging else [images])]
@@ -130,11 +131,12 @@ class Inspector:
         evidence = self.card.capabilities.evidence
         rig = self.card.rig_reference if self._checks_lights and not absent else None
         deviations: np.ndarray | None = None
-        rig_notes = (*map(describe_replaced, seen.replaced), *((LOST,) if seen.lost else ()))
+        rig_notes = (*map(describe_replaced, seen.replaced), *((CUT if seen.region else LOST,) if seen.lost else ()))
         if rig:
             measured = measure_rig(images)
             deviations = rig.deviations(measured)
             rig_notes += rig.notes(measured, deviations)
+        may_be_good = trusted.may_be_good and not seen.lost  # what was not looked at may hold a defect
         threshold = self._without[trusted.left_out[0]] if trusted.left_out else self.threshold
         return Inspection(
             id=id,
@@ -148,8 +150,8 @@ class Inspector:
             left_out=trusted.left_out,
             rig_notes=rig_notes,
             rig_deviations=deviations,
-            judged=trusted.may_be_anomalous if score > threshold else trusted.may_be_good,
-            may_be_good=trusted.may_be_good,
+            judged=trusted.may_be_anomalous if score > threshold else may_be_good,
+            may_be_good=may_be_good,
         )
 
     def _judge(

@@ -92,6 +92,8 @@ def test_the_score_is_of_what_lies_inside(tmp_path, folds) -> None:
             rows = slice(int(y * HEIGHT / 64), math.ceil((y + 1) * HEIGHT / 64))
             assert seen.region.inside[rows, x * 5 : x * 5 + 5].any()
         assert run.inspect(dusty).score == pytest.approx(found.score, rel=0.05)  # it moves the region a little
+    cut = run.inspect(capture(0, 110, 0, seed=9))  # a fifth of the region lies outside of the picture
+    assert not cut.may_be_good and cut.verdict != "good" and "outside of the picture" in cut.rig_notes[0]
 
 
 def test_without_the_part_everything_is_looked_at(alignment) -> None:
@@ -101,6 +103,20 @@ def test_without_the_part_everything_is_looked_at(alignment) -> None:
     seen = Imaging(pixels=Pixels(bits=8), region=Region.of(inside), alignment=alignment).see(empty)
     assert seen.lost and seen.region is None
     np.testing.assert_array_equal(seen.images, empty)
+
+
+@pytest.mark.parametrize(("right", "lost"), [(80, False), (110, True)])
+def test_a_part_that_lies_farther_outside_than_any_in_training_is_told(alignment, right, lost) -> None:
+    """The region ends at 230 of 320 pixels."""
+    inside = np.zeros((HEIGHT, WIDTH), bool)
+    inside[95:146, 150:230] = True
+    region = Region.of(inside)
+    known = alignment.learned(region, (capture(k, 3 * k, -k, seed=k) for k in range(3)))
+    seen = Imaging(pixels=Pixels(bits=8), region=region, alignment=known).see(capture(0, right, 0, seed=5))
+    assert (seen.lost, seen.region is None) == (lost, False)
+    farther = alignment.learned(region, [capture(0, 110, 0, seed=4)])  # where parts lie there in training, it is usual
+    seen = Imaging(pixels=Pixels(bits=8), region=region, alignment=farther).see(capture(0, right, 0, seed=5))
+    assert not seen.lost
 
 
 def test_a_defect_moves_the_region_by_less_than_a_pixel(alignment) -> None:

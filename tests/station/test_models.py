@@ -1,7 +1,9 @@
 """Versions: learned from reviewed parts, compared, in shadow, activated; and what a killed training leaves."""
 
 import hashlib
+import io
 import time
+import zipfile
 
 import numpy as np
 import pytest
@@ -10,8 +12,10 @@ import yaml
 from afrd import Inspector
 from afrd.datasets.images import decode
 from afrd.station.snapshot import read_snapshot
-from station_process import StationProcess
+from captures import make_capture
+from station_process import StationProcess, uploads
 
+LIGHTS = ("left", "right", "top")
 REVIEWED = {0: "good", 1: "good", 2: "defect", 3: "good", 5: "defect"}
 
 
@@ -171,6 +175,29 @@ def test_a_part_whose_images_were_changed_is_not_learned_from(station, trained):
     station.client.post("/models/train")
     assert "not those that were judged" in idle(station)
     (folder / "01.png").write_bytes(content)
+
+
+def test_what_was_not_judged_or_badly_lit_is_not_learned_from_whatever_was_said_of_it(station, trained):
+    """Images of another size would end every training; a dark light that was learned would be told no more."""
+    larger, dark = (make_capture(np.random.default_rng(0), 3, size, False)[0] for size in (80, 64))
+    dark[1] = 0
+    assert station.post(uploads(larger, LIGHTS), "larger").status_code == 422
+    assert station.post(uploads(dark, LIGHTS), "dark").json()["verdict"] == "light fault"
+    assert station.client.get("/api/captures/larger").json()["verdict"] == "not judged"
+    for id in ("larger", "dark"):
+        station.client.post(f"/api/captures/{id}/review", json={"label": "good"}).raise_for_status()
+    assert "2 reviewed parts are left out" in station.client.get("/models").text
+    before = {path.name for path in (station.data / "models").iterdir()}
+    assert station.client.post("/models/train").status_code == 303
+    assert "it is done" in idle(station)
+    (again,) = (p for p in (station.data / "models").iterdir() if p.name not in before)
+    assert not {"larger", "dark"} & {row["id"] for row in read_snapshot(again / "snapshot.parquet")}
+    assert _inspect(Inspector.load(again), uploads(dark, LIGHTS)).verdict == "light fault"
+    archive = zipfile.ZipFile(io.BytesIO(station.client.get("/history/export.zip").content))
+    assert not [name for name in archive.namelist() if "/larger/" in name or "/dark/" in name]
+    left_out = archive.read("left-out.txt").decode()
+    assert "larger: not judged: " in left_out
+    assert "dark: light right: dark" in left_out
 
 
 def test_too_few_good_parts_are_said_before_anything_starts(artefact, serve):

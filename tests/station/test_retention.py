@@ -99,6 +99,7 @@ def test_a_full_disk_is_announced_and_verdicts_go_on(artefact, serve, parts):
     """The process may write no file larger than 1 kB for a while, which is what writing to a full disk looks like."""
     station = serve(artefact)
     station.post(parts[0], "before").raise_for_status()
+    station.client.post("/api/captures/before/review", json={"label": "good"}).raise_for_status()
     _, hard = resource.prlimit(station.process.pid, resource.RLIMIT_FSIZE, (1000, -1))
     for k in range(3):
         answer = station.post(parts[k], f"full-{k}")
@@ -107,12 +108,19 @@ def test_a_full_disk_is_announced_and_verdicts_go_on(artefact, serve, parts):
     health = station.health()
     assert health["status"] == "degraded"
     assert any("cannot be stored" in problem for problem in health["problems"])
+    review = station.client.post("/api/captures/before/review", json={"label": "good"})
+    assert (review.status_code, "nothing was done: the disk of" in review.json()["detail"]) == (503, True)
+    threshold = station.client.post("/threshold", data={"threshold": "1", "reason": "to try"})
+    assert (threshold.status_code, "Nothing was done: the disk of" in threshold.text) == (503, True)
+    assert station.client.get("/history/export.zip").status_code == 503  # and no ZIP that breaks off
+    assert "Traceback" not in station.log.read_text()
     resource.prlimit(station.process.pid, resource.RLIMIT_FSIZE, (hard, hard))
     deadline = time.monotonic() + 60
     while station.health()["status"] != "ok" and time.monotonic() < deadline:
         station.post(parts[0]).raise_for_status()
     assert station.health()["status"] == "ok"
     station.post(parts[1], "after").raise_for_status()
+    station.client.post("/api/captures/before/review", json={"label": "good"}).raise_for_status()
     assert {"before", "after"} <= {each["id"] for each in station.client.get("/api/captures").json()}
     assert "verdicts go on" in station.log.read_text()
     assert list((station.data / "incoming").iterdir()) == []

@@ -6,6 +6,7 @@ of all lights, coarse: first at angles all around, wherever the two pictures fit
 """
 
 import base64
+from collections.abc import Iterable
 from operator import itemgetter
 from typing import Self
 
@@ -18,22 +19,33 @@ from afrd.imaging.region import MovedRegion, Region
 SIDE = 128  # pixels of the longer side, at which parts are compared
 STEP, SECTOR = 15, 45  # degrees between the angles that are tried; of each sector the best is made exact
 LEAST = 0.6  # correlation with the reference, below which a part is not found
+MARGIN = 0.02  # of the region, that may lie farther outside of the picture than in training
 SMOOTH = 2.0  # standard deviation in coarse pixels
 OFFSET = 0.02  # of full scale, added before the logarithm
 
 
 class Alignment(BaseModel):
-    """reference: of the part that the region was drawn on, the coarse picture, as a PNG in base64."""
+    """reference: of the part that the region was drawn on, the coarse picture, as a PNG in base64.
+
+    least_seen: share of the region within the picture, below which a part lies farther outside than any in training.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     reference: str = Field(repr=False)
+    least_seen: float = Field(1 - MARGIN, ge=0)
 
     @classmethod
     def to(cls, images: np.ndarray) -> Self:
         """images: [N, C, H, W] of the reference part."""
         shades = np.clip(np.rint((_coarse(images) - np.log(OFFSET)) / -np.log(OFFSET) * 255), 0, 255).astype(np.uint8)
         return cls(reference=base64.b64encode(cv2.imencode(".png", shades)[1]).decode())
+
+    def learned(self, region: Region, captures: Iterable[np.ndarray]) -> Self:
+        """With `least_seen` as good captures, [N, C, H, W] each, have it; those without the part have no say."""
+        moved = (self.follow(region, images) for images in captures)
+        least = min((each.seen for each in moved if each), default=1.0)
+        return self.model_copy(update={"least_seen": round(max(0.0, min(least, 1.0) - MARGIN), 4)})
 
     def follow(self, region: Region, images: np.ndarray) -> MovedRegion | None:
         """The region as this capture's part has it; None where the part is not found."""

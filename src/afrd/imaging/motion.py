@@ -25,7 +25,7 @@ class Registered(NamedTuple):
     """images: [N, C, H, W], shifts undone. shifts: [N, 2] x, y, what was undone. moved: lights that do not fit them.
 
     replaced: x, y of dead pixels, see `afrd.imaging.dead_pixels`. region: where is looked at; None: everywhere. lost:
-        everywhere because the part that the region follows was not found.
+        the part that the region follows was not found, so it is everywhere, or lies outside of the picture in part.
     """
 
     images: np.ndarray

@@ -132,6 +132,11 @@ class MovedRegion(NamedTuple):
         moved = cv2.warpAffine(self.region.inside.astype(np.uint8), self.matrix, size, flags=cv2.INTER_NEAREST)
         return moved.astype(bool)
 
+    @property
+    def seen(self) -> float:
+        """The share of it that lies within the picture; a little above or below 1 where all of it does."""
+        return float(self.inside.sum() / self.region.inside.sum())
+
     def at(self, size: tuple[int, int]) -> np.ndarray:
         """[*size] bool: the places of a coarser grid that it touches, since a turned piece may fill none by half."""
         return cv2.resize(self.inside.astype(np.float32), size[::-1], interpolation=cv2.INTER_AREA) > 0

@@ -12,6 +12,8 @@ import numpy as np
 from afrd.imaging.interleaved import interleaved, planar
 from afrd.imaging.pixels import to_linear, to_srgb
 
+SLIVER = 1e-3  # of a pixel, up to which OpenCV leaves out what a larger one holds of it
+
 
 def resize(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """images: [..., C, H, W], uint8 or uint16 in the common form (`afrd.imaging.pixels`), C 1 or 3.
@@ -26,7 +28,7 @@ def resize(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     for one, into in zip(images.reshape(-1, *images.shape[-3:]), out.reshape(-1, *out.shape[-3:]), strict=True):
         # one picture at a time, so that memory stays small
         shrunk = _resized(_looked_up(interleaved(one), light), size)
-        into[...] = planar(to_srgb(shrunk.astype(np.float32) / np.float32(65535)))
+        into[...] = planar(to_srgb(shrunk))
     return out
 
 
@@ -35,38 +37,38 @@ def _looked_up(picture: np.ndarray, light: np.ndarray) -> np.ndarray:
 
 
 def _resized(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """[H, W] or [H, W, C] to size, in its type; or float32."""
+    """[H, W] or [H, W, C] float32 to size."""
     (height, width), (rows, columns) = picture.shape[:2], size
     if (rows <= height) == (columns <= width):
         how = cv2.INTER_AREA if rows <= height else cv2.INTER_LINEAR
         return cv2.resize(picture, (columns, rows), interpolation=how)
-    planes = [along(height, rows) @ plane @ along(width, columns).T for plane in planar(picture).astype(np.float32)]
+    planes = [along(height, rows) @ plane @ along(width, columns).T for plane in planar(picture)]
     return planes[0] if picture.ndim == 2 else np.stack(planes, -1)
 
 
 @lru_cache
 def along(before: int, after: int) -> np.ndarray:
-    """[after, before] float32: what resizing does along one axis, as a matrix; rows sum to 1."""
+    """[after, before] float32: what resizing does along one axis, as a matrix; rows sum to 1, or a sliver less."""
     edges = np.arange(after + 1) * (before / after)
     if after <= before:  # how much of each pixel lies in each of the larger ones
         pixels = np.arange(before)
         overlap = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
-        weights = overlap.clip(min=0)
+        weights = np.where(overlap > SLIVER, overlap, 0) * (after / before)
     else:
         at = ((edges[1:] + edges[:-1]) / 2 - 0.5).clip(0, before - 1)
         low = np.minimum(at.astype(int), max(before - 2, 0))
         weights = np.zeros((after, before))
         weights[np.arange(after), low] += 1 - (at - low)
         weights[np.arange(after), np.minimum(low + 1, before - 1)] += at - low
-    weights = (weights / weights.sum(1, keepdims=True)).astype(np.float32)
+    weights = weights.astype(np.float32)
     weights.setflags(write=False)
     return weights
 
 
 @lru_cache
 def _light(kind: str) -> np.ndarray:
-    """Linear light of each value of the type, as uint16."""
+    """Linear light of each value of the type, not in whole numbers: exported graphs have none, and dark places differ."""
     full = np.iinfo(kind).max
-    table = np.rint(to_linear(np.arange(full + 1) / full) * 65535).astype(np.uint16)
+    table = to_linear(np.arange(full + 1) / full).astype(np.float32)
     table.setflags(write=False)
     return table

@@ -178,5 +178,5 @@ class Imaging(BaseModel):
         seen = seen._replace(replaced=replaced, region=self.region)
         if self.region and self.alignment:
             moved = self.alignment.follow(self.region, seen.images)
-            seen = seen._replace(region=moved, lost=moved is None)
+            seen = seen._replace(region=moved, lost=moved is None or moved.seen < self.alignment.least_seen)
         return seen._replace(images=fill(seen.images, seen.region.inside)) if seen.region else seen

@@ -24,6 +24,12 @@ LOST = (
 )
 
 
+CUT = (
+    "the part lies outside of the picture in part, farther than any in training, so not all of the region of interest "
+    "was looked at; check its place before the camera, and the trigger"
+)
+
+
 def describe_change(quantity: str, size: float, light: str | None = None) -> str:
     """size: in logarithms, as of `RigReference.deviations`. light: its name; None for the whole rig."""
     more, change = size > 0, abs(float(np.expm1(size)))

@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
+from sqlalchemy.exc import OperationalError
 
 import afrd
 from afrd.datasets.problems import printable
@@ -20,6 +21,7 @@ from afrd.station.guard import Guard
 from afrd.station.page import message
 from afrd.station.refusals import Refused
 from afrd.station.service import Service
+from afrd.station.store import reason_of
 
 _log = logging.getLogger("afrd.station")
 
@@ -72,6 +74,17 @@ def create_app(service: Service) -> FastAPI:
         if request.url.path.startswith("/api/"):
             return JSONResponse({"detail": str(error)}, status)
         return message(request, "Not done", str(error), status)
+
+    @app.exception_handler(OperationalError)
+    @app.exception_handler(OSError)
+    async def out_of_reach(request: Request, error: Exception) -> Response:
+        """A full disk, or a database that is not there: what was asked for was not done."""
+        where = f"the disk of {service.config.data} or the database"
+        text = f"nothing was done: {where} says: {reason_of(error)}; free or mend it, and do it again"
+        _log.error("%s %s: %s", request.method, request.url.path, text)
+        if request.url.path.startswith("/api/"):
+            return JSONResponse({"detail": text}, 503, {"Retry-After": "30"})
+        return message(request, "Not done", text[0].upper() + text[1:], 503)
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:

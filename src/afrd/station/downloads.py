@@ -3,6 +3,7 @@
 import threading
 import weakref
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request, Response
@@ -46,7 +47,8 @@ def download(request: Request, kind: str, wanted: Wanted) -> Response:
         media = "application/zip"
     else:
         raise HTTPException(404, f"no export as {kind!r}; there are csv, parquet and zip")
+    first = next(content, "")  # what goes wrong before it, a full disk above all, is answered and not cut off
     name = f"{service.config.station}.{kind}"
     return StreamingResponse(
-        content, media_type=media, headers={"Content-Disposition": f'attachment; filename="{name}"'}
+        chain([first], content), media_type=media, headers={"Content-Disposition": f'attachment; filename="{name}"'}
     )

@@ -20,7 +20,7 @@ from afrd.card import ModelCard
 from afrd.errors import AfrdError
 from afrd.station.history import Filter, History
 from afrd.station.pictures import as_png
-from afrd.station.records import summary
+from afrd.station.records import not_to_learn_from, summary
 from afrd.station.tables import CaptureRow
 
 _BATCH = 1000
@@ -78,8 +78,8 @@ def as_folder(found: Iterator[CaptureRow], card: ModelCard, root: Path, most: in
 
     One good part in five, by its id, goes into `test/good` instead, so that there is something to evaluate on. The
     newest `most` that were reviewed and whose images are stored; masks that were brushed lie in `masks/`. `lights.yaml`
-    says what the model of `card` was told of lights and pixels, `roi.png` where it looks. Parts that cannot be read
-    are named in `left-out.txt`.
+    says what the model of `card` was told of lights and pixels, `roi.png` where it looks. Parts that cannot be read,
+    or are not to be learned from, are named in `left-out.txt`.
     """
     with TemporaryFile(dir=root) as file:
         gone = []
@@ -91,6 +91,9 @@ def as_folder(found: Iterator[CaptureRow], card: ModelCard, root: Path, most: in
             count = 0
             for row in found:
                 if row.label is None or row.folder is None:
+                    continue
+                if why := not_to_learn_from(row):
+                    gone.append(f"{row.id}: {why}")
                     continue
                 newest = row.reviews[-1]
                 defect = _defect_folder(newest.defect_type or _DEFECT)

@@ -17,7 +17,7 @@ from afrd.families.joint import GROWTH_FILE
 from afrd.station.config import StationConfig
 from afrd.station.jobs import Jobs
 from afrd.station.judge import Judge
-from afrd.station.records import iso
+from afrd.station.records import iso, not_to_learn_from
 from afrd.station.snapshot import DEFECT, HELD_OUT, LEARNED, SNAPSHOT_FILE, read_snapshot
 from afrd.station.store import Store
 from afrd.station.tables import CaptureRow, ModelRow, OpinionRow
@@ -65,14 +65,19 @@ class Learning:
                 f"{learned} good parts to learn from; expected at least {LEAST}, and some 60 for good results: review "
                 f"more, or name the first model's captures under training in the station file"
             )
-        config = card.config | ({"growable": True} if card.fusion in able_to("grow") else {})
+        can_grow = card.fusion in able_to("grow") and not (card.imaging and card.imaging.tiling)
+        config = card.config | ({"growable": True} if can_grow else {})
         self._make("trained", {"work": "train", "config": config}, lessons, by)
 
     def further(self) -> list[Lesson]:
         """Parts that were stopped and then reviewed as good, and that the active version has not learned from."""
         known = {each["digest"] for each in self.snapshot(self._active())}
         stopped = self._parts(CaptureRow.label == "good", CaptureRow.verdict != "good")
-        return [_lesson(part, True) for part in stopped if part.digest not in known]
+        return [_lesson(part, True) for part in stopped if part.digest not in known and not not_to_learn_from(part)]
+
+    def left_out(self) -> int:
+        """How many reviewed parts are not learned from (`afrd.station.records.not_to_learn_from`)."""
+        return sum(not_to_learn_from(part) is not None for part in self._parts(CaptureRow.label.is_not(None)))
 
     def growable(self) -> bool:
         """Whether the active version can take in further good parts."""
@@ -119,7 +124,8 @@ class Learning:
             "lights": card.lights.model_dump(mode="json"),
             "category": card.category,
         }
-        task["ask"] = self._question(self._versions.folder / name, None, self._parts(CaptureRow.label.is_not(None)))
+        asked = self._parts(CaptureRow.label.is_not(None), CaptureRow.verdict.is_not(None))
+        task["ask"] = self._question(self._versions.folder / name, None, asked)
         what = f"making {name}"
 
         def told(message: dict[str, Any]) -> None:
@@ -129,7 +135,7 @@ class Learning:
                 self._hear_opinion(message)
 
         self.jobs.start(what, task, by, told)
-        self._versions.record(by, "began", what, {"captures": len(task["captures"])})
+        self._versions.record(by, "began", what, {"captures": len(task["captures"]), "left out": self.left_out()})
 
     def _question(self, model: Path, threshold: float | None, parts: Sequence[CaptureRow]) -> dict[str, Any]:
         """The task of asking a model about parts."""
@@ -157,12 +163,12 @@ class Learning:
         for split, role in (("train", LEARNED), ("val", HELD_OUT)):
             if split not in splits(folder):
                 continue
-            captures = open_dataset(folder, None, split)
-            wanted = self._judge.version.inspector.lights.names
+            lights = self._judge.version.inspector.lights
+            captures, wanted = open_dataset(folder, None, split).picked_for(lights), lights.names
             if captures.lights.names != wanted:
                 raise StationError(
                     f"training: {folder} has the lights {', '.join(captures.lights.names)}; the station has "
-                    f"{', '.join(wanted)}"
+                    f"{', '.join(wanted)}: name captures under all of these, or leave training out of the station file"
                 )
             lessons += [
                 Lesson(f"{split}-{record.id}", role, wanted, tuple(str(path.resolve()) for path in record.images))
@@ -175,12 +181,14 @@ class Learning:
         """All reviewed parts. Of good ones one in five is held out where no data set sets the threshold."""
         data_set = self._config.training
         own = data_set is not None and "val" in splits(data_set)
-        return [_lesson(row, own) for row in self._parts(CaptureRow.label.is_not(None))]
+        rows = self._parts(CaptureRow.label.is_not(None))
+        return [_lesson(row, own) for row in rows if not not_to_learn_from(row)]
 
     def _not_asked(self, model: str) -> Sequence[CaptureRow]:
         asked = select(OpinionRow.capture).where(OpinionRow.model == model)
         judged_by_other = CaptureRow.model.is_distinct_from(model)
-        return self._parts(CaptureRow.label.is_not(None), judged_by_other, CaptureRow.number.not_in(asked))
+        judged = CaptureRow.verdict.is_not(None)
+        return self._parts(CaptureRow.label.is_not(None), judged, judged_by_other, CaptureRow.number.not_in(asked))
 
     def _parts(self, *conditions: Any) -> Sequence[CaptureRow]:
         """With images, oldest first."""

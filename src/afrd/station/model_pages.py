@@ -34,6 +34,7 @@ def models(request: Request) -> Response:
         training=service.config.training,
         growable=service.learning.growable(),
         further=len(service.learning.further()),
+        left_out=service.learning.left_out(),
         job=service.learning.jobs.newest,
         audit=service.versions.audit(),
     )

@@ -4,6 +4,7 @@ import math
 from datetime import UTC, datetime
 from typing import Any
 
+from afrd.fail_safe import FAULT_NOTES
 from afrd.rig import QUANTITIES
 from afrd.station.tables import CaptureRow, ReviewRow
 
@@ -54,6 +55,19 @@ def detail(row: CaptureRow, reviews: list[ReviewRow]) -> dict[str, Any]:
 def review(row: ReviewRow) -> dict[str, Any]:
     """What a person said."""
     return {"label": row.label, "defect_type": row.defect_type, "by": row.by, "at": iso(row.at), "mask": bool(row.mask)}
+
+
+def not_to_learn_from(row: CaptureRow) -> str | None:
+    """Why a part is no example of a good one or of a defect, whatever was said of it; None: it is one.
+
+    A model that learned from parts with a dead light would take that for usual, and pass what only this light shows.
+    """
+    if row.verdict is None:
+        return f"{NOT_JUDGED}: {row.note}"
+    faults = [note for note in row.light_notes if note.startswith(FAULT_NOTES)]
+    if row.verdict == "light fault" or faults:
+        return "; ".join(faults) or "light fault"
+    return None
 
 
 def iso(seconds: float) -> str:

@@ -222,11 +222,16 @@ class Store:
 
     def _troubled(self, error: Exception) -> None:
         """To be told in health, log and pages; the line goes on."""
-        full = isinstance(error, OSError) and error.errno in _DISK
-        reason = error.strerror if full else str(getattr(error, "orig", None) or error).splitlines()[0]
+        reason = reason_of(error)
         if self.trouble is None:
             _log.error("cannot store records: %s; verdicts go on, free the disk of %s", reason, self.files.root)
-        self.trouble = str(reason)
+        self.trouble = reason
+
+
+def reason_of(error: Exception) -> str:
+    """Of a disk or a database, in one line."""
+    full = isinstance(error, OSError) and error.errno in _DISK
+    return str(error.strerror if full else (str(getattr(error, "orig", None) or error).splitlines() or [error])[0])
 
 
 def _used(id: str) -> IdUsedError:

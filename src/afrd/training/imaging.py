@@ -34,7 +34,10 @@ def learn_imaging(captures: CaptureSet, image_size: int) -> Imaging:
         registered = chosen.read_as(imaging)
         size = registered[0].size
         region = read_region(options.roi, size, (capture.images for capture in read_ahead(registered)))
-        alignment = Alignment.to(registered[0].images) if options.align == "part" else None
+        alignment = None
+        if options.align == "part":
+            seen = (capture.images for capture in read_ahead(registered))
+            alignment = Alignment.to(registered[0].images).learned(region, seen)
         imaging = imaging.model_copy(update={"region": region, "alignment": alignment})
     elif options.align == "part":
         raise DatasetError("align: part lets a region of interest follow the part, and there is none; draw one: roi")
