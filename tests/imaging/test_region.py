@@ -10,7 +10,7 @@ import torch
 from afrd.datasets import open_dataset
 from afrd.datasets.roi import read_region
 from afrd.errors import DatasetError
-from afrd.imaging import Imaging, Pixels
+from afrd.imaging import Imaging, ImagingOptions, Pixels
 from afrd.imaging.region import Region, Shape, Shapes, fill
 from afrd.imaging.tiles import tiles_of
 from afrd.model import MultiLightModel
@@ -176,3 +176,18 @@ def test_lights_yaml_names_a_mask_beside_it(tmp_path: Path) -> None:
     write_image(tmp_path / "train" / "good" / "001" / "top.png", np.zeros((30, 32), np.uint8))
     with pytest.raises(DatasetError, match=r"top.png: 32×30, but the region of interest is one of 32×32; take it at"):
         _ = captures.read_as(imaging)[1]
+
+
+def test_a_later_model_looks_where_the_earlier_one_did(tmp_path: Path) -> None:
+    """The file that the region was read from may be gone, and `auto` might find another in other captures."""
+    write_folder(tmp_path / "data", {"train": {"good": 3}}, size=64, masks=False)
+    captures = open_dataset(tmp_path / "data", None, "train")
+    options = ImagingOptions(roi=Shapes(include=[Shape(rectangle=[8, 8, 40, 40])]), align="part")
+    earlier = learn_imaging(captures.with_options(options), 64)
+    gone = captures[1:].with_options(ImagingOptions(roi=str(tmp_path / "gone.png"), align="part"))
+    later = learn_imaging(gone, 64, earlier)
+    assert (later.region, later.alignment) == (earlier.region, earlier.alignment)
+    write_folder(tmp_path / "other", {"train": {"good": 3}}, size=96, masks=False)
+    other = open_dataset(tmp_path / "other", None, "train").with_options(ImagingOptions())
+    with pytest.raises(DatasetError, match="96×96, but the region of interest is one of 64×64"):
+        learn_imaging(other, 64, earlier)

@@ -5,6 +5,7 @@ import sqlite3
 import threading
 
 import pytest
+import yaml
 from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
 
@@ -101,6 +102,27 @@ def test_such_a_threshold_on_record_is_dropped_at_the_start(two, tmp_path):
     assert again.current(tmp_path / "first.onnx").threshold is None
     assert {row.threshold for row in again.rows()} == {None}
     assert again.audit()[0].detail == {"to": None, "from": 1e308, "because": "too far from the model's own"}
+
+
+def test_the_same_weights_with_another_threshold_are_another_version(run, tmp_path):
+    """Or the page would show one threshold while the station judges by the other."""
+    engine = open_database(sqlite_url(tmp_path))
+    shutil.copytree(run, tmp_path / "model")
+    first = Versions(engine, "cell", tmp_path, None).current(tmp_path / "model")
+    card = tmp_path / "model" / "model.yaml"
+    said = yaml.safe_load(card.read_text())
+    card.write_text(yaml.safe_dump(said | {"threshold": said["threshold"] * 1.5}))
+    versions = Versions(engine, "cell", tmp_path, None)
+    second = versions.current(tmp_path / "model")
+    assert second.name != first.name and second.name.startswith("model@")
+    assert [row.card["threshold"] for row in versions.rows()] == [said["threshold"] * 1.5, said["threshold"]]
+    assert versions.audit()[0].action == "activated model of the station file"
+    before = f"model@{said['trained_digest'][:8]}"  # as an earlier afrd put it on record
+    with engine.begin() as connection:
+        connection.execute(update(ModelRow).where(ModelRow.name == second.name).values(name=before))
+    assert Versions(engine, "cell", tmp_path, None).current(tmp_path / "model").name == before
+    assert len(versions.rows()) == 2
+    engine.dispose()
 
 
 def test_good_parts_that_were_sent_twice_count_once():

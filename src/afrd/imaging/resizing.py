@@ -67,7 +67,7 @@ def along(before: int, after: int) -> np.ndarray:
 
 @lru_cache
 def _light(kind: str) -> np.ndarray:
-    """Linear light of each value of the type, not in whole numbers: exported graphs have none, and dark places differ."""
+    """Linear light of each value of the type; not in whole numbers, which would not be what exported graphs have."""
     full = np.iinfo(kind).max
     table = to_linear(np.arange(full + 1) / full).astype(np.float32)
     table.setflags(write=False)

@@ -1,5 +1,6 @@
 """Which model judges, and how its inspection becomes a verdict of the station. Knows no queue and no record."""
 
+import hashlib
 import math
 import threading
 import time
@@ -57,7 +58,7 @@ class Judgement:
 def load_version(path: Path, threshold: float | None, on_light_fault: OnLightFault | None) -> Version:
     """A run folder or artefact, named after it and its weights. Raises what `Inspector.load` raises."""
     inspector = Inspector.load(path, on_light_fault=on_light_fault)
-    return Version(version_name(path, inspector.card.trained_digest), path, inspector, threshold)
+    return Version(version_name(path, inspector.card), path, inspector, threshold)
 
 
 def may_be_set(threshold: float, own: float) -> bool:
@@ -70,9 +71,19 @@ def card_to_show(card: ModelCard) -> dict[str, Any]:
     return card.model_dump(mode="json", exclude={"light_reference", "relighting"})
 
 
-def version_name(path: Path, digest: str) -> str:
-    """Of the folder or file, and of what was learnt: another training is another version."""
-    return f"{path.resolve().stem[:100]}@{digest[:8]}"
+def version_name(path: Path, card: ModelCard) -> str:
+    """Of the folder or file, of what was learnt, and of what judges: other weights, another threshold, another file."""
+    judges = (card.trained_digest, card.threshold, card.thresholds_without, path.suffix)
+    return f"{path.resolve().stem[:100]}@{hashlib.sha256(repr(judges).encode()).hexdigest()[:8]}"
+
+
+def named_before(version: Version, row_name: str, threshold: float) -> bool:
+    """Whether an earlier afrd, which named versions by their weights alone, put this one on record.
+
+    threshold: on that record.
+    """
+    card = version.inspector.card
+    return row_name == f"{version.path.resolve().stem[:100]}@{card.trained_digest[:8]}" and threshold == card.threshold
 
 
 class Judge:

@@ -67,7 +67,8 @@ class Learning:
             )
         can_grow = card.fusion in able_to("grow") and not (card.imaging and card.imaging.tiling)
         config = card.config | ({"growable": True} if can_grow else {})
-        self._make("trained", {"work": "train", "config": config}, lessons, by)
+        seen = card.imaging and card.imaging.model_dump(mode="json")  # a file of the region may not be there any more
+        self._make("trained", {"work": "train", "config": config, "imaging": seen}, lessons, by)
 
     def further(self) -> list[Lesson]:
         """Parts that were stopped and then reviewed as good, and that the active version has not learned from."""
@@ -101,7 +102,7 @@ class Learning:
     def compare(self, number: int, by: str) -> None:
         """Ask a version about every reviewed part that it has not judged. Raises StationError: another job runs."""
         row = self._versions.row(number)
-        task = self._question(Path(row.path), row.threshold, self._not_asked(row.name))
+        task = self._question(Path(row.path), row.threshold, self._not_asked(row.name)) | {"name": row.name}
         self.jobs.start(f"asking {row.name}", task, by, told=self._hear_opinion)
         self._versions.record(by, "asked about reviewed parts", row.name, {"parts": len(task["captures"])})
 

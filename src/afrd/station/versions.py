@@ -4,6 +4,7 @@ import logging
 import shutil
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,16 @@ from afrd.fail_safe import OnLightFault
 from afrd.files import is_temporary
 from afrd.runtimes import SUFFIXES
 from afrd.station.database import writing
-from afrd.station.judge import FARTHEST, Judge, Version, card_to_show, load_version, may_be_set, require_lights
+from afrd.station.judge import (
+    FARTHEST,
+    Judge,
+    Version,
+    card_to_show,
+    load_version,
+    may_be_set,
+    named_before,
+    require_lights,
+)
 from afrd.station.tables import AuditRow, ModelRow
 
 _log = logging.getLogger("afrd.station")
@@ -40,7 +50,7 @@ class Versions:
 
         Raises what `Inspector.load` raises; StationError: the active one was trained anew in its place.
         """
-        version = load_version(configured.resolve(), None, self._on_light_fault)
+        version = self._as_recorded(load_version(configured.resolve(), None, self._on_light_fault), self.rows())
         if all(row.name != version.name for row in self.rows()):
             card, action = card_to_show(version.inspector.card), "activated model of the station file"
             self.put(version.path, version.name, card, "station", action, activate=True)
@@ -75,7 +85,9 @@ class Versions:
         """One of `found`; it judges nothing yet. Raises StationError: no such, or the same training is there."""
         if name not in self.found():
             raise StationError(f"model {name!r}: not in {self.folder}, or added before; put the run folder there")
-        version = load_version((self.folder / name).resolve(), None, self._on_light_fault)
+        version = self._as_recorded(
+            load_version((self.folder / name).resolve(), None, self._on_light_fault), self.rows()
+        )
         if any(row.name == version.name for row in self.rows()):
             raise StationError(f"model {name!r}: {version.name} was added before; it is the same training")
         return self.put(version.path, version.name, card_to_show(version.inspector.card), by)
@@ -198,12 +210,18 @@ class Versions:
             session.commit()
 
     def _loaded(self, row: ModelRow) -> Version:
-        version = load_version(Path(row.path), row.threshold, self._on_light_fault)
+        version = self._as_recorded(load_version(Path(row.path), row.threshold, self._on_light_fault), [row])
         if version.name != row.name:
             raise StationError(
                 f"model {row.name}: {row.path} holds another training now; add that one as a new version"
             )
         return version
+
+    @staticmethod
+    def _as_recorded(version: Version, rows: Sequence[ModelRow]) -> Version:
+        """Under the name that an earlier afrd gave it."""
+        names = [row.name for row in rows if named_before(version, row.name, row.card.get("threshold"))]
+        return replace(version, name=names[0]) if names else version
 
     def _audit(self, by: str, action: str, subject: str, detail: dict) -> AuditRow:
         return AuditRow(station=self._station, at=time.time(), by=by, action=action, subject=subject, detail=detail)

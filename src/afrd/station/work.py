@@ -26,6 +26,7 @@ def train_version(task: Task) -> None:
     out = Path(task["out"])
     rows = each_once(_digested(task), _note)
     from afrd.families import TrainConfig, able_to
+    from afrd.imaging import Imaging
     from afrd.training import train
     from afrd.yaml_model import parse
 
@@ -37,6 +38,7 @@ def train_version(task: Task) -> None:
             temporary,
             config,
             holdout=held_out if len(held_out) else None,
+            region_of=Imaging.model_validate(task["imaging"]) if task["imaging"] else None,
             known_defects=defects if len(defects) and config.fusion in able_to("known_defects") else None,
             resumable=False,
             on_features=lambda done, total: _progress("reading what good parts show", done, total),
@@ -82,7 +84,7 @@ def ask_version(task: Task) -> tuple[str, ModelCard]:
             _say(note=f"capture {row['id']}: {error}")
         else:
             opinion = {"verdict": found.verdict, "score": found.inspection.score, "threshold": found.threshold}
-            _say(opinion={"id": row["id"], "model": version.name, **opinion})
+            _say(opinion={"id": row["id"], "model": task.get("name", version.name), **opinion})
         _progress("asking about reviewed parts", done, len(task["captures"]))
     return version.name, version.inspector.card
 

@@ -14,8 +14,10 @@ from afrd.imaging.tiles import LEAST, MOST, STRIDE, tile_for, tiles_of
 from afrd.model import MultiLightModel
 
 
-def learn_imaging(captures: CaptureSet, image_size: int) -> Imaging:
+def learn_imaging(captures: CaptureSet, image_size: int, region_of: Imaging | None = None) -> Imaging:
     """From good captures, whose options say what is wanted. image_size: of the model.
+
+    region_of: its region of interest, and how that follows a part, are taken over, if it has one.
 
     Raises DatasetError: captures that cannot be registered, or shifts larger than a quarter of the picture; a region
     that is empty, of another size, or reaches outside; tiles that are too small or too many, or an overlap that is as
@@ -30,7 +32,11 @@ def learn_imaging(captures: CaptureSet, image_size: int) -> Imaging:
         seen = ((capture.id, capture.images) for capture in read_ahead(chosen))
         motion = Motion.learn(options.motion, seen, chosen.lights.triggers)
         imaging = imaging.model_copy(update={"motion": motion})
-    if options.roi is not None:
+    if region_of and region_of.region:
+        imaging = imaging.model_copy(update={"region": region_of.region, "alignment": region_of.alignment})
+        if problem := imaging.size_problem(chosen[0].images):
+            raise DatasetError(f"capture {chosen[0].id}: {problem[0]}; {problem[1]}")
+    elif options.roi is not None:
         registered = chosen.read_as(imaging)
         size = registered[0].size
         region = read_region(options.roi, size, (capture.images for capture in read_ahead(registered)))

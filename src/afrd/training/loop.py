@@ -36,6 +36,7 @@ def train(
     *,
     holdout: CaptureSet | None = None,
     known_defects: CaptureSet | None = None,
+    region_of: Imaging | None = None,
     resume: bool = False,
     resumable: bool = True,
     cache_dir: str | Path | None = None,
@@ -49,6 +50,7 @@ def train(
     holdout: good captures for the threshold; None holds out `config.holdout_share` of `captures`.
     known_defects: defective captures that are there anyway (`afrd.datasets.read_known_defects`): they say which of the
         painted kinds count.
+    region_of: as what an earlier model saw its captures: where it looked, this one looks, whatever the options say.
     resume: go on with the run in `out`, if there is one; without it `out` must not hold a run.
     resumable: keep the last whole epoch; it is three times the trained weights, written after every epoch.
     cache_dir: where features on disk go and stay for other runs; None puts them into `out` until the run is finished.
@@ -79,7 +81,7 @@ def train(
     config = config.resolved(captures)
     family = family_of(config.fusion)
     require_enough(family.scored_parts(config, captures, holdout), config.false_alarm_rate, config.tail)
-    imaging = learn_imaging(captures, config.image_size)
+    imaging = learn_imaging(captures, config.image_size, region_of)
     captures, holdout = captures.read_as(imaging), holdout.read_as(imaging)
     captures.squares = holdout.squares = Squares(config.memory_gb)
     known = _known(known_defects, captures, holdout, config.fusion)
