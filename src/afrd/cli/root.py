@@ -110,6 +110,8 @@ def render(
             workers=workers,
             progress=progress,
         )
+    each = train + val + test + test_private
+    typer.echo(f"{out}: {each} objects of each of {', '.join(names)}")
 
 
 def _between(text: str) -> tuple[float, float]:

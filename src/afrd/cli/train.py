@@ -152,6 +152,7 @@ def train(
     known = None
     if known_defects:
         known = read_known_defects(known_defects, captures.lights, category=category, pattern=pattern)
+    _say_what_is_learned_first(captures.with_options(settings.imaging).options)
     with training_bars() as (on_features, on_epoch):
         card = run_training(
             captures,
@@ -180,6 +181,17 @@ def train(
             )
         for line in advice(card):
             typer.echo(f"  {line}")
+        if known is not None:
+            typer.echo(f"known defects: {len(known)} captures told which kinds of defects count; do not test on them")
+
+
+def _say_what_is_learned_first(options: Any) -> None:
+    """It takes a while, and has no bar."""
+    from afrd.cli.bars import is_main_process
+
+    wanted = [name for name in ("motion", "roi", "align", "gain") if getattr(options, name) not in (None, "none")]
+    if wanted and is_main_process():
+        typer.echo(f"learning first how captures are seen: {', '.join(wanted)}", err=True)
 
 
 def _say_tiles(imaging: Any) -> None:
