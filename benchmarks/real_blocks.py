@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from statistics import mean
 
-from benchmarks.markdown import RESULTS, Blocks, rows
+from benchmarks.markdown import RESULTS, Blocks, number, raw, rows
 
 METHODS = {"auto": "default", "attention": "attention", "mean": "mean of the lights"}
 DISTURBED = {
@@ -84,9 +84,23 @@ def camera() -> Iterator[str]:
     yield from rows(("", "I-AUROC / P-AUROC / AU-PRO", *titles), body)
 
 
+def teachers() -> Iterator[str]:
+    """`nearest` on the tiles with each teacher, and two teachers' scores added."""
+    names = {"efficientnet_lite0": "EfficientNet-Lite0", "dinov2_vits14": "DINOv2 ViT-S/14"}
+    draws = raw("real/teachers.json")["draws"]
+    body = []
+    for looks in draws["0"]:
+        each = (look.partition(":") for look in looks.split(" + "))
+        title = " + ".join(f"{names[name]} at {size}²" for name, _, size in each)
+        values = [found[looks]["both"] for found in draws.values()]
+        body.append((title, *map(number, values), number(mean(values))))
+    yield from rows(("I-AUROC", *(f"draw {seed}" for seed in draws), "mean"), body)
+
+
 REAL_BLOCKS: Blocks = {
     "real flats": lambda: of_set("flats"),
     "real tile": lambda: of_set("tile"),
     "real tile mean": mean_image,
+    "real teachers": teachers,
     "camera": camera,
 }
