@@ -4,57 +4,18 @@ import resource
 import time
 
 import pytest
-from sqlalchemy.orm import Session
 
 from afrd.station.config import Retention
 from afrd.station.database import open_database, sqlite_url
 from afrd.station.page import _templates
 from afrd.station.retention import Keeper
 from afrd.station.store import Store
-from afrd.station.tables import CaptureRow
-
-DAY = 86400
-NOW = 100 * DAY
+from stored_parts import NOW, kept, put
 
 
 @pytest.fixture
 def store(tmp_path):
     return Store(open_database(sqlite_url(tmp_path)), tmp_path, "station")
-
-
-def put(store: Store, id: str, verdict: str | None, days_ago: float, label: str | None = None) -> None:
-    """A record of 1 MB with one file."""
-    at = NOW - days_ago * DAY
-    folder = store.files.folder_for(id, at)
-    (store.files.root / folder).mkdir(parents=True)
-    (store.files.root / folder / "00.png").write_bytes(b"x")
-    row = CaptureRow(
-        station="station",
-        id=id,
-        state="judged" if verdict else "failed",
-        source="http",
-        taken_at=at,
-        digest="",
-        folder=folder,
-        files={"top": "00.png"},
-        bytes=1_000_000,
-        light_notes=[],
-        late=False,
-        verdict=verdict,
-        label=label,
-    )
-    with Session(store.engine) as session:
-        session.add(row)
-        session.commit()
-
-
-def kept(store: Store) -> set[str]:
-    """Ids whose images are there, by the records; the disk must agree."""
-    with Session(store.engine) as session:
-        rows = session.query(CaptureRow).all()
-    with_images = {row.id for row in rows if row.folder}
-    assert {path.parent.name for path in store.files.root.glob("captures/*/*/00.png")} == with_images
-    return with_images
 
 
 def test_by_age_each_verdict_its_own_and_never_a_reviewed_one(store):
