@@ -1,30 +1,19 @@
-"""Real receivers: web server, mosquitto, OPC UA client, file. Each goes away; the line does not wait."""
+"""Real receivers: web server, OPC UA client, file. Each goes away; the line does not wait."""
 
 import asyncio
 import hashlib
 import hmac
 import json
-import shutil
-import socket
-import subprocess
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 import yaml
 
-from station_process import StationProcess, free_port
+from sinks import listens, start, unique, until
+from station_process import free_port
 
 SECRET = "shared-with-the-mes"
-MOSQUITTO = shutil.which("mosquitto") or shutil.which("/usr/sbin/mosquitto")
-
-
-def listens(port: int) -> bool:
-    """Whether somebody does on this machine."""
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 class Receiver:
@@ -61,24 +50,6 @@ class Receiver:
         self._server.server_close()
 
 
-def start(serve, artefact: Path, tmp_path: Path, sink: dict, **options) -> StationProcess:
-    """A station with one sink."""
-    file = tmp_path / "station.yaml"
-    file.write_text(yaml.safe_dump({"station": "cell-3", "model": str(artefact), "sinks": [sink]}))
-    return serve(file)
-
-
-def until(condition) -> None:
-    """Wait for something another process does."""
-    while not condition():
-        time.sleep(0.05)
-
-
-def unique(messages: list[dict]) -> list[str]:
-    """Ids in order, duplicates (at least once) aside."""
-    return list(dict.fromkeys(message["id"] for message in messages))
-
-
 def test_a_webhook_that_goes_away_gets_everything_after_in_order(serve, artefact, parts, tmp_path, monkeypatch):
     monkeypatch.setenv("MES_SECRET", SECRET)
     port = free_port()
@@ -104,85 +75,6 @@ def test_a_webhook_that_goes_away_gets_everything_after_in_order(serve, artefact
     until(lambda: station.health()["status"] == "ok")
     for text in (station.log.read_text(), (tmp_path / "station.yaml").read_text()):
         assert SECRET not in text
-
-
-class Broker:
-    """mosquitto on a port of its own, without a memory."""
-
-    def __init__(self, folder: Path, port: int) -> None:
-        config = folder / "mosquitto.conf"
-        config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n")
-        self.process = subprocess.Popen([MOSQUITTO, "-c", str(config)], stderr=subprocess.DEVNULL)
-        until(lambda: listens(port))
-
-    def end(self) -> None:
-        """Gone."""
-        self.process.terminate()
-        self.process.wait(30)
-
-
-class Subscriber:
-    """Keeps what arrives below cell-3; subscribes again after every connection."""
-
-    def __init__(self, port: int) -> None:
-        from paho.mqtt.client import Client
-        from paho.mqtt.enums import CallbackAPIVersion
-
-        self.results: list[dict] = []
-        self.states: list[str] = []
-        self.subscribed = threading.Event()
-        self._client = Client(CallbackAPIVersion.VERSION2)
-        self._client.on_connect = lambda client, *_: client.subscribe("cell-3/#", qos=1)
-        self._client.on_subscribe = lambda *_: self.subscribed.set()
-        self._client.on_message = self._keep
-        self._client.reconnect_delay_set(1, 1)
-        self._client.connect("127.0.0.1", port)
-        self._client.loop_start()
-        self.subscribed.wait()
-
-    def _keep(self, _client, _data, message) -> None:
-        if message.topic == "cell-3/result":
-            self.results.append(json.loads(message.payload))
-        else:
-            self.states.append(message.payload.decode())
-
-    def close(self) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
-
-
-@pytest.mark.skipif(MOSQUITTO is None, reason="no mosquitto on this machine")
-def test_an_mqtt_broker_that_goes_away_gets_everything_after_in_order(serve, artefact, parts, tmp_path):
-    port = free_port()
-    sink = {
-        "kind": "mqtt",
-        "name": "broker",
-        "host": "127.0.0.1",
-        "port": port,
-        "topic": "cell-3",
-        "timeout_seconds": 3,
-    }
-    broker = Broker(tmp_path, port)
-    station = start(serve, artefact, tmp_path, sink)
-    subscriber = Subscriber(port)
-    answers = [station.post(parts[k], f"first-{k}").json() for k in range(2)]
-    until(lambda: len(unique(subscriber.results)) == 2)
-    assert subscriber.states[-1] == "online"
-    broker.end()
-    answers += [station.post(parts[k], f"away-{k}").json() for k in range(3)]
-    until(lambda: station.health()["status"] == "degraded")
-    subscriber.close()
-    broker = Broker(tmp_path, port)
-    again = Subscriber(port)
-    until(lambda: len(unique(subscriber.results + again.results)) == 5)
-    assert unique(subscriber.results + again.results) == ["first-0", "first-1", "away-0", "away-1", "away-2"]
-    arrived = {message["id"]: message for message in subscriber.results + again.results}
-    for answer in answers:
-        assert {name: arrived[answer["id"]][name] for name in answer} == answer
-    station.kill()
-    until(lambda: again.states[-1] == "offline")  # its last will
-    again.close()
-    broker.end()
 
 
 def test_the_answer_file_counts_and_is_never_half_written(serve, artefact, parts, tmp_path):

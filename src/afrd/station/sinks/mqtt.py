@@ -1,5 +1,6 @@
 """Answers over MQTT, quality of service 1."""
 
+import contextlib
 import json
 from typing import Any
 
@@ -33,9 +34,10 @@ class Mqtt:
             raise
 
     def close(self) -> None:
-        """Say offline and go."""
+        """Say offline and go. Where the broker is away, its last will has said so."""
         if self._client is not None:
-            self._client.publish(self._state, _OFFLINE, qos=1, retain=True).wait_for_publish(2)
+            with contextlib.suppress(ValueError, RuntimeError):
+                self._client.publish(self._state, _OFFLINE, qos=1, retain=True).wait_for_publish(2)
             self._drop()
 
     @property

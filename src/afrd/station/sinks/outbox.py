@@ -63,7 +63,9 @@ class Outbox:
         while not self._ending.is_set():
             self._wake.clear()
             try:
-                while not self._ending.is_set() and self._deliver_next():
+                more = True
+                while more and not self._ending.is_set():
+                    more = self._deliver_next()
                     pause = _FIRST_PAUSE
                     if self.trouble is not None:
                         _log.info("sink %s: delivers again", self.name)
