@@ -1,5 +1,7 @@
 """Who may use a station, what a foreign web site may not, and what the audit log says."""
 
+import json
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -192,6 +194,54 @@ def test_only_this_machine_is_served_without_rules(artefact, serve, parts, tmp_p
     assert answer.status_code == 403 and "name who may under access" in answer.text
     assert station.post(parts[0], headers={"Origin": "https://evil.example"}).status_code == 403
     assert station.post(parts[0], headers={"Origin": station.url}).status_code == 200
+
+
+def sent(station: StationProcess, *lines: str) -> tuple[int, str]:
+    """The status and body of a request as it is written, which clients of HTTP do not let one write."""
+    host, port = station.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall("\r\n".join([*lines, "Connection: close", "", ""]).encode("latin-1"))
+        answer = b"".join(iter(lambda: connection.recv(65536), b"")).decode()
+    head, _, body = answer.partition("\r\n\r\n")
+    return int(head.split()[1]), body
+
+
+NO_NAMES = ("x/healthz?", "127.0.0.1/healthz#", "x/static/", "ada@127.0.0.1", "[::1", "127.0.0.1:x", "a b", "\xbd")
+ADDRESSES = ("http://127.0.0.1/healthz", "http://x/api/captures", "healthz", "*")
+
+
+def test_a_poisoned_address_opens_nothing(guarded):
+    """An URL made of such a header Host would have another path: one that is open to all, as /healthz."""
+    for host in NO_NAMES:
+        status, body = sent(guarded, "GET /api/captures HTTP/1.1", f"Host: {host}")
+        assert status == 400 and json.loads(body)["detail"].startswith("the header Host is no name: "), host
+    for target in ADDRESSES:
+        status, body = sent(guarded, f"OPTIONS {target} HTTP/1.1", "Host: x")
+        assert (status, json.loads(body)["detail"]) == (400, f"ask for a path, not for {target}")
+    assert sent(guarded, "GET //x/healthz HTTP/1.1", "Host: x")[0] == 401
+    assert sent(guarded, "GET /healthz HTTP/1.1", "Host: x", "Host: y")[0] == 400
+    assert sent(guarded, "GET /healthz HTTP/1.1", "Host: station.example:8000")[0] == 200
+
+
+def test_what_is_refused_for_its_address_is_in_the_log(artefact, serve):
+    station = serve(artefact)
+    change = ("POST /api/captures/a/review HTTP/1.1", "Host: 127.0.0.1", "Content-Length: 0")
+    for status, words, *lines in (
+        (421, "this station serves its own machine", "GET /live HTTP/1.1", "Host: evil.example"),
+        (400, "the header Host is no name: 127.0.0.1/x", "GET /live HTTP/1.1", "Host: 127.0.0.1/x"),
+        (400, "ask for a path, not for http://x/live", "GET http://x/live HTTP/1.1", "Host: 127.0.0.1"),
+        (403, "another web site asked for this change", *change, "Origin: http://["),
+    ):
+        assert sent(station, *lines)[0] == status
+        assert f"refused ({status}) from 127.0.0.1: {words}" in station.log.read_text()
+    for host in ("localhost", "LOCALHOST:80", "127.0.0.1:8000", "[::1]", "[::1]:8000"):
+        assert sent(station, "GET /api/captures HTTP/1.1", f"Host: {host}") == (200, "[]"), host
+    for host in ("localhost.evil.example", "127.0.0.1.evil.example:80", "[::2]", "0.0.0.0", "."):
+        assert sent(station, "GET /api/captures HTTP/1.1", f"Host: {host}")[0] == 421, host
+    assert sent(station, "GET /api/captures HTTP/1.0")[0] == 421
+    for origin in ("http://evil.example", "http://127.0.0.1@evil.example", "null", ""):
+        assert sent(station, *change, f"Origin: {origin}")[0] == 403, origin
+    assert "Traceback" not in station.log.read_text()
 
 
 @pytest.mark.parametrize(

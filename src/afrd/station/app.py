@@ -44,7 +44,7 @@ def create_app(service: Service) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.service = service
-    app.add_middleware(Guard, access=service.access, sessions=service.sessions)
+    app.add_middleware(Guard, access=service.access, sessions=service.sessions, refusals=service.refusals)
     app.include_router(api.router)
     app.include_router(pages.router)
     app.include_router(engineer_pages.router)
@@ -71,7 +71,7 @@ def create_app(service: Service) -> FastAPI:
     @app.exception_handler(AfrdError)
     async def failed(request: Request, error: AfrdError) -> Response:
         status = 404 if isinstance(error, DatasetError) else 422
-        if request.url.path.startswith("/api/"):
+        if request.scope["path"].startswith("/api/"):
             return JSONResponse({"detail": str(error)}, status)
         return message(request, "Not done", str(error), status)
 

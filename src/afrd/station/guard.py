@@ -5,9 +5,10 @@ must come from the station's own pages or from a program: what another web site 
 "verify the origin with standard headers"), and a browser with a session must say where it comes from.
 """
 
+import re
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from itsdangerous import BadData, URLSafeTimedSerializer
 from starlette.concurrency import run_in_threadpool
@@ -17,13 +18,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from afrd.datasets.problems import printable
 from afrd.station.access import LOCAL, Access, Person
-from afrd.station.refusals import Refused
+from afrd.station.refusals import Refusals, Refused
 
 COOKIE = "afrd-station"
 SESSION_SECONDS = 12 * 3600
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 _FORM, _DRAWING = 100_000, 32_000_000  # bytes of a form, and of one with a brushed mask
+_HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[\w.-]+)(:\d{1,5})?", re.ASCII)  # no part of a path, no user
 _OPEN = ("/healthz", "/login", "/static/")
 _CHANGES = {"POST", "PUT", "PATCH", "DELETE"}
 _HEADERS = {
@@ -52,10 +55,13 @@ class Sessions:
 
 
 class Guard:
-    """access: None serves this machine alone, under its own names, so that no web site can point its name here."""
+    """access: None serves this machine alone, under its own names, so that no web site can point its name here.
 
-    def __init__(self, app: ASGIApp, access: Access | None, sessions: Sessions) -> None:
-        self._app, self._access, self._sessions = app, access, sessions
+    refusals: takes what is refused here, too; who is asked for a name is not refused.
+    """
+
+    def __init__(self, app: ASGIApp, access: Access | None, sessions: Sessions, refusals: Refusals) -> None:
+        self._app, self._access, self._sessions, self._refusals = app, access, sessions, refusals
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -69,35 +75,41 @@ class Guard:
 
         request = Request(scope)
         try:
-            person = await self._person(request) if self._access else LOCAL
+            _require_address(request)
+            request.state.person = person = await self._person(request) if self._access else LOCAL
+            self._require_allowed(request, person)
+            _require_size(request)
         except Refused as error:
-            await _say(error.status, error.detail(), {"Retry-After": str(error.retry_after)})(
-                scope, receive, with_headers
-            )
+            self._refusals.add(request.client.host if request.client else "?", error)
+            headers = {"Retry-After": str(error.retry_after)} if error.retry_after else None
+            await _say(error.status, error.detail(), headers)(scope, receive, with_headers)
             return
-        handler = self._refusal(request, person) or _too_large(request) or self._app
+        handler = self._app if person else self._sign_in(request) or self._app
         await handler(scope, _bounded(request, receive), with_headers)
 
-    def _refusal(self, request: Request, person: Person | None) -> Response | None:
-        """None where the request may pass. person: who asks, as `request.state.person` says from here on."""
-        request.state.person = person
+    def _require_allowed(self, request: Request, person: Person | None) -> None:
+        """Raises Refused."""
         changes = request.method in _CHANGES
         if changes and _foreign(request, strict=False):
-            return _say(HTTPStatus.FORBIDDEN, "another web site asked for this change; it is refused")
+            raise Refused(HTTPStatus.FORBIDDEN, "another web site asked for this change; it is refused")
         if self._access is None:
             if any(name in request.headers for name in _FORWARDED):
-                return _say(HTTPStatus.FORBIDDEN, "a proxy reaches this station for others; name who may under access")
-            if urlsplit(f"//{request.headers.get('host', '')}").hostname not in LOCAL_HOSTS:
-                return _say(HTTPStatus.MISDIRECTED_REQUEST, "this station serves its own machine; ask 127.0.0.1")
+                raise Refused(
+                    HTTPStatus.FORBIDDEN, "a proxy reaches this station for others; name who may under access"
+                )
+            if _host(request) not in LOCAL_HOSTS:
+                raise Refused(HTTPStatus.MISDIRECTED_REQUEST, "this station serves its own machine; ask 127.0.0.1")
+        elif "authorization" not in request.headers and person and changes and _foreign(request, strict=True):
+            raise Refused(HTTPStatus.FORBIDDEN, "a change must say which page it comes from (header Origin)")
+
+    def _sign_in(self, request: Request) -> Response | None:
+        """For whom nobody knows; None where everybody may."""
+        path = request.scope["path"]
+        if path.startswith(_OPEN):
             return None
-        path = request.scope["path"]  # that of the URL takes what the header Host says
-        if "authorization" not in request.headers and person and changes and _foreign(request, strict=True):
-            return _say(HTTPStatus.FORBIDDEN, "a change must say which page it comes from (header Origin)")
-        if person is None and not path.startswith(_OPEN):
-            if "text/html" in request.headers.get("accept", "") and not changes:
-                return RedirectResponse(f"/login?to={quote(path)}", HTTPStatus.SEE_OTHER)
-            return _say(HTTPStatus.UNAUTHORIZED, "sign in, or send Authorization: Bearer NAME:SECRET", _BEARER)
-        return None
+        if "text/html" in request.headers.get("accept", "") and request.method not in _CHANGES:
+            return RedirectResponse(f"/login?to={quote(path)}", HTTPStatus.SEE_OTHER)
+        return _say(HTTPStatus.UNAUTHORIZED, "sign in, or send Authorization: Bearer NAME:SECRET", _BEARER)
 
     async def _person(self, request: Request) -> Person | None:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
@@ -116,20 +128,36 @@ _FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "
 _BEARER = {"WWW-Authenticate": "Bearer"}
 
 
+def _require_address(request: Request) -> None:
+    """Raises Refused: the header Host is no name, or a whole address is asked for, as only a proxy is.
+
+    What is made of both (`request.url`) could else be read as another path than the one that is answered.
+    """
+    if (host := request.headers.get("host")) and not _HOST.fullmatch(host):
+        raise Refused(HTTPStatus.BAD_REQUEST, f"the header Host is no name: {printable(host)[:64]}")
+    if not request.scope["path"].startswith("/"):
+        raise Refused(HTTPStatus.BAD_REQUEST, f"ask for a path, not for {printable(request.scope['path'])[:64]}")
+
+
+def _host(request: Request) -> str:
+    """Without the port; empty where the request names none."""
+    found = _HOST.fullmatch(request.headers.get("host", ""))
+    return found[1].strip("[]").lower() if found else ""
+
+
 def _allowed(request: Request) -> int | None:
     """Bytes of a body; None where the upload itself is counted, by the station's own limits."""
-    path = request.scope["path"]  # that of the URL takes what the header Host says
+    path = request.scope["path"]
     if path == "/api/captures":
         return None
     return _DRAWING if path.startswith("/review/") else _FORM
 
 
-def _too_large(request: Request) -> Response | None:
-    """Where the request says so itself, before anything is read."""
+def _require_size(request: Request) -> None:
+    """Raises Refused: the request itself says that it is too large, before anything is read."""
     declared, allowed = request.headers.get("content-length", ""), _allowed(request)
-    if allowed is None or not declared.isdigit() or int(declared) <= allowed:
-        return None
-    return _say(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"more than the {allowed / 1e6:g} MB that are taken here")
+    if allowed is not None and declared.isdigit() and int(declared) > allowed:
+        raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"more than the {allowed / 1e6:g} MB that are taken here")
 
 
 def _bounded(request: Request, receive: Receive) -> Receive:
@@ -152,11 +180,11 @@ def _bounded(request: Request, receive: Receive) -> Receive:
 def _foreign(request: Request, strict: bool) -> bool:
     """Whether another web site is behind it. strict: also where nothing says which, as programs do."""
     if (origin := request.headers.get("origin")) is not None:
-        return urlsplit(origin).netloc != request.headers.get("host")
+        return origin.partition("://")[2] != request.headers.get("host")
     if (site := request.headers.get("sec-fetch-site")) is not None:
         return site not in ("same-origin", "none")
     return strict
 
 
-def _say(status: HTTPStatus, words: str, headers: dict[str, Any] | None = None) -> Response:
+def _say(status: int, words: Any, headers: dict[str, Any] | None = None) -> Response:
     return JSONResponse({"detail": words}, status, headers)

@@ -44,7 +44,8 @@ def serve(station: Path, data: Path | None, host: str, port: int) -> None:
         print(f"afrd station {config.station}: http://{shown}:{listening.getsockname()[1]}", flush=True)
         for ending in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises the one it ended by again, when all is answered
             signal.signal(ending, lambda *_: None)
-        settings = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=30)
+        # h11 refuses a second header Host, and tells a whole address from a path; httptools, where it is, does not
+        settings = uvicorn.Config(app, http="h11", log_config=None, access_log=False, timeout_graceful_shutdown=30)
         uvicorn.Server(settings).run(sockets=[listening])
 
 
