@@ -81,8 +81,9 @@ def create_app(service: Service) -> FastAPI:
         """A full disk, or a database that is not there: what was asked for was not done."""
         where = f"the disk of {service.config.data} or the database"
         text = f"nothing was done: {where} says: {reason_of(error)}; free or mend it, and do it again"
-        _log.error("%s %s: %s", request.method, request.url.path, text)
-        if request.url.path.startswith("/api/"):
+        path = request.scope["path"]
+        _log.error("%s %s: %s", request.method, path, text)
+        if path.startswith("/api/"):
             return JSONResponse({"detail": text}, 503, {"Retry-After": "30"})
         return message(request, "Not done", text[0].upper() + text[1:], 503)
 
