@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from statistics import mean
 
-from benchmarks.markdown import RESULTS, Blocks, number, raw, rows
+from benchmarks.markdown import METRICS, RESULTS, Blocks, number, raw, rows
 
 METHODS = {"auto": "default", "attention": "attention", "mean": "mean of the lights"}
 DISTURBED = {
@@ -73,15 +73,23 @@ def mean_image() -> Iterator[str]:
 
 def camera() -> Iterator[str]:
     """The default on rendered classes with a camera, as they are and disturbed; one seed."""
-    body = []
-    for line in (RESULTS / "camera" / "results.jsonl").read_text(encoding="utf-8").splitlines():
-        found = json.loads(line)
-        own = f"{found['image_auroc']:.3f} / {found['pixel_auroc']:.3f} / {found['au_pro']:.3f}"
-        pairs = [found, *(found["disturbed"][name] for name in DISTURBED if name in found["disturbed"])]
-        cells = (f"{each['image_auroc']:.3f}, {100 * each['false_alarm_rate']:.0f} %" for each in pairs)
-        body.append((found["category"], own, *cells))
-    titles = [title for name, title in DISTURBED.items() if not name or name in found["disturbed"]]
-    yield from rows(("", "I-AUROC / P-AUROC / AU-PRO", *titles), body)
+    lines = (RESULTS / "camera" / "results.jsonl").read_text(encoding="utf-8").splitlines()
+    found = [json.loads(line) for line in lines]
+    names = [name for name in DISTURBED if name and name in found[0]["disturbed"]]
+
+    def row(title: str, of: list[dict]) -> tuple[str, ...]:
+        own = " / ".join(
+            f"{mean(one[metric] for one in of):.3f}" for metric in ("image_auroc", "pixel_auroc", "au_pro")
+        )
+        cells = []
+        for each in (of, *([one["disturbed"][name] for one in of] for name in names)):
+            auroc, alarms = (mean(one[what] for one in each) for what in ("image_auroc", "false_alarm_rate"))
+            cells.append(f"{auroc:.3f}, {100 * alarms:.0f} %")
+        return title, own, *cells
+
+    body = [row(one["category"], [one]) for one in found]
+    titles = [DISTURBED[name] for name in ("", *names)]
+    yield from rows(("", "I-AUROC / P-AUROC / AU-PRO", *titles), [*body, row(f"average of {len(found)}", found)])
 
 
 def teachers() -> Iterator[str]:
