@@ -78,9 +78,7 @@ def camera() -> Iterator[str]:
     names = [name for name in DISTURBED if name and name in found[0]["disturbed"]]
 
     def row(title: str, of: list[dict]) -> tuple[str, ...]:
-        own = " / ".join(
-            f"{mean(one[metric] for one in of):.3f}" for metric in ("image_auroc", "pixel_auroc", "au_pro")
-        )
+        own = " / ".join(f"{mean(one[metric] for one in of):.3f}" for metric in METRICS)
         cells = []
         for each in (of, *([one["disturbed"][name] for one in of] for name in names)):
             auroc, alarms = (mean(one[what] for one in each) for what in ("image_auroc", "false_alarm_rate"))
