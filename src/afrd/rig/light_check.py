@@ -10,7 +10,7 @@ drifts by less than a tenth, is not noticed.
 Knows no network and no file: numpy and OpenCV alone, so that it runs wherever an artefact runs.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal, Self
@@ -29,6 +29,7 @@ MARGIN = 3.0  # limits lie this far above the largest value met in training
 LEAST_SHAPE, LEAST_GAIN = 0.5, 0.1  # limits are at least this: in spreads; in log brightness, so 10 %
 FEWER = 1.5  # limits where some lights are left out: limits were learnt with all, fewer know less of what is common
 DARK = 0.2  # of the least mean brightness in training, below which a light is not lit
+LIT = 0.5  # of the usual brightness, above which the other lights of a capture are lit
 BRIGHTER = 0.2  # above the brightest part of training, in log brightness: no good part is that bright
 OPPOSITE = -0.5  # correlation of two looks, less what all lights share, below which they reverse each other
 SIDE = 0.3  # of 1: how clearly a light must stand on one side, its own or another's, see `LightSignatures.similarity`
@@ -95,11 +96,12 @@ class LightReference(BaseModel):
         return len(self.looks)
 
     @classmethod
-    def learn(cls, captures: Iterable[np.ndarray]) -> Self:
+    def learn(cls, captures: Iterable[np.ndarray], ids: Sequence[str] = (), names: Sequence[str] = ()) -> Self:
         """From good captures whose lights were all in order, [N, 3, H, W] each, uint8 or uint16; one is held at a time.
 
-        A bad light among them widens that light's limits. Raises DatasetError: fewer than three captures, another
-        shape, type or number of lights.
+        A bad light among them widens that light's limits. ids, names: of the captures and the lights, for the errors.
+        Raises DatasetError: fewer than three captures, another shape, type or number of lights; a light that is dark in
+        some captures and lit in most.
         """
         thumbnails, shares = [], []
         for index, images in enumerate(captures):
@@ -116,6 +118,7 @@ class LightReference(BaseModel):
                 f"or leave the light check out"
             )
         brightness = np.stack(thumbnails)  # [n, N, 64]
+        _require_lit(brightness.mean(2), ids or [str(k) for k in range(n)], names or [str(k) for k in range(n)])
         offset = max(float(f"{OFFSET * brightness.mean():.4g}"), 1e-6)
         logs = np.log(brightness + offset)
         signatures = LightSignatures.fit(logs, offset)
@@ -265,6 +268,19 @@ class LightReference(BaseModel):
 
     def _unpacked(self) -> LightSignatures:
         return LightSignatures(unpack(self.looks), unpack(self.spreads), unpack((self.common,))[0], self.offset)
+
+
+def _require_lit(brightness: np.ndarray, ids: Sequence[str], names: Sequence[str]) -> None:
+    """brightness: [n, N], means. Raises DatasetError: a light that was learned dark would be told dark no more."""
+    usual = np.median(brightness, 0)
+    share = np.where(usual > 0.01, brightness / np.maximum(usual, 0.01), 1)  # one that shows nothing is never dark
+    if (dark := (share < DARK) & (np.median(share, 1, keepdims=True) > LIT)).any():
+        index, light = np.argwhere(dark)[0]
+        more = int(dark.any(1).sum()) - 1
+        raise DatasetError(
+            f"capture {ids[index]}: light {names[light]} is dark, as if it were not lit, and is lit in most training "
+            f"captures{f' (and so in {more} more captures)' if more else ''}; take the capture out, or take it again"
+        )
 
 
 def _misfit(images: np.ndarray, lights: int | None) -> str | None:

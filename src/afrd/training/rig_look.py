@@ -35,8 +35,9 @@ def learn_rig(captures: CaptureSet, image_size: int) -> RigLook:
         return RigLook(light_reference=None, rig_reference=None, relighting=None)
     measured, places, rng = [], [], np.random.default_rng(SEED)
 
+    chosen = captures[:: math.ceil(len(captures) / LOOKS)]
+
     def images() -> Iterator[np.ndarray]:
-        chosen = captures[:: math.ceil(len(captures) / LOOKS)]
         for record, capture in zip(chosen.records, read_ahead(chosen), strict=True):
             measured.append(measure_rig(capture.images))
             if captures.squares is not None:
@@ -45,7 +46,8 @@ def learn_rig(captures: CaptureSet, image_size: int) -> RigLook:
                 places.append(places_of(capture.images / np.float32(np.iinfo(capture.images.dtype).max), rng))
             yield capture.images
 
-    reference = LightReference.learn(images())  # checks the images' shape, and reads them all
+    ids = [record.id for record in chosen.records]
+    reference = LightReference.learn(images(), ids, chosen.lights.names)  # checks the images' shape, and reads them all
     channels = max((place.shape[1] for place in places), default=0)  # grey captures may be among colour ones
     alike = [np.broadcast_to(place, (len(place), channels, place.shape[-1])) for place in places]
     every = np.concatenate(alike, -1) if places else np.empty(0)
