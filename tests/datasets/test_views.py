@@ -80,6 +80,13 @@ def test_a_part_is_as_bad_as_its_worst_view_and_not_good_while_a_light_is_at_fau
     assert (q.verdict, q.score) == ("light fault", 1.0)
 
 
+def test_a_part_without_a_view_that_others_have_is_not_good():
+    views = [("p-a", "good", 1.0), ("q-a", "good", 1.0), ("q-b", "good", 0.5), ("r-a", "anomalous", 4.0)]
+    p, q, r = judge_parts("pqqr", views, {"p": ("b",), "r": ("b",)})
+    assert [part.verdict for part in (p, q, r)] == ["light fault", "good", "anomalous"]
+    assert (p.missing, q.missing) == (("b",), ())
+
+
 def test_a_view_under_a_light_fault_gives_a_part_no_score():
     views = [("p-a", "anomalous", 3.0), ("p-b", "light fault", 9.0), ("q-a", "light fault", 2.0), ("q-b", "good", 1.0)]
     views += [("r-a", "good", 1.0), ("s-a", "anomalous", 4.0)]
@@ -91,7 +98,7 @@ def test_a_view_under_a_light_fault_gives_a_part_no_score():
     assert (found.n_good, found.n_bad) == (2, 1)
     assert found.confusion == {"found": 1, "passed": 1, "false alarm": 1, "miss": 0, "light fault": 1}
     dark = part_metrics(["q", "q"], [False, False], views[2:3] * 2)
-    assert dark.auroc.reason == "no part was judged, 1 have a fault of the lights"
+    assert dark.auroc.reason == "no part was judged, 1 have a fault of the lights or lack a view"
 
 
 def test_metrics_of_parts_against_numbers_by_hand():
@@ -128,6 +135,15 @@ def test_every_command_gives_parts_one_verdict(tmp_path):
     assert "part 000, worst view 000-" in said
     lines = [json.loads(line) for line in (tmp_path / "o.jsonl").read_text().splitlines()]
     assert [line["part"] for line in lines if "part" in line] == ["000", "001"]
+    assert load_card(model).views == ("a", "b")
+    good = data / "test/good"
+    for file in (good / "001").glob("b_*"):
+        file.unlink()
+    said = run("predict", model, good, "--pattern", PATTERN, "--out", tmp_path / "g", "--jsonl", tmp_path / "g.jsonl")
+    assert "without view b" in said
+    lines = [json.loads(line) for line in (tmp_path / "g.jsonl").read_text().splitlines()]
+    lacking = {line["part"]: (line["missing_views"], line["verdict"]) for line in lines if "part" in line}
+    assert lacking["000"][0] == [] and lacking["001"][0] == ["b"] and lacking["001"][1] != "good"
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, event
 
+from afrd.errors import StationError
 from afrd.station.config import Retention
-from afrd.station.database import open_database
+from afrd.station.database import hold_name, open_database
 from afrd.station.retention import Keeper
 from afrd.station.store import Store
 from afrd.station.tables import Base
@@ -149,6 +150,9 @@ def test_two_stations_share_a_history_and_write_at_once(database, artefact, part
         ).all()
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
     assert [tuple(row) for row in rows] == [("cell-1", 8), ("cell-2", 9)]
+    with pytest.raises(StationError, match="another station named cell-2 uses it; give each its own name"):
+        hold_name(engine, "cell-2")  # it would take the first one's captures for its own
+    hold_name(engine, "cell-3").close()
     engine.dispose()
     for station in stations:
         station.kill()

@@ -109,14 +109,18 @@ def predict(
                 for note in (*inspection.light_notes, *inspection.rig_notes):
                     typer.echo(f"  {inspection.id}: {note}", err=True)
                 if found.views:
-                    seen.append((inspection.id, inspection.verdict, inspection.score))
+                    comparable = inspection.score * inspector.threshold / inspection.threshold
+                    seen.append((inspection.id, inspection.verdict, comparable))
                 if lines:
                     lines.write(json.dumps(line, ensure_ascii=False) + "\n")
                     lines.flush()
-            for part in judge_parts(found.groups, seen) if seen else ():
-                typer.echo(f"{part.verdict:11}  {part.score:.4f}  part {part.id}, worst view {part.worst}")
+            lacking = found.missing_views(inspector.card.views)
+            for part in judge_parts(found.groups, seen, lacking) if seen else ():
+                without = f", without view {', '.join(part.missing)}" if part.missing else ""
+                typer.echo(f"{part.verdict:11}  {part.score:.4f}  part {part.id}, worst view {part.worst}{without}")
                 if lines:
                     line = {"part": part.id, "verdict": part.verdict, "score": part.score, "worst": part.worst}
+                    line["missing_views"] = list(part.missing)
                     lines.write(json.dumps(line, ensure_ascii=False) + "\n")
     finally:  # a damaged file, or Ctrl-C, must not cost what the captures before it said of the rig
         if monitor and rig_state:

@@ -87,6 +87,19 @@ class CaptureSet(Sequence[Capture]):
         """Whether its captures are views of parts, each of which gets one verdict from all of them."""
         return any(record.view is not None for record in self.records)
 
+    @property
+    def view_names(self) -> tuple[str, ...] | None:
+        """Of all its views, sorted; None where captures are no views."""
+        return tuple(sorted({record.view for record in self.records if record.view is not None})) or None
+
+    def missing_views(self, expected: Sequence[str] | None) -> dict[str, tuple[str, ...]]:
+        """Part → which of the expected views it does not have; only parts that lack some."""
+        there: dict[str, set[str | None]] = {}
+        for group, record in zip(self.groups, self.records, strict=True):
+            there.setdefault(group, set()).add(record.view)
+        lacking = {part: tuple(view for view in expected or () if view not in views) for part, views in there.items()}
+        return {part: views for part, views in lacking.items() if views}
+
     def subset(self, indices: Iterable[int]) -> "CaptureSet":
         """The captures at `indices`, in that order, read as those of the whole set."""
         records = [self.records[i] for i in indices]

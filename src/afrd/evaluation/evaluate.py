@@ -96,6 +96,7 @@ def evaluate(
         seed=seed,
         resamples=resamples,
         memory_gb=memory_gb,
+        views=inspector.config.get("views"),
     )
 
 
@@ -111,18 +112,22 @@ def compare(
     seed: int = 0,
     resamples: int = RESAMPLES,
     memory_gb: float = MEMORY_GB,
+    views: Sequence[str] | None = None,
 ) -> Evaluation:
     """All metrics from answers that are there: results, truths and maps in the order of captures.
 
-    maps: [H, W] float32 each, at the captures' own size; None for a method that scores whole captures only.
+    maps: [H, W] float32 each, at the captures' own size; None for a method that scores whole captures only. views: that
+    every part has.
     """
     options = {"seed": seed, "resamples": resamples}
     everything = [i for i, result in enumerate(results) if result.judged]
     defects = sorted({defect for result in results for defect in result.defects})
     parts = None
     if getattr(captures, "views", False):
-        labels, views = [r.anomalous for r in results], [(r.id, r.answer, r.score) for r in results]
-        parts = part_metrics(captures.groups, labels, views, **options)
+        labels, lacking = [r.anomalous for r in results], captures.missing_views(views)
+        # without one light the model has another threshold: scores of a part's views in the unit of one
+        seen = [(r.id, r.answer, r.score * threshold / r.threshold if r.threshold else r.score) for r in results]
+        parts = part_metrics(captures.groups, labels, seen, lacking, **options)
     return Evaluation(
         category=captures.category or "",
         split=captures.split or "",

@@ -1,12 +1,13 @@
 """One verdict for a part that was photographed from several views: from the inspections of all of them.
 
 A part is as bad as its worst view: its score is the largest, it is anomalous where one view is, and while the lights of
-one view are at fault it is not good. Views whose lights are at fault say nothing else: scores are those of the others.
+one view are at fault, or a view that parts have in training is not there, it is not good. Views whose lights are at
+fault say nothing else: scores are those of the others.
 The threshold is chosen for that (`afrd.training.false_alarms.of_whole_parts`). M2AD's benchmark scores a part by the
 mean of its views instead; that figure is given beside.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
 from typing import Any, Literal
@@ -20,7 +21,8 @@ Verdict = Literal["good", "anomalous", "light fault"]
 class Part:
     """id: of the part. score: of its worst view, whose capture is `worst`. mean_score: over its views.
 
-    Both are of the views that were judged; of all where none was. views: how many there are.
+    Both are of the views that were judged; of all where none was. views: how many there are. missing: views of training
+    that are not there.
     """
 
     id: str
@@ -29,24 +31,29 @@ class Part:
     mean_score: float
     worst: str
     views: int
+    missing: tuple[str, ...] = ()
 
 
-def judge_part(id: str, views: Sequence[tuple[str, Verdict, float]]) -> Part:
-    """views: capture, verdict and score of each, one at least."""
-    verdicts = {verdict for _, verdict, _ in views}
+def judge_part(id: str, views: Sequence[tuple[str, Verdict, float]], missing: tuple[str, ...] = ()) -> Part:
+    """views: capture, verdict and score of each, one at least, in the unit of one threshold. missing: see Part."""
+    verdicts = {verdict for _, verdict, _ in views} | ({"light fault"} if missing else set())
     judged = [view for view in views if view[1] != "light fault"] or views
     worst = max(judged, key=lambda view: view[2])
     scores = [score for *_, score in judged]
     verdict = next(v for v in ("anomalous", "light fault", "good") if v in verdicts)
-    return Part(id, verdict, worst[2], mean(scores), worst[0], len(views))
+    return Part(id, verdict, worst[2], mean(scores), worst[0], len(views), missing)
 
 
-def judge_parts(parts: Iterable[str], views: Iterable[tuple[str, Verdict, float]]) -> list[Part]:
-    """parts: the part of each view. In the order in which parts come up."""
+def judge_parts(
+    parts: Iterable[str],
+    views: Iterable[tuple[str, Verdict, float]],
+    missing: Mapping[str, tuple[str, ...]] | None = None,
+) -> list[Part]:
+    """parts: the part of each view. missing: views that a part should have. In the order in which parts come up."""
     of_part: dict[str, list[tuple[str, Verdict, float]]] = {}
     for part, view in zip(parts, views, strict=True):
         of_part.setdefault(part, []).append(view)
-    return [judge_part(part, each) for part, each in of_part.items()]
+    return [judge_part(part, each, (missing or {}).get(part, ())) for part, each in of_part.items()]
 
 
 @dataclass(frozen=True)
@@ -99,12 +106,13 @@ def part_metrics(
     groups: Sequence[str],
     labels: Sequence[bool],
     views: Sequence[tuple[str, Verdict, float]],
+    missing: Mapping[str, tuple[str, ...]] | None = None,
     *,
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> PartMetrics:
-    """groups, labels, views: the part, the label, and capture, verdict and score of each view."""
-    parts = judge_parts(groups, views)
+    """groups, labels, views: the part, the label, and capture, verdict and score of each view. missing: see Part."""
+    parts = judge_parts(groups, views, missing)
     defective = {group for group, label in zip(groups, labels, strict=True) if label}
     bad = [part.id in defective for part in parts]
     judged = [(part, label) for part, label in zip(parts, bad, strict=True) if part.verdict != "light fault"]
@@ -113,5 +121,7 @@ def part_metrics(
         auroc = image_auroc(labelled, [part.score for part, _ in judged], **options)
         mean_auroc = image_auroc(labelled, [part.mean_score for part, _ in judged], **options)
     else:
-        auroc = mean_auroc = Estimate(None, reason=f"no part was judged, {len(parts)} have a fault of the lights")
+        auroc = mean_auroc = Estimate(
+            None, reason=f"no part was judged, {len(parts)} have a fault of the lights or lack a view"
+        )
     return PartMetrics(tuple(parts), tuple(bad), auroc, mean_auroc)

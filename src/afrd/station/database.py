@@ -1,9 +1,10 @@
 """The database of a station: opened, checked, brought to this version's tables. SQLite in WAL mode, or PostgreSQL."""
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from afrd.errors import StationError
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 SQLITE_FILE = "station.sqlite"
 LATEST = "0003"  # of migrations/versions: a database that has it is opened without alembic, which takes long to load
 _BUSY_SECONDS = 10
+_KILLED_SECONDS = 5
 _WRITES = "writes"
 
 
@@ -49,6 +51,25 @@ def open_database(url: str) -> Engine:
 def writing(engine: Engine) -> Engine:
     """The same database for transactions that write: SQLite waits for its turn at their start, not half-way."""
     return engine.execution_options(**{_WRITES: True})
+
+
+def hold_name(engine: Engine, station: str) -> Connection | None:
+    """On a server, the station's name for itself while the connection is open: another of that name would mix records.
+
+    None with SQLite, which lies in the data folder, that is locked. Raises StationError: another station has it.
+    """
+    if engine.dialect.name != "postgresql":
+        return None
+    connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+    ask = text("SELECT pg_try_advisory_lock(4159, hashtext(:name))")
+    for _ in range(_KILLED_SECONDS):  # a server notices within moments that a process was killed
+        if connection.scalar(ask, {"name": station}):
+            return connection
+        time.sleep(1)
+    connection.close()
+    raise StationError(
+        f"database: another station named {station} uses it; give each its own name, as `station` in its file"
+    )
 
 
 def migrations() -> "Config":

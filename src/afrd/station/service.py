@@ -18,7 +18,7 @@ from afrd.files import flush
 from afrd.imaging.registration import estimate_shifts
 from afrd.station.access import Access
 from afrd.station.config import StationConfig
-from afrd.station.database import open_database, sqlite_url
+from afrd.station.database import hold_name, open_database, sqlite_url
 from afrd.station.drift import BASELINE, LOOKED_BACK, SHOWN, Chart, RigWatch, registration_charts
 from afrd.station.exports import named_as_good
 from afrd.station.gallery import Gallery
@@ -54,6 +54,7 @@ class Service:
         self.config = config
         config.data.mkdir(parents=True, exist_ok=True)
         self.engine = open_database(config.database or sqlite_url(config.data))
+        self._name = hold_name(self.engine, config.station)
         self.versions = Versions(self.engine, config.station, config.data, config.on_light_fault)
         version = self.versions.current(config.model)
         lights = version.inspector.lights.names
@@ -106,6 +107,8 @@ class Service:
         self.sinks.stop()
         self.keeper.stop()
         self.gallery.stop()
+        if self._name is not None:
+            self._name.close()
         self.engine.dispose()
 
     def require_rate(self) -> None:

@@ -76,6 +76,8 @@ def train(
             "one light: what it does not show is not found; other lights, one picture each, would tell more",
             stacklevel=2,
         )
+    for part, views in captures.missing_views(captures.view_names).items():
+        warnings.warn(f"part {part}: has no view {', '.join(views)}, which other training parts have", stacklevel=2)
     holdout = holdout and holdout.read_as(captures.imaging)
     captures, holdout = split_holdout(captures, holdout, config)
     config = config.resolved(captures)
@@ -137,7 +139,7 @@ def train(
             look = learn_rig(captures, config.image_size) if fabric.is_global_zero else None
             held_out = family.fit(model, captures, holdout, job)  # None in the further processes
             if held_out is not None and look is not None:
-                save_model(out, model, _card(model, record, held_out, holdout, captures.imaging, look))
+                save_model(out, model, _card(model, record, held_out, captures, holdout, look))
             fabric.barrier()
         if fabric.is_global_zero:
             tidy(out)
@@ -172,8 +174,8 @@ def _card(
     model: MultiLightModel,
     record: RunRecord,
     held_out: HeldOutScores,
+    captures: CaptureSet,
     holdout: CaptureSet,
-    imaging: Imaging | None,
     look: RigLook,
 ) -> ModelCard:
     config = record.config
@@ -191,7 +193,8 @@ def _card(
         image_size=config.image_size,
         top_share=config.top_share,
         **promises(held_out, holdout, config, model.highest, doubtful),
-        imaging=imaging,
+        views=captures.view_names,
+        imaging=captures.imaging,
         on_light_fault=config.on_light_fault,
         **look,
         config=config.model_dump(mode="json"),
