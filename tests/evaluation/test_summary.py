@@ -1,6 +1,7 @@
 """The table in the terminal."""
 
 import io
+from dataclasses import replace
 
 from rich.console import Console
 
@@ -28,3 +29,11 @@ def test_names_with_brackets_are_printed_and_undefined_metrics_explained(domes, 
     text = printed(evaluate(inspector, good))
     assert "part [red]" in text
     assert "I-AUROC: no defective capture" in text
+
+
+def test_a_part_that_was_not_whole_is_told_without_a_fault_of_any_light(dome_evaluation):
+    captures = list(dome_evaluation.captures)
+    captures[0] = replace(captures[0], judged=False, rig_notes=("the part lies outside of the picture in part",))
+    captures[4] = replace(captures[4], judged=False)
+    text = " ".join(printed(replace(dome_evaluation, captures=tuple(captures))).split())
+    assert f"first {captures[0].id}: the part lies outside of the picture in part. I-AUROC" in text

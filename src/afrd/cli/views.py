@@ -22,11 +22,14 @@ def views(
     from afrd.cli.bars import bar
     from afrd.datasets import read_ahead, read_captures
     from afrd.datasets.lights import lights_file_above, read_imaging, read_lights
-    from afrd.errors import RunError
+    from afrd.errors import DatasetError, RunError
     from afrd.evaluation.visual import write_picture
     from afrd.views import make_views, stereo_of
 
     file = lights or lights_file_above(captures[0])
+    for path in () if lights else captures:
+        if (other := lights_file_above(path)).read_bytes() != file.read_bytes():
+            raise DatasetError(f"{path}: under {other}, {captures[0]} under {file}; name them in two calls")
     rig = read_lights(file)
     stereo = stereo_of(rig)
     found = read_captures(captures, rig, pattern=pattern).with_options(read_imaging(file))

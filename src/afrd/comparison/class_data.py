@@ -64,7 +64,7 @@ class ClassData:
 
     @cached_property
     def rig(self) -> dict[str, Any]:
-        """What lights.yaml says that changes no byte of a capture: imaging, directions, distances, weights.
+        """What lights.yaml says that changes no byte of a capture: imaging, directions, distances, weights, triggers.
 
         Plain JSON values, without folders: a file with the region of interest is named by its content.
         """
@@ -72,6 +72,8 @@ class ClassData:
         if isinstance(roi := imaging.get("roi"), str) and roi != AUTO:
             imaging["roi"] = content_digest(Path(roi))
         said = {name: getattr(self.train.lights, name) for name in ("directions", "distances", "weights")}
+        if self.train.lights.triggers is not None:  # by which a belt's motion is reckoned
+            said["triggers"] = self.train.lights.triggers
         lights = {k: None if v is None else np.where(np.isnan(v), None, v).tolist() for k, v in said.items()}
         return {"imaging": imaging, **lights}
 

@@ -51,9 +51,10 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
     good, bad = evaluation.light_faults
     if good + bad:
         first = next(result for result in evaluation.captures if not result.judged)
+        why = next(iter((*first.light_faults, *first.rig_notes)), "its lights could not be trusted")
         console.print(
             f"{good} good and {bad} defective parts have the verdict light fault, first {first.id}: "
-            f"{first.light_faults[0]}. They are in none of the figures above.",
+            f"{why}. I-AUROC, P-AUROC and AU-PRO leave them out, and they count neither as found nor as alarms.",
             highlight=False,
             markup=False,
         )

@@ -5,7 +5,7 @@ import time
 from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
 
-from afrd.rates import stated_and_seen
+from afrd.rates import stated_rate
 from afrd.rig import WEIGHT
 from afrd.station import charts, drift, statistics
 from afrd.station.page import Text, by, page, service_of
@@ -33,7 +33,7 @@ def threshold(request: Request, at: float | None = None) -> Response:
         own=own,
         threshold=now,
         parts=parts,
-        stated=stated_and_seen(version.inspector.config, alarms, good),
+        stated=stated_rate(version.inspector.config),  # not held against reviewed parts: those are the stopped ones
         histogram_svg=charts.histogram_svg(statistics.histogram(parts)),
         alarms=alarms,
         good=good,

@@ -171,6 +171,11 @@ class Learning:
                     f"training: {folder} has the lights {', '.join(captures.lights.names)}; the station has "
                     f"{', '.join(wanted)}: name captures under all of these, or leave training out of the station file"
                 )
+            if captures.views:
+                raise StationError(
+                    f"training: {folder} has several views of a part, and a station judges each by itself: train "
+                    f"with afrd train, and add the version under Models"
+                )
             lessons += [
                 Lesson(f"{split}-{record.id}", role, wanted, tuple(str(path.resolve()) for path in record.images))
                 for record in captures.records
