@@ -28,6 +28,7 @@ class Camera:
 
     def __init__(self, config: CameraConfig, lights: Sequence[str]) -> None:
         self._config, self._lights = config, tuple(lights)
+        self.trouble: str | None = None
 
     def run(self, offer, ending: threading.Event) -> None:
         """See `Source`. Raises StationError: no such camera, or a setting that it does not have."""
@@ -106,7 +107,7 @@ class Camera:
 
     def _coming(self, camera, offer, ending: threading.Event) -> None:
         """Pictures that an outside trigger brings, while the line may be busy with those before."""
-        parts, before = Parts(len(self._lights), self._config.gap_seconds), None
+        parts, before = Parts(len(self._lights), self._config.gap_seconds, time.monotonic()), None
 
         def grab() -> tuple[np.ndarray, bool] | None:
             nonlocal before
@@ -124,13 +125,12 @@ class Camera:
         grabbing = Grabbing(grab, _PARTS_KEPT * len(self._lights))
         try:
             while not ending.is_set():
+                asked = time.monotonic()
                 picture = grabbing.next(_PATIENCE_MS / 1000)
-                if picture is None:
-                    pictures, away = [], parts.give_up() if parts.overdue(time.monotonic()) else 0
-                else:
-                    pictures, away = parts.add(picture)
+                pictures, away = parts.pause(asked) if picture is None else parts.add(picture)
                 if away:
-                    self._tell_incomplete(away)
+                    _log.warning("source %s: %d pictures of no whole part, thrown away", self._config.name, away)
+                self._tell_crowded(parts.crowded)
                 if pictures:
                     self._offer(offer, pictures)
         finally:
@@ -159,11 +159,20 @@ class Camera:
     def _incomplete(self, pictures: list[np.ndarray], ending: threading.Event) -> list[np.ndarray]:
         """Never a part of mixed pictures: what has come is thrown away."""
         if pictures and not ending.is_set():
-            self._tell_incomplete(len(pictures))
+            count = len(pictures)
+            _log.warning("source %s: %d pictures, none for light %s", self._config.name, count, self._lights[count])
         return []
 
-    def _tell_incomplete(self, count: int) -> None:
-        _log.warning("source %s: %d pictures, none for light %s", self._config.name, count, self._lights[count])
+    def _tell_crowded(self, crowded: bool) -> None:
+        if crowded and self.trouble is None:
+            gap = f"gap_seconds ({self._config.gap_seconds:g})"
+            self.trouble = (
+                f"no pause of more than {gap} between parts: where a picture is lost, they cannot be told apart; make "
+                f"it shorter than that pause, longer than that between two pictures"
+            )
+            _log.warning("source %s: %s", self._config.name, self.trouble)
+        elif not crowded:
+            self.trouble = None
 
     def _offer(self, offer, pictures: list[np.ndarray]) -> None:
         files = {light: _file(picture) for light, picture in zip(self._lights, pictures, strict=True)}

@@ -30,7 +30,8 @@ class CameraConfig(_Source):
     """A Basler camera, or pylon's emulator. serial: None takes the only one.
 
     trigger: "software": the station triggers one picture a light, a part every `every_seconds`. "Line1" …: the rig
-    triggers, light after light in the station's order; a part whose pictures stop for `gap_seconds` is refused.
+    triggers, light after light in the station's order; a part whose pictures stop for `gap_seconds` is refused. They
+    must be shorter than the pause between parts.
     exposure_us: microseconds. roi: [x, y, width, height] in pixels. settings: any other node of the camera by its name.
     """
 

@@ -22,6 +22,8 @@ _LOOK_SECONDS = 1.0  # changes wake it at once; this often it looks without one
 class WatchedFolder:
     """Raises DatasetError: a pattern that is none."""
 
+    trouble: str | None = None
+
     def __init__(self, config: FolderConfig, folder: Path, lights: Sequence[str]) -> None:
         self._config, self._folder, self._lights = config, folder, tuple(lights)
         self._pattern = Pattern(config.pattern, self._lights)

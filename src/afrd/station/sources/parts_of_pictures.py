@@ -19,35 +19,63 @@ class Picture(NamedTuple):
 
 
 class Parts:
-    """Collects the pictures of one part. A longer pause than `gap` seconds, or a lost picture, begins another part.
+    """Collects the pictures of one part. since: when pictures began to be taken. gap: seconds; a longer pause begins
+    another part.
 
     How long a picture lay in a buffer does not count: its time is that of its arrival. So whatever a slow line does,
-    the pictures of two parts are never mixed, as long as parts come further apart than `gap`.
+    the pictures of two parts are never mixed, as long as parts come further apart than `gap`. After a lost picture, as
+    at the start, all are thrown away until such a pause. Behind a part that a pause cut short, its missing picture may
+    still come: the next part is taken only when a pause follows it, too.
+
+    crowded: whether more pictures than one part has came without a pause. Then a picture that was lost without the
+    driver's word mixes parts, and one that it told of stops them.
     """
 
-    def __init__(self, lights: int, gap: float) -> None:
-        self._lights, self._gap = lights, gap
+    def __init__(self, lights: int, gap: float, since: float) -> None:
+        self._lights, self._gap, self._last = lights, gap, since
         self._pictures: list[Picture] = []
+        self._astray, self._doubtful = True, False
+        self._run = 0  # pictures since the last pause
+        self._away = 0  # of those, thrown away and not yet told
+        self.crowded = False
 
     def add(self, picture: Picture) -> tuple[list[np.ndarray], int]:
         """A whole part's pictures, or none yet; and how many were thrown away since they made no whole part."""
-        away = 0
-        if self._pictures and (picture.lost or picture.at - self._pictures[-1].at > self._gap):
-            away = self.give_up()
-        self._pictures.append(picture)
-        if len(self._pictures) < self._lights:
-            return [], away
-        whole = [each.pixels for each in self._pictures]
-        self._pictures = []
-        return whole, away
+        if self._lights == 1:
+            return [picture.pixels], 0
+        whole, away = self.pause(picture.at)
+        self._last = picture.at
+        self._run += 1
+        self.crowded = self.crowded or self._run > self._lights
+        if picture.lost or len(self._pictures) == self._lights:  # a doubtful part that no pause follows
+            self._away += len(self._pictures)
+            self._pictures, self._astray, self._doubtful = [], True, False
+        if not self._astray:
+            self._pictures.append(picture)
+            if len(self._pictures) == self._lights and not self._doubtful:
+                return self._take(), away
+            return whole, away
+        self._away += 1
+        return whole, away + (self._tell() if self._away >= self._lights else 0)
 
-    def overdue(self, now: float) -> bool:
-        """Whether a part was begun and its next picture does not come."""
-        return bool(self._pictures) and now - self._pictures[-1].at > self._gap
+    def pause(self, now: float) -> tuple[list[np.ndarray], int]:
+        """As `add`: what it means that no picture has come until now. Nothing, unless that is a pause."""
+        if now - self._last <= self._gap or self._lights == 1:
+            return [], 0
+        whole = self._take() if len(self._pictures) == self._lights else []
+        if self._run:
+            self.crowded = self._run > self._lights
+            self._doubtful = bool(self._pictures)
+        self._away += len(self._pictures)
+        self._pictures, self._astray, self._run = [], False, 0
+        return whole, self._tell()
 
-    def give_up(self) -> int:
-        """Throws away what a part has so far. Returns how many pictures that were."""
-        away, self._pictures = len(self._pictures), []
+    def _take(self) -> list[np.ndarray]:
+        whole, self._pictures = [each.pixels for each in self._pictures], []
+        return whole
+
+    def _tell(self) -> int:
+        away, self._away = self._away, 0
         return away
 
 

@@ -17,7 +17,9 @@ Offer = Callable[[dict[str, bytes], str | None, str], dict[str, Any]]
 
 
 class Source(Protocol):
-    """What brings captures."""
+    """What brings captures. trouble: what is wrong though it runs."""
+
+    trouble: str | None
 
     def run(self, offer: Offer, ending: threading.Event) -> None:
         """Until `ending`. May raise; it is called again."""
@@ -48,7 +50,8 @@ class Sources:
 
     def problems(self) -> list[str]:
         """Of each that does not work at present."""
-        return [f"source {name}: {trouble}" for name, trouble in self._troubles.items()]
+        running = {name: source.trouble for name, source in self._sources.items() if source.trouble is not None}
+        return [f"source {name}: {trouble}" for name, trouble in (running | self._troubles).items()]
 
     def _work(self, name: str, source: Source) -> None:
         while not self._ending.is_set():
