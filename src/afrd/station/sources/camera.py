@@ -20,6 +20,7 @@ except ModuleNotFoundError as error:
 
 _log = logging.getLogger("afrd.station")
 _PARTS_KEPT = 4  # whose pictures wait while the line is busy
+_AT_ONCE = 0.001  # seconds, for a picture that is there
 _PATIENCE_MS = 500  # how long one wait for a picture is, so that the end of the station is noticed
 
 
@@ -83,21 +84,22 @@ class Camera:
 
     def _triggered(self, camera, ending: threading.Event) -> list[np.ndarray]:
         pictures = []
+        self._flush(camera, ending, _AT_ONCE)  # what came since its part was given up
         for _ in self._lights:
             picture = None
             if self._ready(camera):  # a trigger that comes too early is lost without a word
                 camera.ExecuteSoftwareTrigger()
                 picture = self._next(camera, ending, self._config.gap_seconds)
             if picture is None:
-                self._flush(camera)
+                self._flush(camera, ending, self._config.gap_seconds)
                 return self._incomplete(pictures, ending)
             pictures.append(picture)
         return pictures
 
-    def _flush(self, camera) -> None:
-        """A picture that comes late is not taken for the next light's."""
-        while (late := camera.RetrieveResult(1, pylon.TimeoutHandling_Return)).IsValid():
-            late.Release()
+    def _flush(self, camera, ending: threading.Event, seconds: float) -> None:
+        """Until none has come for so long: a picture that comes late is not taken for the next part's."""
+        while self._next(camera, ending, seconds) is not None:
+            pass
 
     def _ready(self, camera) -> bool:
         milliseconds = max(1, int(1000 * self._config.gap_seconds))
