@@ -27,6 +27,7 @@ class WatchedFolder:
     def __init__(self, config: FolderConfig, folder: Path, lights: Sequence[str]) -> None:
         self._config, self._folder, self._lights = config, folder, tuple(lights)
         self._pattern = Pattern(config.pattern, self._lights)
+        self._in_one_folder = "{light}" not in config.pattern.rpartition("/")[0]
         self._seen: dict[Path, tuple[tuple[int, int], float]] = {}
         self._stuck: set[str] = set()
 
@@ -40,17 +41,17 @@ class WatchedFolder:
 
     def _look(self, offer, ending: threading.Event) -> None:
         now = time.monotonic()
-        captures: dict[str, dict[str, Path]] = {}
+        captures: dict[str, list[tuple[str, Path]]] = {}
         for path in self._files():
             if match := self._pattern.match(path.relative_to(self._folder).as_posix()):
-                captures.setdefault(str(match[0]), {})[match[1]] = path
-        present = {path for images in captures.values() for path in images.values()}
+                captures.setdefault(str(match[0]), []).append((match[1], path))
+        present = {path for found in captures.values() for _, path in found}
         self._seen = {path: seen for path, seen in self._seen.items() if path in present}
-        for id, images in sorted(captures.items()):
+        for id, found in sorted(captures.items()):
             if ending.is_set():
                 return
             try:
-                self._see(offer, id, images, now)
+                self._see(offer, id, found, now)
                 self._stuck.discard(id)
             except OSError as error:  # one that cannot be read or moved does not keep the others waiting
                 if id not in self._stuck:
@@ -58,14 +59,30 @@ class WatchedFolder:
                 self._stuck.add(id)
         self._stuck &= set(captures)
 
-    def _see(self, offer, id: str, images: dict[str, Path], now: float) -> None:
-        quiet = min(self._unchanged(path, now) for path in images.values())
-        if set(images) >= set(self._lights):
+    def _see(self, offer, id: str, found: list[tuple[str, Path]], now: float) -> None:
+        quiet = min(self._unchanged(path, now) for _, path in found)
+        images = dict(found)
+        if mixed := self._mixed(found):
+            if quiet >= self._config.settle_seconds:
+                self._refuse(id, found, mixed)
+        elif set(images) >= set(self._lights):
             if quiet >= self._config.settle_seconds:
                 self._take(offer, id, images)
         elif quiet >= self._config.incomplete_seconds:
             missing = ", ".join(light for light in self._lights if light not in images)
-            self._refuse(id, images, f"incomplete for {quiet:.0f} s: no image of {missing}")
+            self._refuse(id, found, f"incomplete for {quiet:.0f} s: no image of {missing}")
+
+    def _mixed(self, found: list[tuple[str, Path]]) -> str | None:
+        """Why the images may be of two parts that share their id."""
+        lights = [light for light, _ in found]
+        mend = "give each part an id of its own"
+        if twice := sorted({light for light in lights if lights.count(light) > 1}):
+            there = ", ".join(path.relative_to(self._folder).as_posix() for light, path in found if light == twice[0])
+            return f"more than one image for light {twice[0]}: {there}; {mend}"
+        folders = sorted({path.parent.relative_to(self._folder).as_posix() for _, path in found})
+        if self._in_one_folder and len(folders) > 1:
+            return f"images of one id in {len(folders)} folders: {', '.join(folders)}; {mend}"
+        return None
 
     def _files(self) -> list[Path]:
         """All but what was dealt with and what is hidden."""
@@ -92,16 +109,16 @@ class WatchedFolder:
                 raise Refused(422, f"{id!r}: letters, digits, '.', '_' and '-' alone, the first a letter or digit")
             offer({light: images[light].read_bytes() for light in self._lights}, id, self._config.name)
         except Refused as error:
-            self._refuse(id, images, str(error))
+            self._refuse(id, list(images.items()), str(error))
         else:
-            self._move(id, images, DONE)
+            self._move(id, list(images.items()), DONE)
 
-    def _refuse(self, id: str, images: dict[str, Path], reason: str) -> None:
+    def _refuse(self, id: str, found: list[tuple[str, Path]], reason: str) -> None:
         _log.warning("source %s: refused %s: %s", self._config.name, id, reason)
-        target = self._move(id, images, REFUSED)
+        target = self._move(id, found, REFUSED)
         (target / "reason.txt").write_text(reason + "\n", encoding="utf-8")
 
-    def _move(self, id: str, images: dict[str, Path], where: str) -> Path:
+    def _move(self, id: str, found: list[tuple[str, Path]], where: str) -> Path:
         """Into a folder of its own; an earlier one of that id is kept under another name."""
         target = self._folder / where / id
         number = 1
@@ -109,15 +126,24 @@ class WatchedFolder:
             number += 1
             target = self._folder / where / f"{id}.{number}"
         target.mkdir(parents=True)
-        alike = len({path.name for path in images.values()}) < len(images)  # in a folder for each light
+        alike = len({path.name for _, path in found}) < len(found)  # in a folder for each light, or one id twice
         try:
-            for light, path in images.items():
-                path.rename(target / (f"{light}{path.suffix}" if alike else path.name))
+            for light, path in found:
+                path.rename(_free(target, light, path.suffix) if alike else target / path.name)
         except OSError:
             with contextlib.suppress(OSError):
                 target.rmdir()  # where nothing was moved
             raise
-        for folder in {path.parent for path in images.values()}:
+        for folder in {path.parent for _, path in found}:
             if folder != self._folder and id in folder.name and not any(folder.iterdir()):
                 folder.rmdir()  # the capture's own
         return target
+
+
+def _free(folder: Path, light: str, suffix: str) -> Path:
+    """Where nothing is overwritten."""
+    path, number = folder / f"{light}{suffix}", 1
+    while path.exists():
+        number += 1
+        path = folder / f"{light}.{number}{suffix}"
+    return path

@@ -1,0 +1,82 @@
+"""A watched folder in which the images of two parts share an id: they are never judged as one part."""
+
+from pathlib import Path
+
+import pytest
+
+from afrd.station.sources.config import FolderConfig
+from afrd.station.sources.running import Sources
+from sinks import until
+
+LIGHTS = ("left", "right", "top")
+
+
+@pytest.fixture
+def watched(tmp_path):
+    """pattern, path → content: what was offered once the id `whole`, which must be among them, was."""
+    started: list[Sources] = []
+
+    def watch(pattern: str, files: dict[str, str]) -> dict[str, dict[str, bytes]]:
+        for name, content in files.items():
+            (tmp_path / "drop" / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "drop" / name).write_text(content)
+        offered: dict[str, dict[str, bytes]] = {}
+        config = FolderConfig(kind="folder", name="drop", path=Path("drop"), pattern=pattern, settle_seconds=0)
+
+        def offer(images: dict[str, bytes], id: str, _: str) -> dict:
+            offered[id] = images
+            return {}
+
+        started.append(Sources((config,), tmp_path, LIGHTS, offer))
+        started[-1].start()
+        until((tmp_path / "drop/done/whole").exists)
+        return offered
+
+    yield watch
+    for each in started:
+        each.stop()
+
+
+def whole(pattern: str) -> dict[str, str]:
+    """A capture that is taken after those before it by name."""
+    return {pattern.replace(".*", ".png").replace("*", "z").format(id="whole", light=light): light for light in LIGHTS}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names", "reason", "moved"),
+    [
+        pytest.param(
+            "*/{id}_{light}.png",
+            ["a/1_left.png", "a/1_right.png", "a/1_top.png", "b/1_right.png"],
+            "more than one image for light right: a/1_right.png, b/1_right.png",
+            {"left.png", "right.png", "right.2.png", "top.png"},
+            id="of two folders",
+        ),
+        pytest.param(
+            "{id}/{light}.*",
+            ["1/left.png", "1/right.png", "1/top.png", "1/top.bmp"],
+            "more than one image for light top: 1/top.bmp, 1/top.png",
+            {"left.png", "right.png", "top.png", "top.bmp"},
+            id="of two formats",
+        ),
+        pytest.param(
+            "*/{id}_{light}.png",
+            ["a/1_left.png", "b/1_right.png", "b/1_top.png"],
+            "images of one id in 2 folders: a, b",
+            {"1_left.png", "1_right.png", "1_top.png"},
+            id="a light here and a light there",
+        ),
+    ],
+)
+def test_an_id_of_two_parts_is_refused_as_a_whole(watched, tmp_path, pattern, names, reason, moved):
+    offered = watched(pattern, {name: name for name in names} | whole(pattern))
+    assert set(offered) == {"whole"}
+    refused = tmp_path / "drop/refused/1"
+    assert (refused / "reason.txt").read_text() == f"{reason}; give each part an id of its own\n"
+    there = {path.name: path.read_text() for path in refused.iterdir() if path.name != "reason.txt"}
+    assert set(there) == moved and sorted(there.values()) == sorted(names)
+
+
+def test_folders_of_lights_share_their_ids(watched):
+    pattern = "{light}/*/{id}.png"
+    assert set(watched(pattern, whole(pattern))) == {"whole"}
