@@ -81,22 +81,31 @@ def describe_light_faults(
 
 
 FAULT_NOTES = ("light ", "lights ")  # how these begin, and no other note on a capture
+_ONE, _EITHER, _BOTH = "light {}: ", "light {} or {}: ", "lights {} and {}: "
+
+
+def lights_in(note: str, names: Sequence[str]) -> set[str]:
+    """Of which lights a note of `describe_light_faults` tells; names: of all lights. None for another note."""
+    found = {name for name in names if note.startswith(_ONE.format(name))}
+    pairs = [(name, other) for name in names for other in names if name != other]
+    return found.union(*(pair for pair in pairs if note.startswith((_EITHER.format(*pair), _BOTH.format(*pair)))))
 
 
 def _described(fault: LightFault, names: Sequence[str]) -> str:
     light, other = names[fault.light], None if fault.other is None else names[fault.other]
+    one = _ONE.format(light)
     if fault.kind == "dark":
-        return f"light {light}: dark, as if it were not lit; check its cable, its driver and its trigger"
+        return f"{one}dark, as if it were not lit; check its cable, its driver and its trigger"
     if fault.kind == "overexposed":
-        return f"light {light}: overexposed, far more is saturated than in training; lower its power or its exposure"
+        return f"{one}overexposed, far more is saturated than in training; lower its power or its exposure"
     if fault.kind == "shifted":
         return (
-            f"light {light}: its picture is shifted against the others, and not as in training; check its trigger, and "
+            f"{one}its picture is shifted against the others, and not as in training; check its trigger, and "
             f"that the part lies still or moves evenly"
         )
     if fault.kind == "swapped":
-        return f"lights {light} and {other}: swapped; exchange their cables, or pass their images in training's order"
+        return f"{_BOTH.format(light, other)}swapped; exchange their cables, or pass their images in training's order"
     mend = "check power, exposure and position, and whether something covers the light; if the rig was changed, retrain"
     if other is None:
-        return f"light {light}: unlike training; {mend}"
-    return f"light {light} or {other}: one is unlike training, from two lights it cannot be told which; {mend}"
+        return f"{one}unlike training; {mend}"
+    return f"{_EITHER.format(light, other)}one is unlike training, from two lights it cannot be told which; {mend}"

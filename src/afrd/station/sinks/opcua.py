@@ -11,6 +11,8 @@ from typing import Any
 from asyncua import Server, ua
 from asyncua.common.node import Node
 
+from afrd.fail_safe import lights_in
+from afrd.station.records import NOT_JUDGED
 from afrd.station.sinks.config import OpcUaConfig
 
 NAMESPACE = "urn:afrd:station"
@@ -21,8 +23,8 @@ _SECONDS, _OPENING_SECONDS = 30, 600  # its address space takes seconds to build
 class OpcUa:
     """VisionSystem: SystemState, ActiveRecipe (the model), LatestResult (ResultId, Verdict, Score, …), Lights, Results.
 
-    A light's health is "good", or what the newest capture says of it. Results: the newest `KEPT` answers as JSON,
-    oldest first, for a client that was away.
+    A light's health is "good", or what the newest capture says of it, or "unknown" where that was not judged. Results:
+    the newest `KEPT` answers as JSON, oldest first, for a client that was away.
     """
 
     def __init__(self, config: OpcUaConfig, station: str, lights: Sequence[str]) -> None:
@@ -87,8 +89,9 @@ class OpcUa:
         nodes = self._nodes
         notes = answer["light_notes"]
         for light in self._lights:
-            wrong = [note for note in notes if note.startswith((f"light {light}", "lights ")) and light in note]
-            await self._health[light].write_value("; ".join(wrong) or "good")
+            wrong = [note for note in notes if light in lights_in(note, self._lights)]
+            sound = "unknown" if answer["verdict"] == NOT_JUDGED else "good"
+            await self._health[light].write_value("; ".join(wrong) or sound)
         for name, value in (
             ("ActiveRecipe", answer["model"] or ""),
             ("ResultId", answer["id"]),
