@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from afrd.errors import StationError
 from afrd.station.sources.config import FolderConfig
 from afrd.station.sources.running import Sources
 from sinks import until
@@ -80,3 +81,10 @@ def test_an_id_of_two_parts_is_refused_as_a_whole(watched, tmp_path, pattern, na
 def test_folders_of_lights_share_their_ids(watched):
     pattern = "{light}/*/{id}.png"
     assert set(watched(pattern, whole(pattern))) == {"whole"}
+
+
+@pytest.mark.parametrize("token", ["{view}", "{group}"])
+def test_a_pattern_of_several_captures_of_a_part_ends_the_start(tmp_path, token):
+    config = FolderConfig(kind="folder", name="drop", path=Path("drop"), pattern=token + "/{id}_{light}.png")
+    with pytest.raises(StationError, match=f"source drop: .* has {token}; a station judges each capture by itself"):
+        Sources((config,), tmp_path, LIGHTS, lambda *_: {})

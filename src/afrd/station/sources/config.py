@@ -13,7 +13,8 @@ class _Source(BaseModel):
 
 
 class FolderConfig(_Source):
-    """A folder that others write captures into. path: relative to the data folder. pattern: as `afrd train --pattern`.
+    """A folder that others write captures into. path: relative to the data folder. pattern: as `afrd train --pattern`,
+    without `{view}` and `{group}`: each capture is judged by itself.
 
     A capture is taken once all its images are there and none changed for `settle_seconds`; then they are moved to
     `done/`, or to `refused/` with the reason. One that stays incomplete for `incomplete_seconds` is refused.

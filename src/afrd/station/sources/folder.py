@@ -10,6 +10,7 @@ from pathlib import Path
 from watchfiles import watch
 
 from afrd.datasets.pattern import Pattern
+from afrd.errors import StationError
 from afrd.station.intake import ID
 from afrd.station.refusals import Refused
 from afrd.station.sources.config import FolderConfig
@@ -20,12 +21,18 @@ _LOOK_SECONDS = 1.0  # changes wake it at once; this often it looks without one
 
 
 class WatchedFolder:
-    """Raises DatasetError: a pattern that is none."""
+    """Raises DatasetError: a pattern that is none. StationError: one with several captures of a part."""
 
     trouble: str | None = None
 
     def __init__(self, config: FolderConfig, folder: Path, lights: Sequence[str]) -> None:
         self._config, self._folder, self._lights = config, folder, tuple(lights)
+        for token in ("{view}", "{group}"):
+            if token in config.pattern:
+                raise StationError(
+                    f'source {config.name}: pattern "{config.pattern}" has {token}; a station judges each capture by '
+                    f'itself: tell captures apart by {{id}} alone, as in "{{id}}/{{light}}.*"'
+                )
         self._pattern = Pattern(config.pattern, self._lights)
         self._in_one_folder = "{light}" not in config.pattern.rpartition("/")[0]
         self._seen: dict[Path, tuple[tuple[int, int], float]] = {}
