@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 from typer.testing import CliRunner
 
@@ -18,6 +19,7 @@ from afrd.cli import app
 from afrd.datasets import open_dataset
 from afrd.errors import ModelError
 from afrd.families import FAMILIES, register
+from afrd.imaging import ImagingOptions
 from afrd.integrations.anomalib import LightsBatch, LightsDataModule, MultiLight, StatedThreshold
 from captures import write_folder, write_image
 from toy_family import Toy
@@ -128,6 +130,23 @@ def test_what_a_multi_light_model_cannot_read_is_said(tiny, tmp_path, trained):
     images = PredictDataset(next(tiny.glob("Confetto/test_public/data/*_image_0.png")))
     with pytest.raises(ModelError, match="batches without lights; use LightsDataModule"):
         trained[0].predict(trained[1], dataloaders=torch.utils.data.DataLoader(images, collate_fn=images.collate_fn))
+
+
+def test_the_rigs_gain_is_taken_out_for_the_threshold_as_for_the_verdict(tmp_path):
+    """Or the threshold would be one of brighter and darker parts, which no defect reaches."""
+    data, rng = tmp_path / "data", np.random.default_rng(0)
+    write_folder(data, {"train": {"good": 6}, "val": {"good": 4}}, size=64, masks=False)
+    for part in data.glob("*/good/*"):
+        gain = rng.uniform(0.6, 1)
+        for file in part.iterdir():
+            Image.fromarray((np.asarray(Image.open(file)) * gain).astype(np.uint8)).save(file)
+    held = open_dataset(data, split="val")
+    options = ImagingOptions(gain="rig")
+    config = TrainConfig(fusion="anomalib:Padim", image_size=64, false_alarm_rate=0.2, imaging=options)
+    card = train(open_dataset(data), tmp_path / "run", config, holdout=held)
+    inspector = Inspector.load(tmp_path / "run", check_lights=False)
+    scores = [inspector.inspect_capture(c).score for c in held.read_as(inspector.imaging)]
+    assert card.threshold == pytest.approx(max(scores), rel=1e-3)
 
 
 def test_an_anomalib_model_is_a_family_judged_by_our_threshold(tiny, tmp_path):

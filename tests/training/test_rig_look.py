@@ -9,6 +9,7 @@ from afrd.families import family_of
 from afrd.families.joint import JointConfig
 from afrd.families.nearest import NearestConfig
 from afrd.imaging import ImagingOptions
+from afrd.imaging.region import Shape, Shapes
 from afrd.training.imaging import learn_imaging
 from afrd.training.rig_look import learn_rig
 from captures import write_folder
@@ -26,6 +27,13 @@ def test_grey_captures_may_be_among_colour_ones(captures):
     assert [capture.images.shape[1] for capture in captures] == [3, 1, 3, 3]
     look = learn_rig(captures, 64)
     assert look["rig_reference"] is not None and len(look["relighting"]) == 3
+
+
+def test_what_cannot_grow_is_said_before_the_fit(captures):
+    follows = captures.with_options(ImagingOptions(roi=Shapes(include=[Shape(rectangle=[8, 8, 40, 40])]), align="part"))
+    follows = follows.read_as(learn_imaging(follows, 64))
+    with pytest.raises(ModelError, match="leave out --growable or align: part"):
+        family_of("joint").require(JointConfig(growable=True), follows)
 
 
 @pytest.mark.parametrize(

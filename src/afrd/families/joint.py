@@ -149,6 +149,8 @@ class Joint(Family):
     def require(self, config: JointConfig, captures: CaptureSet) -> None:
         if config.growable and captures.imaging and captures.imaging.tiling:
             raise ModelError("a model that looks at captures in tiles cannot grow; leave out --growable or the tiles")
+        if config.growable and captures.imaging and captures.imaging.alignment:  # grown thresholds know no region
+            raise ModelError("a model whose region follows the part cannot grow; leave out --growable or align: part")
 
     def fit(self, model: JointGaussian, captures: CaptureSet, holdout: CaptureSet, job: Job) -> HeldOutScores:
         from afrd.training.joint import fit

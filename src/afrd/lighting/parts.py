@@ -127,7 +127,7 @@ def _looks(
     """Every part that is judged, and its images at the model's size, [N, C, S, S]."""
 
     def at_size(capture: Capture) -> np.ndarray:
-        return resize(capture.images, (size, size))
+        return resize(capture.tiles[0], (size, size))  # as it is learned: the rig's gain taken out; there are no tiles
 
     groups = holdout.groups
     for copies in (holdout, *disturbed_copies(holdout, config.seed, 1)):

@@ -46,9 +46,11 @@ def threshold(request: Request, at: float | None = None) -> Response:
 
 
 @router.post("/threshold")
-def set_threshold(request: Request, threshold: Text = "", reason: Text = "") -> Response:
-    """Judge at another threshold from now on, on the audit log."""
+def set_threshold(request: Request, threshold: Text = "", reason: Text = "", model: Text = "") -> Response:
+    """Judge at another threshold from now on, on the audit log. model: that it is meant for; empty: whatever judges."""
     service = service_of(request)
+    if model and model != (judges := service.judge.version.name):
+        raise HTTPException(409, f"the threshold is for {model}, and {judges} judges meanwhile; look at the page again")
     if not reason.strip():
         raise HTTPException(422, "say why")
     try:

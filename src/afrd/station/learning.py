@@ -65,7 +65,8 @@ class Learning:
                 f"{learned} good parts to learn from; expected at least {LEAST}, and some 60 for good results: review "
                 f"more, or name the first model's captures under training in the station file"
             )
-        can_grow = card.fusion in able_to("grow") and not (card.imaging and card.imaging.tiling)
+        follows = card.imaging and (card.imaging.tiling or card.imaging.alignment)
+        can_grow = card.fusion in able_to("grow") and not follows
         config = card.config | ({"growable": True} if can_grow else {})
         seen = card.imaging and card.imaging.model_dump(mode="json")  # a file of the region may not be there any more
         self._make("trained", {"work": "train", "config": config, "imaging": seen}, lessons, by)

@@ -62,7 +62,8 @@ class LightsDataset(AnomalibDataset):
         """Raises DatasetError: a damaged file."""
         row = self.samples.iloc[index]
         capture = self.captures[int(row.capture)]
-        lights = torch.from_numpy(capture.images.astype(np.float32) / np.iinfo(capture.images.dtype).max)
+        seen = capture.tiles[0] if len(capture.tiles) == 1 else capture.images  # the rig's gain taken out
+        lights = torch.from_numpy(seen.astype(np.float32) / np.iinfo(seen.dtype).max)
         mask = None if capture.mask is None or self.task != TaskType.SEGMENTATION else Mask(capture.mask)
         return LightsItem(
             image=lights.mean(0).expand(3, -1, -1).contiguous(),

@@ -88,7 +88,7 @@ class Guest(MultiLightModel):
         self.guest = module.model.cpu()
         self.requires_grad_(False).eval()
         with torch.inference_mode():
-            found = [self(lights_of(capture.images)) for capture in read_ahead(holdout)]
+            found = [self(lights_of(capture.tiles[0])) for capture in read_ahead(holdout)]
         if min(float(each.anomaly_map.min()) for each in found) < 0:
             warnings.warn(
                 f"{job.config.fusion}: its maps fall below 0, which PNG files do not hold; predict with --maps npy",
@@ -116,7 +116,7 @@ class _Pictures(Dataset):
     def __getitem__(self, index: int) -> ImageItem:
         capture = self.captures[index // self.each]
         with torch.no_grad():
-            pictures = self.guest.pictures(lights_of(capture.images))
+            pictures = self.guest.pictures(lights_of(capture.tiles[0]))  # as it is inspected: the rig's gain taken out
         size = pictures.shape[-2:]
         return ImageItem(image=pictures[index % self.each], gt_label=torch.tensor(0), gt_mask=Mask(torch.zeros(size)))
 
