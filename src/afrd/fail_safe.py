@@ -80,7 +80,6 @@ def describe_light_faults(
     return tuple(notes)
 
 
-FAULT_NOTES = ("light ", "lights ")  # how these begin, and no other note on a capture
 _ONE, _EITHER, _BOTH = "light {}: ", "light {} or {}: ", "lights {} and {}: "
 
 

@@ -4,7 +4,7 @@ import math
 from datetime import UTC, datetime
 from typing import Any
 
-from afrd.fail_safe import FAULT_NOTES
+from afrd.fail_safe import lights_in
 from afrd.rig import QUANTITIES
 from afrd.station.tables import CaptureRow, ReviewRow
 
@@ -64,7 +64,7 @@ def not_to_learn_from(row: CaptureRow) -> str | None:
     """
     if row.verdict is None:
         return f"{NOT_JUDGED}: {row.note}"
-    faults = [note for note in row.light_notes if note.startswith(FAULT_NOTES)]
+    faults = [note for note in row.light_notes if lights_in(note, tuple(row.files))]
     if row.verdict == "light fault" or faults:
         return "; ".join(faults) or "light fault"
     return None
