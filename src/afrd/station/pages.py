@@ -53,6 +53,7 @@ def _live(service: Service) -> dict[str, Any]:
         "shift": shift,
         "counts": service.statistics.counts(shift),
         "drifting": service.drifts(),
+        "rig_known": service.rig.known,
         "refusals": list(service.refusals.newest),
     }
 
