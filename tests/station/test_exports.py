@@ -50,7 +50,8 @@ def test_a_defect_on_record_as_good_leaves_as_a_defect(artefact, tmp_path, name)
     for file in ("00.png", "mask-1.png"):
         assert cv2.imwrite(str(tmp_path / "part" / file), np.full((8, 8), 255, np.uint8))
     said = ReviewRow(label="defect", defect_type=name, mask="mask-1.png")
-    row = CaptureRow(id="a", verdict="good", label="defect", folder="part", files={"left": "00.png"}, reviews=[said])
+    judged = {"verdict": "good", "light_notes": []}
+    row = CaptureRow(id="a", label="defect", folder="part", files={"left": "00.png"}, reviews=[said], **judged)
     packed = b"".join(as_folder(iter([row]), Inspector.load(artefact).card, tmp_path, 10))
     with zipfile.ZipFile(io.BytesIO(packed)) as archive:
         assert {"test/defect/a/left.png", "masks/defect/a.png"} <= set(archive.namelist())
