@@ -1,4 +1,4 @@
-// The same as ../cpp/inspect.cpp in C# 7, for .NET as for .NET Framework (4.7.2 and later) and Mono.
+// The same as ../cpp/inspect.cpp in C# 7; run with Mono, written for .NET and .NET Framework (4.7.2 and later) too.
 //
 //   dotnet new console -o Inspect && cp Inspect.cs Inspect/Program.cs && cd Inspect
 //   dotnet add package Microsoft.ML.OnnxRuntime

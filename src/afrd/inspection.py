@@ -27,7 +27,8 @@ class Inspection:
         models that cannot tell which light shows a defect.
     light_faults: what is wrong with the lights, found in the capture itself. light_notes: the same in words.
     left_out: lights that were not looked at, because they are faulty or were said to be missing.
-    rig_notes: what is grossly wrong with the whole rig, in words, each with its mend; it changes no verdict.
+    rig_notes: what is grossly wrong with the whole rig, in words, each with its mend; of these only that a part is not
+        whole in the picture changes a verdict.
     rig_deviations: [Q, 1 + N], for `afrd.rig.RigMonitor`; None where the rig was not checked.
     judged: False where the lights are too faulty, or the part too little in the picture, for the verdict that the score
         would give. may_be_good: False where they are for it to pass, by whatever threshold.

@@ -98,14 +98,14 @@ class Motion(BaseModel):
         found[heard], agreement = estimate_shifts(images[heard])
         alike = [k for k, agrees in zip(heard, agreement, strict=True) if agrees >= LEAST]
         if 1 < len(alike) < len(heard):
-            found[alike], agreement = estimate_shifts(images[alike])
-            heard = [k for k, agrees in zip(alike, agreement, strict=True) if agrees >= LEAST] or alike
+            heard = alike
+            found[heard], agreement = estimate_shifts(images[heard])
+            alike = [k for k, agrees in zip(heard, agreement, strict=True) if agrees >= LEAST]
         learned = np.array(self.shifts)
         expected = learned + np.median(found[heard] - learned[heard], 0)
         if self.kind == "constant" and len(heard) > 1:
             expected = at_constant_velocity(found, self.triggers, heard)
-        unheard = [k not in heard for k in range(len(images))]
-        moved = (np.linalg.norm(found - expected, axis=1) > self.limit) | unheard | (agreement.max() < LEAST)
+        moved = (np.linalg.norm(found - expected, axis=1) > self.limit) | [k not in alike for k in range(len(images))]
         undone = expected if self.kind == "constant" else np.where(moved[:, None], expected, found)
         undone = undone - undone.mean(0)
         if _too_large(undone, images.shape).any():
