@@ -12,6 +12,7 @@ import numpy as np
 from afrd.capture import Capture
 from afrd.datasets import CaptureSet, read_ahead
 from afrd.errors import DatasetError, RunError
+from afrd.evaluation.parts import require_views
 from afrd.evaluation.visual import LARGE, contact_sheet, mean_light, overlay, write_picture
 from afrd.files import LONGEST_NAME, atomic_path, remove_left_over, require_folder_target
 from afrd.inspection import Inspection
@@ -45,7 +46,8 @@ def predict(
     missing: names of lights that are out of order. What a killed process left half-written in `out` is removed.
     Raises, before the first answer, ModelError for a light that cannot be missing, RunError where `out` cannot be
     written to, or has answers for one of the captures already, unless `overwrite`, and DatasetError for an id too long
-    for the name of a file; DatasetError for a damaged file when its turn comes.
+    for the name of a file, or captures that are no views where the model judges parts from views; DatasetError for a
+    damaged file when its turn comes.
     """
     out = Path(out)
     require_folder_target(out)
@@ -56,6 +58,7 @@ def predict(
         raise RunError(
             f"{out}: holds an answer for capture {existing[0]} already; choose another --out, or pass --overwrite"
         )
+    require_views(captures, inspector.card.views)
     inspector.missing_lights(missing)
     remove_left_over(out)
     return _answers(inspector, captures, out, suffix, missing, pictures)

@@ -16,11 +16,13 @@ from afrd.comparison.results import Store, read_results
 from afrd.comparison.worker import run_job
 from afrd.datasets import open_dataset, read_captures
 from afrd.datasets.pattern import Name, Pattern
-from afrd.errors import DatasetError
+from afrd.errors import DatasetError, StationError
 from afrd.evaluation.parts import judge_parts, part_metrics
 from afrd.families import FAMILIES, register
+from afrd.station.judge import load_version
 from afrd.training.false_alarms import of_whole_parts
 from captures import write_folder
+from command import afrd
 from layouts import write_light_folders, write_m2ad, write_mvtec_ad2, write_psad, write_real_iad_d3, write_vision
 from toy_family import Toy
 
@@ -116,7 +118,7 @@ def test_the_threshold_counts_a_part_by_its_worst_view_each_time_it_was_scored(t
     assert (scores, parts) == ([2, 4, 6, 8], ["train-good-000", "train-good-001"] * 2)
 
 
-def test_every_command_gives_parts_one_verdict(tmp_path):
+def test_every_command_gives_parts_one_verdict_or_none_without_their_views(tmp_path):
     write_views(tmp_path / "data")
     data, model = tmp_path / "data", tmp_path / "run"
     assert "train 8 of 4 parts, test 8 of 4 parts" in run("check", data, "--pattern", PATTERN)
@@ -144,6 +146,15 @@ def test_every_command_gives_parts_one_verdict(tmp_path):
     lines = [json.loads(line) for line in (tmp_path / "g.jsonl").read_text().splitlines()]
     lacking = {line["part"]: (line["missing_views"], line["verdict"]) for line in lines if "part" in line}
     assert lacking["000"][0] == [] and lacking["001"][0] == ["b"] and lacking["001"][1] != "good"
+    write_folder(tmp_path / "single", {"test": {"good": 2, "scratch": 2}}, size=64)
+    for command in (
+        ["predict", model, tmp_path / "single/test/good", "--out", tmp_path / "s"],
+        ["evaluate", model, tmp_path / "single"],
+    ):
+        refused = afrd(*command, check=1)
+        assert "judges a part from all its views, a, b" in refused.stderr and "--pattern" in refused.stderr
+    with pytest.raises(StationError, match="several views, a, b"):
+        load_version(model, None, None)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from afrd.capture import Capture
 from afrd.datasets import CaptureSet
 from afrd.errors import DatasetError, ModelError
 from afrd.evaluation.metrics import MEMORY_GB, RESAMPLES, Estimate, image_auroc, pixel_metrics
-from afrd.evaluation.parts import part_metrics
+from afrd.evaluation.parts import part_metrics, require_views
 from afrd.evaluation.result import CaptureResult, Evaluation, Metrics
 from afrd.evaluation.truth import Lazy, Truth, truth
 from afrd.inspection import Inspection
@@ -46,13 +46,15 @@ def evaluate(
     captures: a split, with `.category` and `.split`; read one at a time.
     progress: called with (captures done, all captures) after each one.
     seed, resamples: of the bootstrap that gives the intervals. memory_gb: see `pixel_metrics`.
-    Raises DatasetError where captures have no labels, ModelError where an answer cannot be a score or a map.
+    Raises DatasetError where captures have no labels, or are no views and the model judges parts from views; ModelError
+    where an answer cannot be a score or a map.
     """
     where = f"{captures.category}/{captures.split}"
     if imaging := getattr(inspector, "imaging", None):
         captures = captures.read_as(imaging)
     if not len(captures):
         raise DatasetError(f"{where} has no captures; nothing to evaluate")
+    require_views(captures, inspector.config.get("views"))
     results, truths, maps, seconds = [], [], [], []
     for i in range(len(captures)):
         capture = captures[i]

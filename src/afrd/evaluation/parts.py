@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from statistics import mean
 from typing import Any, Literal
 
+from afrd.datasets import CaptureSet
+from afrd.errors import DatasetError
 from afrd.evaluation.metrics import RESAMPLES, Estimate, image_auroc
 
 Verdict = Literal["good", "anomalous", "light fault"]
@@ -54,6 +56,15 @@ def judge_parts(
     for part, view in zip(parts, views, strict=True):
         of_part.setdefault(part, []).append(view)
     return [judge_part(part, each, (missing or {}).get(part, ())) for part, each in of_part.items()]
+
+
+def require_views(captures: CaptureSet, expected: Sequence[str] | None) -> None:
+    """Raises DatasetError where a model judges parts from such views, and these captures are views of no part."""
+    if expected and not getattr(captures, "views", False):
+        raise DatasetError(
+            f"{captures.root}: the model judges a part from all its views, {', '.join(expected)}, and these captures "
+            "do not say which part and view they are; name them by a pattern, e.g. --pattern '{id}/{view}_{light}.png'"
+        )
 
 
 @dataclass(frozen=True)

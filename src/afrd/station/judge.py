@@ -56,8 +56,16 @@ class Judgement:
 
 
 def load_version(path: Path, threshold: float | None, on_light_fault: OnLightFault | None) -> Version:
-    """A run folder or artefact, named after it and its weights. Raises what `Inspector.load` raises."""
+    """A run folder or artefact, named after it and its weights.
+
+    Raises what `Inspector.load` raises; StationError: the model judges parts from several views.
+    """
     inspector = Inspector.load(path, on_light_fault=on_light_fault)
+    if views := inspector.card.views:
+        raise StationError(
+            f"{path}: judges a part from several views, {', '.join(views)}, and a station judges each capture by "
+            "itself; train a model without views, or one for each"
+        )
     return Version(version_name(path, inspector.card), path, inspector, threshold)
 
 
