@@ -83,6 +83,7 @@ def test_a_broker_that_goes_away_gets_everything_after_once_and_in_order(serve, 
     broker = Broker(tmp_path / "broker", port)
     station = start(serve, artefact, tmp_path, sink)
     subscriber = Subscriber(port)
+    until(lambda: subscriber.states == ["online"])  # before any part
     answers = [station.post(parts[k], f"first-{k}").json() for k in range(2)]
     until(lambda: len(unique(subscriber.results)) == 2)
     assert subscriber.states[-1] == "online"

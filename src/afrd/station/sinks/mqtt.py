@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from paho.mqtt.client import Client, MQTTMessageInfo
@@ -20,18 +21,16 @@ class Mqtt:
         self._config, self._password = config, password
         self._client: Client | None = None
 
-    def deliver(self, message: dict[str, Any]) -> None:
-        try:
+    def open(self) -> None:
+        with self._trouble_told():
             if self._client is None:
-                self._client = self._connected()
+                self._connect()
+
+    def deliver(self, message: dict[str, Any]) -> None:
+        self.open()
+        with self._trouble_told():
             payload = json.dumps(message, ensure_ascii=False)
             self._sent(self._client.publish(f"{self._config.topic}/result", payload, qos=1))
-        except (OSError, ValueError, RuntimeError) as error:
-            self._drop()
-            raise DeliveryError(f"{self._config.host}:{self._config.at_port}: {error}") from error
-        except DeliveryError:
-            self._drop()
-            raise
 
     def close(self) -> None:
         """Say offline and go. Where the broker is away, its last will has said so."""
@@ -44,7 +43,18 @@ class Mqtt:
     def _state(self) -> str:
         return f"{self._config.topic}/state"
 
-    def _connected(self) -> Client:
+    @contextlib.contextmanager
+    def _trouble_told(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, ValueError, RuntimeError) as error:
+            self._drop()
+            raise DeliveryError(f"{self._config.host}:{self._config.at_port}: {error}") from error
+        except DeliveryError:
+            self._drop()
+            raise
+
+    def _connect(self) -> None:
         config = self._config
         client = Client(CallbackAPIVersion.VERSION2)
         client.on_connect = self._say_online  # also where the library connects again by itself, after the last will
@@ -58,7 +68,6 @@ class Mqtt:
         client.loop_start()
         self._client = client
         self._sent(client.publish(self._state, _ONLINE, qos=1, retain=True))
-        return client
 
     def _say_online(self, client: Client, *_: Any) -> None:
         client.publish(self._state, _ONLINE, qos=1, retain=True)

@@ -21,6 +21,9 @@ class DeliveryError(Exception):
 class Delivery(Protocol):
     """What a sink with an outbox can do."""
 
+    def open(self) -> None:
+        """Be there before the first message, and again after trouble. Raises DeliveryError."""
+
     def deliver(self, message: dict[str, Any]) -> None:
         """Returns once the other side has it. Raises DeliveryError."""
 
@@ -63,6 +66,7 @@ class Outbox:
         while not self._ending.is_set():
             self._wake.clear()
             try:
+                self._delivery.open()
                 more = True
                 while more and not self._ending.is_set():
                     more = self._deliver_next()
@@ -72,9 +76,10 @@ class Outbox:
                         self.trouble = None
                 self._wake.wait()
             except Exception as error:  # whatever a peer, a library or the database does, it is tried again
+                why = getattr(error, "orig", None) or error  # the database's own words, without the statement
                 if self.trouble is None:
-                    _log.warning("sink %s: %s; messages wait in the database", self.name, error)
-                self.trouble = str(error) or type(error).__name__
+                    _log.warning("sink %s: %s; messages wait in the database", self.name, why)
+                self.trouble = str(why) or type(why).__name__
                 self._ending.wait(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
         self._delivery.close()

@@ -23,6 +23,9 @@ class Webhook:
         self._where = f"{config.url.scheme}://{config.url.host}{config.url.path}"
         self._opener = urllib.request.build_opener(_NoRedirect())
 
+    def open(self) -> None:
+        """Every message has a connection of its own."""
+
     def deliver(self, message: dict[str, Any]) -> None:
         body = json.dumps(message, ensure_ascii=False).encode()
         headers = {
