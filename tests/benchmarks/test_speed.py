@@ -54,6 +54,7 @@ def test_a_script_says_how_long_with_what_and_beside_which_peak(quick, name):
     assert sum(line.startswith("|") for line in lines) > 3
 
 
+@pytest.mark.slow
 def test_flop_are_the_papers(quick):
     flop = {name: value / 1e9 for name, value in quick("inference")["flop"]["wide_resnet50_2"].items()}
     assert flop["teacher alone"] == pytest.approx(6 * 24.0, rel=1e-3)
@@ -61,12 +62,14 @@ def test_flop_are_the_papers(quick):
     assert flop["mean"] < flop["attention"] < 1.001 * flop["mean"]
 
 
+@pytest.mark.slow
 def test_a_runtime_takes_less_memory_than_torch(quick):
     found = quick("inference")["inference"]["efficientnet_lite0"]["1"]
     assert found["mean, OpenVINO fp32"]["peak_memory_mb"] < found["mean, eager"]["peak_memory_mb"] / 2
     assert found["mean, eager"]["peak_memory_mb"] > quick("inference")["libraries_memory_mb"]
 
 
+@pytest.mark.slow
 def test_shares_are_of_the_whole_and_nothing_is_left_to_fold(quick):
     shares = quick("inference")["shares_of_eager"]["efficientnet_lite0"]["mean"]
     assert sum(shares.values()) == pytest.approx(1)

@@ -111,6 +111,7 @@ def test_every_fusion_is_made_from_the_stored_features(whole, tiny, tmp_path, on
         assert max(scores) - min(scores) < 1e-6
 
 
+@pytest.mark.slow
 def test_a_killed_comparison_goes_on_with_what_is_missing(whole, tiny, suite, tmp_path):
     folder = tmp_path / "comparison"
     process = subprocess.Popen(command(suite, tiny, folder, "--workers=1"), start_new_session=True)

@@ -159,6 +159,7 @@ shared_features.share(settings, store, [np.load(images)])
 """
 
 
+@pytest.mark.slow
 def test_two_processes_at_once_share_one_pass_and_one_that_is_killed_leaves_whole_records(sets, settings, tmp_path):
     np.save(tmp_path / "images.npy", sets[0])
     command = [sys.executable, "-c", PROCESS, str(tmp_path), settings.teacher_weights, str(tmp_path / "images.npy")]

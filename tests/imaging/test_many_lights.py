@@ -37,7 +37,9 @@ def _written(root: Path, lights: int, raw: bool) -> Path:
     return root
 
 
-@pytest.mark.parametrize(("lights", "raw"), [(2, True), (12, False), pytest.param(16, True, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("lights", "raw"), [(2, True), *(pytest.param(*many, marks=pytest.mark.slow) for many in ((12, False), (16, True)))]
+)
 def test_few_and_many_lights_are_trained_judged_and_exported(lights, raw, tmp_path) -> None:
     data = _written(tmp_path / "data", lights, raw)
     captures, holdout = open_dataset(data, split="train"), open_dataset(data, split="val")

@@ -154,6 +154,7 @@ def test_it_grows_by_what_it_wrongly_stopped(station, trained, parts):
     station.client.post("/models/1/activate")
 
 
+@pytest.mark.slow
 def test_a_training_that_is_killed_leaves_nothing(station, trained):
     assert station.client.post("/models/train").status_code == 303
     while not list((station.data / "models").glob(".*")):
@@ -177,6 +178,7 @@ def test_a_part_whose_images_were_changed_is_not_learned_from(station, trained):
     (folder / "01.png").write_bytes(content)
 
 
+@pytest.mark.slow
 def test_what_was_not_judged_or_badly_lit_is_not_learned_from_whatever_was_said_of_it(station, trained):
     """Images of another size would end every training; a dark light that was learned would be told no more."""
     larger, dark = (make_capture(np.random.default_rng(0), 3, size, False)[0] for size in (80, 64))

@@ -32,7 +32,10 @@ def fitted(tiny, out, device: str, fusion: str, stored: bool):
     return family_of(fusion).fit(model, good, held_out, job)
 
 
-@pytest.mark.parametrize(("fusion", "stored"), [("joint", True), ("joint", False), ("nearest", False)])
+@pytest.mark.parametrize(
+    ("fusion", "stored"),
+    [*(pytest.param("joint", stored, marks=pytest.mark.slow) for stored in (True, False)), ("nearest", False)],
+)
 @pytest.mark.parametrize("kind", ["cuda", "mps"])
 def test_a_model_is_fitted_on_a_device(tiny, tmp_path, kind, fusion, stored):
     expected = fitted(tiny, tmp_path / "cpu", "cpu", fusion, stored)

@@ -86,6 +86,7 @@ def test_training_learns_from_them_with_and_without_masks(data):
     assert "known_defects: 8" in (data / "taught" / "run.yaml").read_text()
 
 
+@pytest.mark.slow
 def test_they_do_no_harm(data, tmp_path):
     """Of few and small pictures one training says little: the mean of three."""
     captures, held = (open_dataset(data / "data", split=split) for split in ("train", "val"))

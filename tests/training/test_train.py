@@ -79,6 +79,7 @@ def start(tiny: Path, out: Path, *options: str) -> subprocess.Popen:
     return subprocess.Popen([*map(str, command)], stderr=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow
 def test_a_run_killed_twice_ends_with_the_weights_of_one_never_killed(tiny, tmp_path):
     assert start(tiny, tmp_path / "whole").wait() == 0
     killed, kills = tmp_path / "killed", 0

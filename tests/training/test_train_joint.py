@@ -45,6 +45,7 @@ def test_the_joint_model_is_fitted_in_two_passes_and_goes_on_after_a_kill(tiny, 
     assert load_card(tmp_path / "killed").threshold == pytest.approx(card.threshold, rel=1e-2)
 
 
+@pytest.mark.slow
 def test_a_held_out_part_that_is_none_is_named_and_does_not_make_all_parts_good(tiny, tmp_path):
     data = tmp_path / "data"
     shutil.copytree(tiny, data)

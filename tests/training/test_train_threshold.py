@@ -37,6 +37,7 @@ def afrd(*arguments) -> subprocess.CompletedProcess:
     return subprocess.run([sys.executable, "-m", "afrd", *map(str, arguments)], capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_the_promise_is_about_parts_and_is_read_by_the_user(grouped, tmp_path):
     checked = afrd("check", grouped, "--pattern", PATTERN)
     assert "captures train 12 of 6 parts, val 44 of 22 parts, test 6 of 4 parts; 3 lights" in checked.stdout
