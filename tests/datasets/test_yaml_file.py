@@ -56,3 +56,11 @@ def test_equal_keys_in_different_mappings_and_anchors_are_sound(tmp_path: Path) 
     path.write_text("a: &one {name: 1, other: 2}\nb: {<<: *one, name: 3}\nc: [*one, *one]\nd: &round [*round]\n")
     value = YamlFile(path, "").value
     assert value["b"] == {"name": 3, "other": 2} and value["c"] == [value["a"]] * 2
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "a:\n" + "- " * 100_000, "{a: " * 500 + "}" * 500])
+def test_what_lies_too_deep_is_refused_before_it_ends_the_process(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "some.yaml"
+    path.write_text(text)
+    with pytest.raises(AfrdError, match=r"line [12]: more than 100 lists and mappings within each other"):
+        YamlFile(path, "")

@@ -7,6 +7,9 @@ import yaml
 
 from afrd.datasets.problems import ProblemError
 
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml, where it is: a tenth of the time
+_DEEPEST = 100  # lists and mappings within each other; libyaml's loader has no limit, and ends the process by it
+
 
 class YamlFile:
     """A YAML file, parsed; the values as plain Python in `.value`.
@@ -19,9 +22,10 @@ class YamlFile:
         self.path, self.mend = path, mend
         try:
             text = path.read_text(encoding="utf-8")
-            self._tree = yaml.compose(text, Loader=yaml.SafeLoader)
+            self._require_shallow(text)
+            self._tree = yaml.compose(text, Loader=_LOADER)
             self._require_keys_once()
-            self.value: Any = yaml.safe_load(text)
+            self.value: Any = yaml.load(text, Loader=_LOADER)
         except OSError as error:
             raise ProblemError(path, f"cannot be read ({error.strerror})", mend) from error
         except UnicodeDecodeError as error:
@@ -32,6 +36,14 @@ class YamlFile:
             mark = getattr(error, "problem_mark", None)
             line = f"line {mark.line + 1}: " if mark else ""
             raise ProblemError(path, f"{line}{getattr(error, 'problem', None) or error}", mend) from error
+
+    def _require_shallow(self, text: str) -> None:
+        depth = 0
+        for event in yaml.parse(text, Loader=_LOADER):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > _DEEPEST:
+                what = f"line {event.start_mark.line + 1}: more than {_DEEPEST} lists and mappings within each other"
+                raise ProblemError(self.path, what, self.mend)
 
     def _require_keys_once(self) -> None:
         waiting, seen = [self._tree], set()
