@@ -33,8 +33,9 @@ def test_images_that_cannot_be_moved_wait_for_the_next_start(store, artefact, pa
     """A disk that is full just between the record and its folder: a file in the folder's place fails the same way."""
     (tmp_path / "captures").write_text("")
     part, judge = taken(parts, "part-1"), Judge(load_version(artefact, None, None))
-    assert store.take(part) is True and store.trouble
-    store.finish(part, judge.judge(part.images, part.id), 0.1, False)
+    row = store.take(part)
+    assert row is not None and store.trouble
+    store.finish(row, judge.judge(part.images, part.id), 0.1, False)
     assert store.find("part-1").state == "judged"
     with pytest.raises(IdUsedError):
         store.take(part)  # sent again: nothing is written over, nothing removed

@@ -1,9 +1,12 @@
-"""What is done with a part after its answer, while the line has nothing to judge. A verdict waits for one such look.
+"""What is done with a part after its answer, while the line has nothing to judge.
 
-A busy line looks at nothing here: of the parts that wait, the oldest are skipped, and counted.
+A busy line looks at nothing here: of the parts that wait, the oldest are skipped, and counted. A part that comes during
+a look is judged beside it, and has the processors nearly to itself: the thread that looks is of low priority (Linux).
 """
 
 import logging
+import os
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -13,6 +16,7 @@ import numpy as np
 _log = logging.getLogger("afrd.station")
 WAITING = 4  # captures kept; memory is bounded by them
 _LOOK_SECONDS = 0.05
+_NICE = 10  # as training and other long tasks
 
 Look = Callable[[np.ndarray, str], None]
 """(images, id) of a capture that was judged. May raise."""
@@ -50,6 +54,8 @@ class Idle:
             self._changed.notify()
 
     def _work(self) -> None:
+        if sys.platform == "linux":  # where each thread has a priority of its own, and those that it starts inherit it
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting or self._ending)

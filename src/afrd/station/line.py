@@ -30,7 +30,7 @@ Answer = dict[str, Any]
 class _Job:
     taken: Taken
     answered: Future[Answer] = field(default_factory=Future)
-    stored: Future[bool] = field(default_factory=Future)
+    stored: Future[CaptureRow | None] = field(default_factory=Future)
     recovered: bool = False
 
 
@@ -141,7 +141,7 @@ class Line:
             except (OSError, AfrdError) as error:
                 self.store.fail(row.id, f"taken before a restart, its images cannot be read: {error}")
                 continue
-            job.stored.set_result(True)
+            job.stored.set_result(row)
             self._jobs[row.id] = job
             self._queue.put(job)
         return len(rows)
@@ -190,11 +190,11 @@ class Line:
     def _settled(self, job: _Job, judgement: Judgement | None, error: Exception | None) -> Answer:
         taken = job.taken
         try:
-            recorded = job.stored.result()
+            row = job.stored.result()
         except IdUsedError as used:
             if (before := self.earlier(taken.id, taken.digest)) is not None:
                 return before
-            recorded = True  # the same capture, taken earlier and not judged: it is now
+            row = self.store.find_now(taken.id)  # the same capture, taken earlier and not judged: it is now
             _log.info("capture %s: judged again (%s)", taken.id, used)
         if judgement is None:
             self.store.fail(taken.id, f"could not be judged: {error}")
@@ -205,8 +205,8 @@ class Line:
         seconds = time.monotonic() - taken.arrived
         late = self.cycle_seconds is not None and seconds > self.cycle_seconds
         note = "judged after a restart; nobody was answered" if job.recovered else None
-        if recorded:
-            self.store.finish(taken, judgement, seconds, late, note)
+        if row is not None:
+            self.store.finish(row, judgement, seconds, late, note)
         return _answer(taken.id, judgement, seconds)
 
     def _done(self, id: str) -> None:

@@ -42,8 +42,8 @@ class Store:
         self.trouble: str | None = None
         """Why records or images cannot be stored at present; None where they can."""
 
-    def take(self, taken: Taken) -> bool:
-        """Images and record on the disk. False: the disk cannot take them; the capture is judged nevertheless.
+    def take(self, taken: Taken) -> CaptureRow | None:
+        """Images and record on the disk. None: the disk cannot take them; the capture is judged nevertheless.
 
         Raises IdUsedError.
         """
@@ -80,21 +80,20 @@ class Store:
             raise _used(taken.id) from error
         except SQLAlchemyError as error:
             self._troubled(error)
-            return False
+            return None
         if folder and self._settle(row):
             self.trouble = None
-        return True
+        return row
 
-    def finish(self, taken: Taken, judgement: Judgement, seconds: float, late: bool, note: str | None = None) -> None:
-        """The verdict on record, with a message for every sink, and its map."""
+    def finish(
+        self, row: CaptureRow, judgement: Judgement, seconds: float, late: bool, note: str | None = None
+    ) -> None:
+        """The verdict on record, with a message for every sink, and its map. row: the record, not judged yet."""
         try:
-            before = self.find(taken.id)
-            if before is None:
-                return
-            if before.folder and self._settle(before):
-                self._write_map(before.folder, judgement)
+            if row.folder and self._settle(row):
+                self._write_map(row.folder, judgement)
             with Session(self._writing) as session:
-                row = session.get_one(CaptureRow, before.number)
+                session.add(row)
                 row.note = AGAIN if row.state == "failed" else row.note or note
                 for name, value in _verdict(judgement).items():
                     setattr(row, name, value)
