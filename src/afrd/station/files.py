@@ -4,6 +4,7 @@ A capture's folder is written whole into `incoming/` and moved to `captures/<day
 killed process leaves in `incoming/` has either a record, which brings it to its place, or none, and goes.
 """
 
+import os
 import shutil
 import time
 from collections.abc import Iterable, Mapping
@@ -14,7 +15,7 @@ import numpy as np
 from afrd.errors import DatasetError
 from afrd.files import atomic_path, flush, is_temporary
 from afrd.imaging.coarse_map import CoarseMap
-from afrd.map_png import fitting_scale, write_map_png16
+from afrd.map_png import fitting_scale, map_png16
 
 MAP_FILE = "map.png"
 MAP_SIDE = 512  # maps are stored no larger: the model's are 256 places wide at most, more pixels tell no more
@@ -81,9 +82,24 @@ class CaptureFiles:
         return {light: (self.root / folder / name).read_bytes() for light, name in files.items()}
 
     def write_map(self, folder: str, anomaly_map: CoarseMap, threshold: float) -> None:
-        """As 16-bit PNG, at most `MAP_SIDE` wide and high; its scale and the threshold are noted in it."""
+        """As 16-bit PNG, at most `MAP_SIDE` wide and high; its scale and the threshold are noted in it.
+
+        On the disk when this returns, but for its name (`flush_names`).
+        """
+        path = self.root / folder / MAP_FILE
         values = np.maximum(anomaly_map.within(MAP_SIDE), 0)
-        write_map_png16(self.root / folder / MAP_FILE, values, fitting_scale(values), threshold=threshold, fast=True)
+        content = map_png16(path, values, fitting_scale(values), threshold=threshold, fast=True)
+        temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+        try:
+            temporary.write_bytes(content)
+            flush(temporary)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def flush_names(self, folder: str) -> None:
+        """The names of what is in a capture's folder, to the disk."""
+        flush(self.root / folder)
 
     def path(self, folder: str, name: str) -> Path:
         """A file of a capture. Raises DatasetError: it is not there, or is no plain file within that folder."""

@@ -4,6 +4,7 @@ import errno
 import logging
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ class Store:
         self.engine, self.station, self.sinks = engine, station, tuple(sinks)
         self.files = CaptureFiles(root)
         self._writing = writing(engine)
+        self._naming = ThreadPoolExecutor(1, "names")
         self.trouble: str | None = None
         """Why records or images cannot be stored at present; None where they can."""
 
@@ -89,9 +91,10 @@ class Store:
         self, row: CaptureRow, judgement: Judgement, seconds: float, late: bool, note: str | None = None
     ) -> None:
         """The verdict on record, with a message for every sink, and its map. row: the record, not judged yet."""
+        named: Future[None] | None = None
         try:
-            if row.folder and self._settle(row):
-                self._write_map(row.folder, judgement)
+            if row.folder and self._settle(row) and self._write_map(row.folder, judgement):
+                named = self._naming.submit(self.files.flush_names, row.folder)  # beside the database's own flush
             with Session(self._writing) as session:
                 session.add(row)
                 row.note = AGAIN if row.state == "failed" else row.note or note
@@ -102,6 +105,8 @@ class Store:
                 session.commit()
         except SQLAlchemyError as error:
             self._troubled(error)
+        if named and (failed := named.exception()):
+            self._troubled(failed)
 
     def fail(self, id: str, note: str) -> None:
         """The capture could not be judged, and why. Shown as such; never good."""
@@ -207,19 +212,21 @@ class Store:
         at = row.judged_at or time.time()
         return [OutboxRow(station=self.station, sink=sink, at=at, message=message) for sink in self.sinks]
 
-    def _write_map(self, folder: str, judgement: Judgement) -> None:
+    def _write_map(self, folder: str, judgement: Judgement) -> bool:
         try:
             self.files.write_map(folder, judgement.inspection.map, judgement.threshold)
+            return True
         except OSError as error:
             self._troubled(error)
         except Exception:  # a map never costs the record
             _log.exception("map of %s: could not be written", folder)
+        return False
 
     def _row(self, session: Session, id: str, lock: bool = False) -> CaptureRow | None:
         query = select(CaptureRow).where(CaptureRow.station == self.station, CaptureRow.id == id)
         return session.scalar(query.with_for_update() if lock else query)
 
-    def _troubled(self, error: Exception) -> None:
+    def _troubled(self, error: BaseException) -> None:
         """To be told in health, log and pages; the line goes on."""
         reason = reason_of(error)
         if self.trouble is None:
@@ -227,7 +234,7 @@ class Store:
         self.trouble = reason
 
 
-def reason_of(error: Exception) -> str:
+def reason_of(error: BaseException) -> str:
     """Of a disk or a database, in one line."""
     full = isinstance(error, OSError) and error.errno in _DISK
     return str(error.strerror if full else (str(getattr(error, "orig", None) or error).splitlines() or [error])[0])
