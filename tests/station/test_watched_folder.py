@@ -1,4 +1,4 @@
-"""A watched folder in which the images of two parts share an id: they are never judged as one part."""
+"""A watched folder: images of two parts that share an id are never judged as one, and what is not judged is told."""
 
 from pathlib import Path
 
@@ -13,9 +13,17 @@ LIGHTS = ("left", "right", "top")
 
 
 @pytest.fixture
-def watched(tmp_path):
-    """pattern, path → content: what was offered once the id `whole`, which must be among them, was."""
+def started():
+    """Sources; they are stopped with the test."""
     started: list[Sources] = []
+    yield started
+    for each in started:
+        each.stop()
+
+
+@pytest.fixture
+def watched(tmp_path, started):
+    """pattern, path → content: what was offered once the id `whole`, which must be among them, was."""
 
     def watch(pattern: str, files: dict[str, str]) -> dict[str, dict[str, bytes]]:
         for name, content in files.items():
@@ -33,9 +41,7 @@ def watched(tmp_path):
         until((tmp_path / "drop/done/whole").exists)
         return offered
 
-    yield watch
-    for each in started:
-        each.stop()
+    return watch
 
 
 def whole(pattern: str) -> dict[str, str]:
@@ -88,3 +94,19 @@ def test_a_pattern_of_several_captures_of_a_part_ends_the_start(tmp_path, token)
     config = FolderConfig(kind="folder", name="drop", path=Path("drop"), pattern=token + "/{id}_{light}.png")
     with pytest.raises(StationError, match=f"source drop: .* has {token}; a station judges each capture by itself"):
         Sources((config,), tmp_path, LIGHTS, lambda *_: {})
+
+
+@pytest.mark.parametrize(
+    ("pattern", "stray"),
+    [("{id}_{light}.tif", "7_top.TIF"), ("{id}/{light}.*", "0007_top.png"), ("{id}/{light}.*", "lot/7/top.png")],
+)
+def test_images_that_fit_no_pattern_are_told_until_they_are_gone(watched, started, tmp_path, pattern, stray):
+    watched(pattern, {stray: "top", "notes.txt": "no image"} | whole(pattern))
+    (source,) = started
+    until(source.problems)
+    assert source.problems() == [
+        f"source drop: 1 image(s) do not fit the pattern {pattern} and are not judged: {stray}; mend the pattern or "
+        "their names, or remove them"
+    ]
+    (tmp_path / "drop" / stray).unlink()
+    until(lambda: not source.problems())

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from watchfiles import watch
 
+from afrd.datasets.images import SUFFIXES
 from afrd.datasets.pattern import Pattern
 from afrd.errors import StationError
 from afrd.station.intake import ID
@@ -49,10 +50,13 @@ class WatchedFolder:
     def _look(self, offer, ending: threading.Event) -> None:
         now = time.monotonic()
         captures: dict[str, list[tuple[str, Path]]] = {}
+        strays: list[Path] = []
         for path in self._files():
             if match := self._pattern.match(path.relative_to(self._folder).as_posix()):
                 captures.setdefault(str(match[0]), []).append((match[1], path))
-        present = {path for found in captures.values() for _, path in found}
+            elif path.suffix.lower() in SUFFIXES:
+                strays.append(path)
+        present = {path for found in captures.values() for _, path in found} | set(strays)
         self._seen = {path: seen for path, seen in self._seen.items() if path in present}
         for id, found in sorted(captures.items()):
             if ending.is_set():
@@ -65,6 +69,25 @@ class WatchedFolder:
                     _log.error("source %s: %s: %s; mend its permissions", self._config.name, id, error)
                 self._stuck.add(id)
         self._stuck &= set(captures)
+        self._tell(strays, now)
+
+    def _tell(self, strays: Sequence[Path], now: float) -> None:
+        """Images that no part is made of: they would lie there for ever."""
+        trouble = None
+        if settled := [path for path in strays if self._settled(path, now)]:
+            trouble = (
+                f"{len(settled)} image(s) do not fit the pattern {self._config.pattern} and are not judged: "
+                f"{settled[0].relative_to(self._folder).as_posix()}{', …' if settled[1:] else ''}; mend the pattern or "
+                "their names, or remove them"
+            )
+        if trouble and not self.trouble:
+            _log.warning("source %s: %s", self._config.name, trouble)
+        self.trouble = trouble
+
+    def _settled(self, path: Path, now: float) -> bool:
+        with contextlib.suppress(OSError):  # gone meanwhile
+            return self._unchanged(path, now) >= self._config.settle_seconds
+        return False
 
     def _see(self, offer, id: str, found: list[tuple[str, Path]], now: float) -> None:
         quiet = min(self._unchanged(path, now) for _, path in found)
