@@ -110,3 +110,17 @@ def test_images_that_fit_no_pattern_are_told_until_they_are_gone(watched, starte
     ]
     (tmp_path / "drop" / stray).unlink()
     until(lambda: not source.problems())
+
+
+def test_captures_that_cannot_be_moved_are_told_until_they_can(watched, started, tmp_path):
+    (tmp_path / "drop").mkdir()
+    (tmp_path / "drop/refused").write_text("a file in the folder's place")
+    twice = {"1/left.png": "left", "1/left.bmp": "left"}
+    watched("{id}/{light}.*", twice | whole("{id}/{light}.*"))
+    (source,) = started
+    until(source.problems)
+    (problem,) = source.problems()
+    assert problem.startswith("source drop: 1 capture(s) cannot be read or moved: 1: ") and "drop/refused" in problem
+    (tmp_path / "drop/refused").unlink()
+    until(lambda: not source.problems())
+    assert (tmp_path / "drop/refused/1/reason.txt").exists()

@@ -37,7 +37,8 @@ class WatchedFolder:
         self._pattern = Pattern(config.pattern, self._lights)
         self._in_one_folder = "{light}" not in config.pattern.rpartition("/")[0]
         self._seen: dict[Path, tuple[tuple[int, int], float]] = {}
-        self._stuck: set[str] = set()
+        self._stuck: dict[str, str] = {}  # id → why
+        self._strays = False
 
     def run(self, offer, ending: threading.Event) -> None:
         """See `Source`."""
@@ -63,26 +64,32 @@ class WatchedFolder:
                 return
             try:
                 self._see(offer, id, found, now)
-                self._stuck.discard(id)
+                self._stuck.pop(id, None)
             except OSError as error:  # one that cannot be read or moved does not keep the others waiting
                 if id not in self._stuck:
                     _log.error("source %s: %s: %s; mend its permissions", self._config.name, id, error)
-                self._stuck.add(id)
-        self._stuck &= set(captures)
+                self._stuck[id] = str(error)
+        self._stuck = {id: why for id, why in self._stuck.items() if id in captures}
         self._tell(strays, now)
 
     def _tell(self, strays: Sequence[Path], now: float) -> None:
-        """Images that no part is made of: they would lie there for ever."""
-        trouble = None
+        """What would lie there for ever without a word."""
+        troubles = []
+        for id, why in list(self._stuck.items())[:1]:
+            troubles.append(
+                f"{len(self._stuck)} capture(s) cannot be read or moved: {id}: {why}; mend the permissions or the disk"
+            )
         if settled := [path for path in strays if self._settled(path, now)]:
             trouble = (
                 f"{len(settled)} image(s) do not fit the pattern {self._config.pattern} and are not judged: "
                 f"{settled[0].relative_to(self._folder).as_posix()}{', …' if settled[1:] else ''}; mend the pattern or "
                 "their names, or remove them"
             )
-        if trouble and not self.trouble:
-            _log.warning("source %s: %s", self._config.name, trouble)
-        self.trouble = trouble
+            if not self._strays:
+                _log.warning("source %s: %s", self._config.name, trouble)
+            troubles.append(trouble)
+        self._strays = bool(settled)
+        self.trouble = "; ".join(troubles) or None
 
     def _settled(self, path: Path, now: float) -> bool:
         with contextlib.suppress(OSError):  # gone meanwhile
