@@ -78,6 +78,18 @@ def test_the_same_capture_sent_again_gets_the_same_answer_and_one_record(station
     assert ids.count("again") == 1
 
 
+def test_the_same_pictures_under_another_id_are_told(station, parts):
+    first = station.post(parts[3], "moving").json()
+    note = "the same pictures as capture moving: is the camera frozen?"
+    for id in ("still", "standing"):
+        answer = station.post(parts[3], id).json()
+        assert (answer["verdict"], answer["light_notes"]) == (first["verdict"], [note])
+        assert station.client.get(f"/api/captures/{id}").json()["light_notes"] == [note]
+        assert [each for each in station.health()["problems"] if each.endswith(f"capture {id} has {note}")]
+    assert station.post(parts[1], "moving-again").json()["light_notes"] == []
+    assert station.health()["problems"] == []
+
+
 def test_review_is_kept_and_the_newest_counts(station, parts):
     station.post(parts[2], "reviewed")
     for body in ({"label": "good"}, {"label": "defect", "defect_type": "scratch"}):
@@ -126,7 +138,8 @@ def test_a_capture_in_one_file_is_the_same_capture(station, parts):
             np.testing.assert_array_equal(decode(served, light), image)
 
 
-def test_health_and_schema(station):
+def test_health_and_schema(station, parts):
+    station.post(parts[4]).raise_for_status()  # other pictures than the ones before
     health = station.health()
     assert health["status"] == "ok"
     assert health["model"].startswith("model@")

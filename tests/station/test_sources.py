@@ -126,6 +126,27 @@ def test_an_emulated_camera_brings_one_picture_a_light_in_order(serve, artefact,
 
 
 @pytest.mark.skipif(importlib.util.find_spec("pypylon") is None, reason="pypylon is not installed")
+def test_a_camera_that_is_frozen_brings_no_good_parts(serve, artefact, parts, tmp_path, monkeypatch):
+    """The emulator goes round one part's pictures, which is good."""
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for k, light in enumerate(LIGHTS):
+        (pictures / f"{k}.png").write_bytes(parts[0][light])
+    monkeypatch.setenv("PYLON_CAMEMU", "1")
+    settings = {"ImageFilename": str(pictures), "ImageFileMode": "On", "TestImageSelector": "Off"}
+    camera = {"kind": "camera", "name": "cam", "every_seconds": 0, "roi": [0, 0, 64, 64], "gap_seconds": 30}
+    station = start(serve, artefact, tmp_path, camera | {"settings": settings, "pixel_format": "RGB8Packed"})
+    until(lambda: len(listed(station)) >= 4 or station.health()["problems"])
+    until(lambda: sum(each["verdict"] == "light fault" for each in listed(station).values()) >= 2)
+    first, *others = [each for each in listed(station).values() if each["verdict"] != "not judged"][::-1]
+    assert {each["verdict"] for each in others} == {"light fault"} and first["light_notes"] == []
+    note = f"the same pictures as capture {first['id']}: is the camera frozen?"
+    assert {tuple(each["light_notes"]) for each in others} == {(note,)}
+    (problem,) = station.health()["problems"]
+    assert problem.startswith("source cam: capture ") and problem.endswith(note)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("pypylon") is None, reason="pypylon is not installed")
 def test_a_camera_that_is_not_there_is_told_and_the_line_goes_on(serve, artefact, parts, tmp_path, monkeypatch):
     monkeypatch.delenv("PYLON_CAMEMU", raising=False)
     station = start(serve, artefact, tmp_path, {"kind": "camera", "name": "cam", "serial": "12345"})

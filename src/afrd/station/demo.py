@@ -57,16 +57,16 @@ def run_demo(out: Path, *, port: int = 8080, pause: float = 2.0, parts: int | No
 
 
 def _feed(url: str, data: Path, pause: float, parts: int | None) -> None:
-    """Test captures in random order; the lamp of one light is off for five parts in forty."""
+    """Test captures in random order, none twice in a row; the lamp of one light is off for five parts in forty."""
     from afrd.datasets import open_dataset
 
     test = open_dataset(data, CLASS, "test_public")
     rng = random.Random(0)
-    dark = b""
+    dark, record = b"", None
     for number in count():
         if number == parts:
             return
-        record = test.records[rng.randrange(len(test.records))]
+        record = rng.choice([each for each in test.records if each is not record])
         files = {light: path.read_bytes() for light, path in zip(test.lights.names, record.images, strict=True)}
         if number % 40 >= 35:
             dark = dark or _black(record.images[0])

@@ -39,7 +39,7 @@ class Version:
 
 @dataclass(frozen=True)
 class Judgement:
-    """An inspection and what the station makes of it. seconds: of the inspection."""
+    """An inspection and what the station makes of it. seconds: of the inspection. more_notes: of the station."""
 
     inspection: Inspection
     verdict: StationVerdict
@@ -48,11 +48,12 @@ class Judgement:
     light_evidence: dict[str, float] | None
     model: str
     seconds: float
+    more_notes: tuple[str, ...] = ()
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What is wrong with the lights, and with the whole rig."""
-        return (*self.inspection.light_notes, *self.inspection.rig_notes)
+        """What is wrong with the lights, with the whole rig, and with the capture."""
+        return (*self.inspection.light_notes, *self.inspection.rig_notes, *self.more_notes)
 
 
 def load_version(path: Path, threshold: float | None, on_light_fault: OnLightFault | None) -> Version:

@@ -9,7 +9,7 @@ import math
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -19,6 +19,7 @@ from afrd.station.intake import Intake, Taken
 from afrd.station.judge import Judge, Judgement
 from afrd.station.records import NOT_JUDGED, answer
 from afrd.station.refusals import Refused
+from afrd.station.repeats import Repeats
 from afrd.station.store import IdUsedError, Store
 from afrd.station.tables import CaptureRow
 
@@ -52,7 +53,7 @@ class Line:
     """size: captures that wait or are judged, at most. cycle_seconds: what an answer may take; more is marked late.
 
     tell: called with every answer, also "not judged"; judged: with every capture that was judged, once it is answered.
-    Both must return at once and not raise.
+    Both must return at once and not raise. cameras: as of `Repeats`.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Line:
         cycle_seconds: float | None = None,
         tell: Callable[[Answer], None] = lambda _: None,
         judged: Callable[[Taken, Judgement], None] = lambda *_: None,
+        cameras: Iterable[str] = (),
     ) -> None:
         self.judge, self.store, self.size, self.cycle_seconds = judge, store, size, cycle_seconds
         self._slots = threading.BoundedSemaphore(size)
@@ -74,6 +76,7 @@ class Line:
         self._judging = threading.Thread(target=self._work, name="judge", daemon=True)
         self._pace = 0.1  # seconds a capture, running mean
         self._tell, self._judged = tell, judged
+        self.repeats = Repeats(cameras)
 
     def start(self) -> None:
         """Begin to judge."""
@@ -163,7 +166,7 @@ class Line:
         while (job := self._queue.get()) is not None:
             judgement, error = None, None
             try:
-                judgement = self.judge.judge(job.taken.images, job.taken.id)
+                judgement = self.repeats.told(job.taken, self.judge.judge(job.taken.images, job.taken.id))
             except Exception as raised:  # one capture that cannot be judged must not stop the line
                 error = raised
             self._finishing.submit(self._finish, job, judgement, error)

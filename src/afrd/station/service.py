@@ -76,7 +76,9 @@ class Service:
         self._shifts_due = 0.0
         self.rig = RigWatch(None, lights)
         self._watch_rig()
-        self.line = Line(self.judge, self.store, config.queue, config.cycle_seconds, self.sinks.tell, self._judged)
+        cameras = [source.name for source in config.sources if source.kind == "camera"]
+        telling = (self.sinks.tell, self._judged, cameras)
+        self.line = Line(self.judge, self.store, config.queue, config.cycle_seconds, *telling)
         self.learning = Learning(self.engine, config, self.versions, self.store, self.judge)
         self.gallery = Gallery(self.engine, config.station, config.data, config.training)
         self.sources = Sources(config.sources, config.data, lights, self.inspect)
@@ -226,7 +228,7 @@ class Service:
             found.append(f"{left / 1e6:.0f} MB left on the disk of {self.config.data}; free some, or shorten retention")
         if not self.line.alive:
             found.append("the line does not judge; restart the station")
-        return found + self.sources.problems() + self.sinks.problems()
+        return found + self.line.repeats.problems() + self.sources.problems() + self.sinks.problems()
 
 
 def _session_key(data: Path) -> str:
