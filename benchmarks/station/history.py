@@ -53,7 +53,7 @@ def _fill(data: Path, parts: int, model_name: str) -> None:
                 "station": "station", "id": f"part-{k}", "state": "judged", "source": "http",
                 "taken_at": now - 2 * (parts - k), "judged_at": now - 2 * (parts - k), "digest": "0" * 64,
                 "folder": None, "files": {"left": "00.png", "right": "01.png", "top": "02.png"}, "bytes": 0,
-                "verdict": verdict, "score": score, "threshold": 1.0,
+                "verdict": verdict, "score": score, "threshold": 1.0, "own_threshold": 1.0,
                 "shown_by": "top" if score > 1 else None, "light_evidence": {"left": 0.2, "right": 0.2, "top": 0.6},
                 "light_notes": [], "model": model_name, "seconds": 0.1, "inspection_seconds": 0.08, "late": False,
                 "rig_deviations": [[rng.gauss(0, 0.01) for _ in range(4)] for _ in range(5)],

@@ -90,6 +90,17 @@ def test_the_same_pictures_under_another_id_are_told(station, parts):
     assert station.health()["problems"] == []
 
 
+def test_another_threshold_is_compared_with_what_was_said_at_the_one_before(station, parts):
+    own = station.post(parts[2], "judged-by-its-own").json()["threshold"]
+    stopped = station.client.get("/api/captures", params={"verdict": "anomalous", "limit": 1000}).json()
+    higher = 1.25 * max(each["score"] for each in stopped)
+    station.client.post("/threshold", data={"threshold": higher, "reason": "to compare"})
+    for at, passes in ((own, 0), (higher, len(stopped))):
+        page = station.client.get("/threshold", params={"at": at}).text
+        assert f"stopped, would pass</th><td>{passes}</td>" in page
+    station.client.post("/threshold", data={"threshold": "", "reason": "back"})
+
+
 def test_review_is_kept_and_the_newest_counts(station, parts):
     station.post(parts[2], "reviewed")
     for body in ({"label": "good"}, {"label": "defect", "defect_type": "scratch"}):

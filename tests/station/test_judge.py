@@ -58,6 +58,8 @@ def test_another_threshold_over_parts_that_were_judged():
         Scored("d", 1.3, 1.0, "anomalous", "defect", 0),
         Scored("e", 2.6, 2.0, "anomalous", "defect", 0),  # without one light its threshold is another
     ]
+    change = what_if(parts, 1.0)
+    assert (change.newly_stopped, change.newly_passed, change.good_stopped, change.defect_passed) == (0, 0, 1, 0)
     change = what_if(parts, 0.8)
     assert (change.newly_stopped, change.newly_passed, change.good_stopped, change.defect_passed) == (1, 0, 2, 0)
     change = what_if(parts, 1.35)

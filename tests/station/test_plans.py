@@ -17,8 +17,8 @@ def _row(k: int) -> dict:
     return {
         "station": STATION, "id": f"part-{k}", "state": "judged", "source": "http", "taken_at": NOW - 100 + k,
         "digest": "0", "files": {}, "bytes": 0, "verdict": "anomalous" if k % 9 == 0 else "good", "score": 0.5,
-        "threshold": 1.0, "light_notes": [], "model": MODEL, "late": False, "rig_deviations": [[0.0]],
-        "shifts": [[0.0, 0.0]], "label": "good" if k % 10 == 0 else None,
+        "threshold": 1.0, "own_threshold": 1.0, "light_notes": [], "model": MODEL, "late": False,
+        "rig_deviations": [[0.0]], "shifts": [[0.0, 0.0]], "label": "good" if k % 10 == 0 else None,
     }  # fmt: skip
 
 

@@ -21,9 +21,11 @@ def threshold(request: Request, at: float | None = None) -> Response:
     own = version.inspector.threshold
     now = version.threshold if version.threshold is not None else own
     parts = service.statistics.newest(version.name)
-    alarms, good, low, high = statistics.false_alarms(parts)
+    share = now / own if own > 0 else 1.0
+    alarms, good, low, high = statistics.false_alarms(parts, share)
     past_day = [part for part in parts if part.taken_at >= time.time() - 86400]
-    change = statistics.what_if(past_day, at / now) if at is not None and 0 < at < float("inf") else None
+    asked = at is not None and 0 < at < float("inf") and own > 0
+    change = statistics.what_if(past_day, at / own) if asked else None
     return page(
         request,
         "threshold.html",
@@ -34,7 +36,7 @@ def threshold(request: Request, at: float | None = None) -> Response:
         threshold=now,
         parts=parts,
         stated=stated_rate(version.inspector.config),  # not held against reviewed parts: those are the stopped ones
-        histogram_svg=charts.histogram_svg(statistics.histogram(parts)),
+        histogram_svg=charts.histogram_svg(statistics.histogram(parts, share)),
         alarms=alarms,
         good=good,
         low=low,

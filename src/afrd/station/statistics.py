@@ -58,11 +58,11 @@ class Beside:
 
 @dataclass(frozen=True)
 class Scored:
-    """One part of the newest. label: good, defect, or None where nobody looked."""
+    """One part of the newest. own: the model's own threshold for it. label: good, defect, None where nobody looked."""
 
     id: str
     score: float
-    threshold: float
+    own: float
     verdict: str
     label: str | None
     taken_at: float
@@ -70,7 +70,7 @@ class Scored:
 
 @dataclass(frozen=True)
 class Change:
-    """What another threshold would have made of parts that were judged."""
+    """What another threshold would have made of parts that were judged, against what was said of them."""
 
     judged: int
     newly_stopped: int
@@ -150,11 +150,15 @@ class Statistics:
             return session.scalar(query)
 
     def newest(self, model: str, limit: int = NEWEST, since: float | None = None) -> list[Scored]:
-        """Parts that a model judged, newest first; light faults aside, whose scores mean nothing."""
-        columns = (CaptureRow.id, CaptureRow.score, CaptureRow.threshold, CaptureRow.verdict, CaptureRow.label)
+        """Parts that a model judged, newest first; light faults aside, whose scores mean nothing.
+
+        Left out, too, are parts of an older afrd of which the model's own threshold is not known.
+        """
+        columns = (CaptureRow.id, CaptureRow.score, CaptureRow.own_threshold, CaptureRow.verdict, CaptureRow.label)
         query = (
             select(*columns, CaptureRow.taken_at)
             .where(self._of_station, CaptureRow.model == model, CaptureRow.verdict != "light fault")
+            .where(CaptureRow.own_threshold.is_not(None))
             .order_by(CaptureRow.number.desc())
             .limit(limit)
         )
@@ -213,8 +217,8 @@ def _said_by(model: str) -> ColumnElement[bool]:
 
 
 def what_if(parts: Sequence[Scored], share: float) -> Change:
-    """Parts judged again by `share` × their threshold, from their stored scores."""
-    stopped_now = [part for part in parts if part.score > part.threshold * share]
+    """Parts judged again by `share` × the model's own threshold, from their stored scores."""
+    stopped_now = [part for part in parts if part.score > part.own * share]
     stopped = {part.id for part in parts if part.verdict == "anomalous"}
     again = {part.id for part in stopped_now}
     return Change(
@@ -227,22 +231,29 @@ def what_if(parts: Sequence[Scored], share: float) -> Change:
 
 
 def false_alarms(parts: Sequence[Scored], share: float = 1.0, confidence: float = 0.9) -> tuple[int, int, float, float]:
-    """(false alarms, good parts, least and largest rate) of reviewed good parts, by Clopper and Pearson."""
+    """(false alarms, good parts, least and largest rate) of reviewed good parts, by Clopper and Pearson.
+
+    share: as of `what_if`.
+    """
     from scipy.special import betaincinv  # half a second, which a start need not wait for
 
     good = [part for part in parts if part.label == "good"]
-    alarms, n = sum(part.score > part.threshold * share for part in good), len(good)
+    alarms, n = sum(part.score > part.own * share for part in good), len(good)
     rest = (1 - confidence) / 2
     low = float(betaincinv(alarms, n - alarms + 1, rest)) if alarms else 0.0
     high = float(betaincinv(alarms + 1, n - alarms, 1 - rest)) if alarms < n else 1.0
     return alarms, n, low, high
 
 
-def histogram(parts: Sequence[Scored], bins: int = 40) -> list[tuple[float, int, int, int]]:
-    """(lower edge as a share of the threshold, not reviewed, reviewed good, reviewed defect) for each bin up to 2."""
+def histogram(parts: Sequence[Scored], share: float = 1.0, bins: int = 40) -> list[tuple[float, int, int, int]]:
+    """(lower edge as a share of the threshold, not reviewed, reviewed good, reviewed defect) for each bin up to 2.
+
+    share: that threshold, as of `what_if`.
+    """
     counts = [[0, 0, 0] for _ in range(bins)]
     column = {None: 0, "good": 1, "defect": 2}
     for part in parts:
-        share = part.score / part.threshold if part.threshold > 0 else 2.0
-        counts[int(min(bins - 1, max(0, share / 2 * bins)))][column[part.label]] += 1
+        threshold = part.own * share
+        height = part.score / threshold if threshold > 0 else 2.0
+        counts[int(min(bins - 1, max(0, height / 2 * bins)))][column[part.label]] += 1
     return [(2 * k / bins, *row) for k, row in enumerate(counts)]

@@ -251,6 +251,7 @@ def _verdict(judgement: Judgement) -> dict[str, Any]:
         "verdict": judgement.verdict,
         "score": judgement.inspection.score,
         "threshold": judgement.threshold,
+        "own_threshold": judgement.inspection.threshold,
         "shown_by": judgement.shown_by,
         "light_evidence": judgement.light_evidence,
         "light_notes": list(judgement.notes),

@@ -17,8 +17,10 @@ class CaptureRow(Base):
     digest: SHA-256 of the images. folder: of images and map, relative to the data folder; None where they could not be
     stored or were removed by retention. files: light → file name; bytes: of all of them.
     seconds: from arrival to answer; inspection_seconds: of the inspection alone. late: longer than the cycle allows.
-    label: of the newest review, good or defect. rig_deviations: of `afrd.rig.QUANTITIES`, each of the whole rig and
-    then of each light, from the model's training. shifts: x, y in pixels of each light against the others, once known.
+    own_threshold: what the model itself would have judged by, where a person set another; None where an older afrd kept
+    too little to tell. label: of the newest review, good or defect.
+    rig_deviations: of `afrd.rig.QUANTITIES`, each of the whole rig and then of each light, from the model's training.
+    shifts: x, y in pixels of each light against the others, once known.
     """
 
     __tablename__ = "captures"
@@ -48,6 +50,7 @@ class CaptureRow(Base):
     verdict: Mapped[str | None] = mapped_column(String(16))
     score: Mapped[float | None]
     threshold: Mapped[float | None]
+    own_threshold: Mapped[float | None]
     shown_by: Mapped[str | None]
     light_evidence: Mapped[dict[str, Any] | None]
     light_notes: Mapped[list[Any]]
