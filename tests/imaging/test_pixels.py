@@ -9,10 +9,13 @@ from scipy.ndimage import gaussian_filter
 from skimage.color import rgb2xyz
 
 from afrd.datasets import check_dataset, open_dataset, verify
+from afrd.datasets.images import read_image
 from afrd.errors import DatasetError
+from afrd.families.joint import JointConfig
 from afrd.imaging import Imaging, ImagingOptions, Pixels
 from afrd.imaging.mosaic import is_mosaic
 from afrd.imaging.pixels import to_linear, to_srgb
+from afrd.training import train
 from captures import mosaic, write_folder, write_image, write_lights
 
 
@@ -66,6 +69,28 @@ def test_twelve_bits_in_sixteen_are_noticed_and_said(twelve: Path) -> None:
     assert capture.imaging.pixels == captures.pixels == Pixels(bits=12)
     assert 40000 < capture.images.max() <= 65535
     assert captures.subset([1]).pixels == Pixels(bits=12)
+
+
+def test_a_later_model_reads_values_as_the_earlier_one(tmp_path: Path) -> None:
+    """Its captures may all be darker than white at a smaller depth."""
+
+    class Enough(Exception):
+        pass
+
+    def stop(imaging: Imaging) -> None:
+        seen.append(imaging)
+        raise Enough
+
+    seen: list[Imaging] = []
+    write_folder(tmp_path, {"train": {"good": 4}, "val": {"good": 4}}, size=64, masks=False)
+    for path in tmp_path.rglob("*.png"):
+        write_image(path, read_image(path).astype(np.uint16) * 2)  # up to 510
+    train_set, held_out = (open_dataset(tmp_path, split=split) for split in ("train", "val"))
+    earlier = Imaging(pixels=Pixels(bits=12, black=4))
+    config = JointConfig(image_size=64, false_alarm_rate=0.5)
+    with pytest.raises(Enough):
+        train(train_set, tmp_path / "run", config, holdout=held_out, region_of=earlier, on_imaging=stop)
+    assert [imaging.pixels for imaging in seen] == [earlier.pixels]
 
 
 def test_lights_yaml_says_what_the_pictures_are(twelve: Path, recwarn: pytest.WarningsRecorder) -> None:

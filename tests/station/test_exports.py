@@ -44,6 +44,16 @@ def test_the_lights_file_of_an_export_is_that_of_the_model(artefact, tmp_path):
     assert (cv2.imread(found.roi, cv2.IMREAD_GRAYSCALE).astype(bool) == inside).all()
 
 
+@pytest.mark.parametrize("pixels", [Pixels(bits=8), Pixels(bits=12, black=16), Pixels(bits=16)])
+def test_an_export_says_of_pixels_what_training_found_out(artefact, tmp_path, pixels):
+    card = Inspector.load(artefact).card
+    card = card.model_copy(update={"imaging": Imaging(pixels=pixels), "config": {**card.config, "imaging": None}})
+    with zipfile.ZipFile(io.BytesIO(b"".join(as_folder(iter(()), card, tmp_path, 10)))) as archive:
+        archive.extractall(tmp_path)
+    found = read_imaging(tmp_path / "lights.yaml")
+    assert (found.bits, found.black or 0) == (pixels.bits, pixels.black)
+
+
 @pytest.mark.parametrize("name", ["good", "good.", "Good"])
 def test_a_defect_on_record_as_good_leaves_as_a_defect(artefact, tmp_path, name):
     (tmp_path / "part").mkdir()

@@ -121,7 +121,7 @@ def as_folder(found: Iterator[CaptureRow], card: ModelCard, root: Path, most: in
 
 
 def _lights_file(card: ModelCard) -> dict[str, Any]:
-    """What `lights.yaml` said when the model was trained; the region of interest as it came out."""
+    """What `lights.yaml` said when the model was trained; what pixels mean and the region as they came out."""
     lights = [{"name": name} for name in card.lights.names]
     for key, values in (
         ("direction", card.lights.directions),
@@ -134,8 +134,10 @@ def _lights_file(card: ModelCard) -> dict[str, Any]:
                 light[key] = list(value) if key == "direction" else value
     imaging = {name: value for name, value in (card.config.get("imaging") or {}).items() if value is not None}
     imaging.pop("roi", None)
-    if card.imaging and card.imaging.region:
-        imaging["roi"] = _ROI
+    if card.imaging:
+        imaging |= card.imaging.pixels.model_dump(exclude_defaults=True)
+        if card.imaging.region:
+            imaging["roi"] = _ROI
     return {"lights": lights} | ({"imaging": imaging} if imaging else {})
 
 

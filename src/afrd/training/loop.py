@@ -50,7 +50,8 @@ def train(
     holdout: good captures for the threshold; None holds out `config.holdout_share` of `captures`.
     known_defects: defective captures that are there anyway (`afrd.datasets.read_known_defects`): they say which of the
         painted kinds count.
-    region_of: as what an earlier model saw its captures: where it looked, this one looks, whatever the options say.
+    region_of: as what an earlier model saw its captures: where it looked, this one looks, and it reads values as that
+        one did, whatever the options say and these captures show.
     resume: go on with the run in `out`, if there is one; without it `out` must not hold a run.
     resumable: keep the last whole epoch; it is three times the trained weights, written after every epoch.
     cache_dir: where features on disk go and stay for other runs; None puts them into `out` until the run is finished.
@@ -71,6 +72,8 @@ def train(
         holdout = holdout and holdout.of_lights(config.lights)
         known_defects = known_defects and known_defects.of_lights(config.lights)
     captures = captures.with_options(config.imaging)
+    if region_of:
+        captures = captures.read_as(Imaging(pixels=region_of.pixels))
     if len(captures.lights) == 1:
         warnings.warn(
             "one light: what it does not show is not found; other lights, one picture each, would tell more",
