@@ -10,6 +10,7 @@ import pytest
 from afrd.card import Lights
 from afrd.datasets.lights import read_imaging, read_lights
 from afrd.imaging import Imaging, ImagingOptions, Pixels
+from afrd.imaging.alignment import Alignment
 from afrd.imaging.region import Region
 from afrd.inspector import Inspector
 from afrd.station.exports import as_folder
@@ -52,6 +53,22 @@ def test_an_export_says_of_pixels_what_training_found_out(artefact, tmp_path, pi
         archive.extractall(tmp_path)
     found = read_imaging(tmp_path / "lights.yaml")
     assert (found.bits, found.black or 0) == (pixels.bits, pixels.black)
+
+
+def test_a_region_that_follows_the_part_is_left_out_and_said(artefact, tmp_path):
+    """It lies as in a picture that is not in the folder."""
+    card = Inspector.load(artefact).card
+    inside, picture = np.zeros((64, 64), bool), np.random.default_rng(0).integers(0, 255, (3, 1, 64, 64), np.uint8)
+    inside[8:40, 10:50] = True
+    options = ImagingOptions(bits=8, gain="rig", roi="/elsewhere/mask.png", align="part")
+    seen = Imaging(pixels=Pixels(bits=8), region=Region.of(inside), alignment=Alignment.to(picture))
+    told = {**card.config, "imaging": options.model_dump(mode="json")}
+    card = card.model_copy(update={"imaging": seen, "config": told})
+    with zipfile.ZipFile(io.BytesIO(b"".join(as_folder(iter(()), card, tmp_path, 10)))) as archive:
+        archive.extractall(tmp_path)
+        assert archive.namelist() == ["lights.yaml", "left-out.txt"]
+    assert read_imaging(tmp_path / "lights.yaml") == ImagingOptions(bits=8, gain="rig")
+    assert (tmp_path / "left-out.txt").read_text().startswith("region of interest: it follows the part")
 
 
 @pytest.mark.parametrize("name", ["good", "good.", "Good"])

@@ -27,6 +27,10 @@ _BATCH = 1000
 _NAMES = "id taken_at verdict score threshold shown_by label model source seconds late note light_notes"
 _COLUMNS = tuple(_NAMES.split())
 _ROI = "roi.png"
+_FOLLOWS = (
+    "region of interest: it follows the part, from where that lay in a picture that is not here; draw it anew on the "
+    "first good part, and write roi and align: part into lights.yaml"
+)
 _GOOD, _DEFECT = "good", "defect"  # folders
 
 
@@ -79,14 +83,17 @@ def as_folder(found: Iterator[CaptureRow], card: ModelCard, root: Path, most: in
     One good part in five, by its id, goes into `test/good` instead, so that there is something to evaluate on. The
     newest `most` that were reviewed and whose images are stored; masks that were brushed lie in `masks/`. `lights.yaml`
     says what the model of `card` was told of lights and pixels, `roi.png` where it looks. Parts that cannot be read,
-    or are not to be learned from, are named in `left-out.txt`.
+    or are not to be learned from, are named in `left-out.txt`, and so is a region that follows the part: `align: part`
+    would take it to lie as in the first part here, and it lay as in the first one of the training before.
     """
     with TemporaryFile(dir=root) as file:
-        gone = []
+        region = card.imaging and card.imaging.region
+        follows = card.imaging and card.imaging.alignment
+        gone = [_FOLLOWS] if follows else []
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
             archive.writestr("lights.yaml", yaml.safe_dump(_lights_file(card), sort_keys=False))
-            if card.imaging and card.imaging.region:
-                mask = card.imaging.region.inside.astype(np.uint8) * 255
+            if region and not follows:
+                mask = region.inside.astype(np.uint8) * 255
                 archive.writestr(_ROI, cv2.imencode(".png", mask)[1].tobytes())
             count = 0
             for row in found:
@@ -136,7 +143,9 @@ def _lights_file(card: ModelCard) -> dict[str, Any]:
     imaging.pop("roi", None)
     if card.imaging:
         imaging |= card.imaging.pixels.model_dump(exclude_defaults=True)
-        if card.imaging.region:
+        if card.imaging.alignment:
+            imaging.pop("align", None)
+        elif card.imaging.region:
             imaging["roi"] = _ROI
     return {"lights": lights} | ({"imaging": imaging} if imaging else {})
 
