@@ -5,9 +5,11 @@ import socket
 import sqlite3
 
 import pytest
+import yaml
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
+from afrd.datasets.lights import read_lights
 from afrd.errors import DatasetError, RunError, StationError
 from afrd.station.config import load_station
 from afrd.station.database import open_database, sqlite_url
@@ -25,6 +27,8 @@ from afrd.station.tables import Base
         ("model: run\nreview: 1.5\n", r"line 2: review: .*less than 1 .found 1.5."),
         ("model: run\nlimits:\n  megabytes: none\n", r"line 3: limits.megabytes: .*number.*found 'none'"),
         ("model: run\nstation: ../x\n", r"line 2: station: .*found '../x'"),
+        ('model: run\nlights: ["a/b"]\n', r"line 2: lights.*found 'a/b'"),
+        ('model: run\nlights: [""]\n', r"line 2: lights.*found ''"),
         ("model: [run\n", r"line \d: "),
         (
             "model: run\nsinks:\n- {kind: webhook, name: w, url: 'https://u:pw@h/x', secret_env: S}\n",
@@ -40,6 +44,13 @@ def test_a_wrong_station_file_is_named_with_its_line(tmp_path, text, message):
     with pytest.raises(DatasetError, match=message) as error:
         load_station(file)
     assert str(file) in str(error.value)
+
+
+def test_lights_are_named_as_lights_yaml_may_name_them(tmp_path):
+    names = ("light box", "länge", "(low)", "-45")
+    (tmp_path / "lights.yaml").write_text(yaml.safe_dump({"lights": [{"name": name} for name in names]}))
+    (tmp_path / "station.yaml").write_text(yaml.safe_dump({"model": "run", "lights": list(names)}))
+    assert load_station(tmp_path / "station.yaml").lights == read_lights(tmp_path / "lights.yaml").names == names
 
 
 @pytest.mark.parametrize(

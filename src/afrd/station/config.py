@@ -7,6 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from afrd.datasets.lights import LIGHT_NAME
 from afrd.datasets.yaml_file import YamlFile
 from afrd.errors import complaint
 from afrd.fail_safe import OnLightFault
@@ -18,6 +19,7 @@ DATA_FOLDER = "station-data"
 _MEND = "see docs/station.md for what a station file holds"
 
 Name = Annotated[str, StringConstraints(pattern=re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"))]
+LightName = Annotated[str, StringConstraints(min_length=1, pattern=LIGHT_NAME)]
 
 
 class _Strict(BaseModel):
@@ -67,7 +69,7 @@ class StationConfig(_Strict):
     model: Path
     data: Path = Path(DATA_FOLDER)
     database: str | None = None
-    lights: tuple[Name, ...] | None = None
+    lights: tuple[LightName, ...] | None = None
     review: float | None = Field(None, gt=0, lt=1)
     on_light_fault: OnLightFault | None = None
     queue: int = Field(8, ge=1, le=1000)
