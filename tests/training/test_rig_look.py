@@ -4,14 +4,15 @@ import pytest
 from PIL import Image
 
 from afrd.datasets import open_dataset
-from afrd.errors import ModelError
+from afrd.errors import DatasetError, ModelError
 from afrd.families import family_of
 from afrd.families.joint import JointConfig
 from afrd.families.nearest import NearestConfig
 from afrd.imaging import ImagingOptions
 from afrd.imaging.region import Shape, Shapes
+from afrd.training import TrainConfig, train
 from afrd.training.imaging import learn_imaging
-from afrd.training.rig_look import learn_rig
+from afrd.training.rig_look import learn_rig, verify_lit
 from captures import write_folder
 
 
@@ -45,3 +46,19 @@ def test_what_does_not_go_with_tiles_is_said_before_the_fit(captures, config, sa
     tiled = tiled.read_as(learn_imaging(tiled, 64))
     with pytest.raises(ModelError, match=says):
         family_of(config.fusion).require(config, tiled)
+
+
+@pytest.mark.parametrize("side", ["train", "val"])
+def test_a_dark_light_is_refused_in_every_capture_that_is_learned_from(tmp_path, side):
+    """Of the captures held out most are dark: what is usual is seen on the others."""
+    write_folder(tmp_path, {"train": {"good": 4}, "val": {"good": 4}}, size=48)
+    captures, holdout = (open_dataset(tmp_path, split=split) for split in ("train", "val"))
+    verify_lit(captures, holdout)
+    for index in range(1, 2 if side == "train" else 4):
+        path = tmp_path / side / f"good/00{index}/right.png"
+        Image.open(path).point(lambda _: 0).save(path)
+    more = "" if side == "train" else r" \(and so in 2 more captures\)"
+    config = TrainConfig(fusion="attention", epochs=1, image_size=64, false_alarm_rate=0.3)
+    with pytest.raises(DatasetError, match=f"good-001 of {side}: light right is dark, .* captures{more}; take the"):
+        train(captures, tmp_path / "run", config, holdout=holdout)
+    assert not (tmp_path / "run").exists()

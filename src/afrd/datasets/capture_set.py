@@ -6,7 +6,7 @@ A `CaptureSet` knows its files, lights and labels, whatever layout they came fro
 import hashlib
 import os
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property
@@ -27,6 +27,7 @@ from afrd.imaging.pixels import likely_bits
 if TYPE_CHECKING:
     from afrd.training.squares import Squares
 
+OnImage = Callable[[Path, np.ndarray], None]
 LOOKED_AT = 8  # captures whose values tell how many bits the camera gives
 
 
@@ -211,15 +212,17 @@ class CaptureSet(Sequence[Capture]):
         return digest.hexdigest()
 
 
-def content_problems(record: Record, imaging: Imaging | None = None) -> list[Problem]:
+def content_problems(record: Record, imaging: Imaging | None = None, on_image: OnImage | None = None) -> list[Problem]:
     """What decoding all of a capture's files shows: damage, transparency, a mask that contradicts the label.
 
-    imaging: as what the pictures should be seen.
+    imaging: as what the pictures should be seen. on_image(path, [C, H, W]): called with each sound one.
     """
     problems = []
     for path in record.images:
         try:
-            _read_image(path, imaging)
+            image = _read_image(path, imaging)
+            if on_image:
+                on_image(path, image)
         except ProblemError as error:
             problems.append(error.problem)
     for path in record.files[len(record.images) :]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from afrd.capture import LightRig
-from afrd.datasets.capture_set import CaptureSet, content_problems
+from afrd.datasets.capture_set import CaptureSet, OnImage, content_problems
 from afrd.datasets.copies import copy_problems
 from afrd.datasets.eyecandies import EYECANDIES
 from afrd.datasets.folder import FOLDER
@@ -137,15 +137,16 @@ def check_dataset(
     return list(dict.fromkeys(problems))  # one about lights.yaml is met in every split
 
 
-def verify(captures: CaptureSet, progress: Progress | None = None) -> None:
+def verify(captures: CaptureSet, progress: Progress | None = None, on_image: OnImage | None = None) -> None:
     """Decode every file of a set, so that damage shows before hours are spent on the others.
 
-    progress: called with (captures decoded, captures in all). Keeps one image a thread in memory.
+    progress: called with (captures decoded, captures in all). on_image: with the path of each image and what it holds,
+    [C, H, W], from several threads. Keeps one image a thread in memory.
 
     Raises DatasetError for the first damaged file, after all were decoded, and says how many more there are.
     """
     see = "" if captures.split is None else f": afrd check {captures.root}"
-    raise_first(_file_problems([(record, captures.imaging) for record in captures.records], progress), see)
+    raise_first(_file_problems([(record, captures.imaging) for record in captures.records], progress, on_image), see)
 
 
 def categories(root: str | os.PathLike[str], *, layout: LayoutName = "auto", pattern: str | None = None) -> list[str]:
@@ -188,19 +189,21 @@ def _region_problems(folder: Path, records: Sequence[Record]) -> list[Problem]:
         return []
 
 
-def _file_problems(files: Sequence[tuple[Record, Imaging | None]], progress: Progress | None) -> list[Problem]:
+def _file_problems(
+    files: Sequence[tuple[Record, Imaging | None]], progress: Progress | None, on_image: OnImage | None = None
+) -> list[Problem]:
     """What headers and contents of the files of some captures show, each once; several are decoded at a time."""
     problems: dict[Problem, None] = {}  # ordered
     with ThreadPoolExecutor() as pool:
-        for done, of_record in enumerate(pool.map(lambda file: _record_problems(*file), files), 1):
+        for done, of_record in enumerate(pool.map(lambda file: _record_problems(file[0], file[1], on_image), files), 1):
             problems |= dict.fromkeys(of_record)
             if progress:
                 progress(done, len(files))
     return list(problems)
 
 
-def _record_problems(record: Record, imaging: Imaging | None) -> list[Problem]:
-    return header_problems(record) + content_problems(record, imaging)
+def _record_problems(record: Record, imaging: Imaging | None, on_image: OnImage | None) -> list[Problem]:
+    return header_problems(record) + content_problems(record, imaging, on_image)
 
 
 def _options(folder: Path) -> ImagingOptions:

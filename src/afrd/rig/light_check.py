@@ -118,7 +118,7 @@ class LightReference(BaseModel):
                 f"or leave the light check out"
             )
         brightness = np.stack(thumbnails)  # [n, N, 64]
-        _require_lit(brightness.mean(2), ids or [str(k) for k in range(n)], names or [str(k) for k in range(n)])
+        require_lit(brightness.mean(2), ids or [str(k) for k in range(n)], names or [str(k) for k in range(n)])
         offset = max(float(f"{OFFSET * brightness.mean():.4g}"), 1e-6)
         logs = np.log(brightness + offset)
         signatures = LightSignatures.fit(logs, offset)
@@ -270,9 +270,9 @@ class LightReference(BaseModel):
         return LightSignatures(unpack(self.looks), unpack(self.spreads), unpack((self.common,))[0], self.offset)
 
 
-def _require_lit(brightness: np.ndarray, ids: Sequence[str], names: Sequence[str]) -> None:
-    """brightness: [n, N], means. Raises DatasetError: a light that was learned dark would be told dark no more."""
-    usual = np.median(brightness, 0)
+def require_lit(brightness: np.ndarray, ids: Sequence[str], names: Sequence[str], learned: int | None = None) -> None:
+    """brightness: [n, N], means; the first `learned` tell what is usual. Raises DatasetError: a light dark in few."""
+    usual = np.median(brightness[:learned], 0)
     share = np.where(usual > 0.01, brightness / np.maximum(usual, 0.01), 1)  # one that shows nothing is never dark
     if (dark := (share < DARK) & (np.median(share, 1, keepdims=True) > LIT)).any():
         index, light = np.argwhere(dark)[0]

@@ -24,7 +24,7 @@ from afrd.training.holdout import question_outlier, split_holdout
 from afrd.training.imaging import learn_imaging, look_where
 from afrd.training.promises import promises
 from afrd.training.record import RunRecord
-from afrd.training.rig_look import RigLook, learn_rig
+from afrd.training.rig_look import RigLook, learn_rig, verify_lit
 from afrd.training.run_folder import Epoch, locked, prepare, require_free, tidy
 from afrd.training.squares import Squares
 
@@ -104,8 +104,7 @@ def train(
             stacklevel=2,
         )
     if fabric.is_global_zero:
-        verify(captures)
-        verify(holdout)
+        verify_lit(captures, holdout)
         if known:
             verify(known)
     record = RunRecord(

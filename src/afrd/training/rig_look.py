@@ -3,16 +3,18 @@
 import math
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TypedDict
 
 import numpy as np
 
-from afrd.datasets import CaptureSet, read_ahead
+from afrd.datasets import CaptureSet, read_ahead, verify
 from afrd.rig import RigReference, measure_rig
-from afrd.rig.light_check import MIN_CAPTURES, LightReference
+from afrd.rig.light_check import MIN_CAPTURES, LightReference, require_lit
 from afrd.views.relight import SEED, Relighting, places_of
 
 LOOKS = 200  # captures that it is learned from, at most
+THINNED = 256  # pixels of a side, that tell how bright a picture is
 RELIT = 40  # captures from which is learned what a missing light shows, at most
 
 
@@ -22,6 +24,27 @@ class RigLook(TypedDict):
     light_reference: LightReference | None
     rig_reference: RigReference | None
     relighting: tuple[Relighting, ...] | None
+
+
+def verify_lit(captures: CaptureSet, holdout: CaptureSet) -> None:
+    """Decode every file of both, as `verify`; no light that is lit in most captures to train on may be dark in one.
+
+    Raises DatasetError: a damaged file; a dark light, which would be learned, or set the threshold.
+    """
+    bright: dict[Path, float] = {}
+
+    def measured(path: Path, image: np.ndarray) -> None:
+        step = max(1, min(image.shape[1:]) // THINNED)
+        thin = image[:, ::step, ::step]
+        thin = captures.pixels.common(thin) if captures.pixels else thin
+        bright[path] = float(thin.mean()) / np.iinfo(thin.dtype).max
+
+    for each in (captures, holdout):
+        verify(each, on_image=measured)
+    of = [(record, each.split) for each in (captures, holdout) for record in each.records]
+    ids = [f"{record.id} of {split}" if split else record.id for record, split in of]
+    each_light = np.array([[bright[path] for path in record.images] for record, _ in of])
+    require_lit(each_light, ids, captures.lights.names, len(captures))
 
 
 def learn_rig(captures: CaptureSet, image_size: int) -> RigLook:
