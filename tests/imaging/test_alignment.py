@@ -12,6 +12,7 @@ from afrd.imaging.alignment import Alignment
 from afrd.imaging.region import Region, Shape, Shapes
 from afrd.inspector import Inspector
 from afrd.training import TrainConfig, train
+from afrd.training.holdout import split_holdout
 from afrd.training.threshold import ROUNDING
 from captures import write_image
 from quick import QUICK
@@ -96,6 +97,29 @@ def test_the_score_is_of_what_lies_inside(tmp_path, folds) -> None:
         assert run.inspect(dusty).score == pytest.approx(found.score, rel=0.05)  # it moves the region a little
     cut = run.inspect(capture(0, 110, 0, seed=9))  # a fifth of the region lies outside of the picture
     assert not cut.may_be_good and cut.verdict != "good" and "outside of the picture" in cut.rig_notes[0]
+
+
+class Learned(Exception):
+    """How captures are seen, which is all that a test asks of a training."""
+
+    @classmethod
+    def stop(cls, imaging: Imaging) -> None:
+        raise cls(imaging)
+
+
+def test_the_region_is_that_of_the_first_capture_also_where_it_is_held_out(tmp_path) -> None:
+    for k in range(4):
+        for name, image in zip("abc", capture(0, 30 * k, -5 * k, seed=k), strict=True):
+            write_image(tmp_path / "train/good" / f"{k}" / f"{name}.png", image[0])
+    captures = open_dataset(tmp_path)
+    options = ImagingOptions(align="part", roi=Shapes(include=[Shape(rectangle=[150, 95, 80, 50])]))
+    config = TrainConfig(fusion="joint", image_size=64, holdout_share=0.25, false_alarm_rate=0.5, imaging=options)
+    chosen = (config.model_copy(update={"seed": seed}) for seed in range(50))
+    config = next(one for one in chosen if captures.records[0] in split_holdout(captures, None, one)[1].records)
+    with pytest.raises(Learned) as learned:
+        train(captures, tmp_path / "run", config, on_imaging=Learned.stop)
+    region = learned.value.args[0].see(captures[0].images).region
+    np.testing.assert_allclose(region.matrix, [[1, 0, 0], [0, 1, 0]], atol=0.2)
 
 
 def test_without_the_part_everything_is_looked_at(alignment) -> None:

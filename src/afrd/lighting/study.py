@@ -65,11 +65,13 @@ def light_study(
         raise DatasetError(
             f"{captures.root}: one light, {rig.names[0]}: there is nothing to choose; take pictures under others too"
         )
-    captures, holdout = split_holdout(captures.with_options(config.imaging), holdout, config)
+    captures = captures.with_options(config.imaging)
+    first = captures[:1]  # which may be held out
+    captures, holdout = split_holdout(captures, holdout, config)
     if test is not None:
         require_lights(test.lights, rig, "test captures")
         test = test.subset(i for i, label in enumerate(test.labels) if label is not None)
-    captures, holdout, test = _seen(captures, holdout, test, config)
+    captures, holdout, test = _seen(captures, holdout, test, first, config)
     prepared = _prepared(captures, holdout, test, config, cache_dir, device, on_parts)
     judged = _Judge(prepared.parts)
     n = len(rig)
@@ -187,7 +189,7 @@ class _Judge:
         ]
 
 
-def _seen(captures: CaptureSet, holdout: CaptureSet, test: CaptureSet | None, config: JointConfig):
+def _seen(captures: CaptureSet, holdout: CaptureSet, test: CaptureSet | None, first: CaptureSet, config: JointConfig):
     """All three as the model sees them; whole, as a study has no tiles."""
     options = captures.options
     if options.tile or options.resolution or options.smallest_defect:
@@ -196,7 +198,7 @@ def _seen(captures: CaptureSet, holdout: CaptureSet, test: CaptureSet | None, co
         captures = CaptureSet(
             captures.root, captures.category, captures.split, captures.lights, captures.records, whole
         )
-    imaging = learn_imaging(captures, config.image_size)
+    imaging = learn_imaging(captures, config.image_size, first=first)
     return captures.read_as(imaging), holdout.read_as(imaging), test and test.read_as(imaging)
 
 

@@ -14,10 +14,13 @@ from afrd.imaging.tiles import LEAST, MOST, STRIDE, tile_for, tiles_of
 from afrd.model import MultiLightModel
 
 
-def learn_imaging(captures: CaptureSet, image_size: int, region_of: Imaging | None = None) -> Imaging:
+def learn_imaging(
+    captures: CaptureSet, image_size: int, region_of: Imaging | None = None, first: CaptureSet | None = None
+) -> Imaging:
     """From good captures, whose options say what is wanted. image_size: of the model.
 
-    region_of: its region of interest, and how that follows a part, are taken over, if it has one.
+    region_of: its region of interest, and how that follows a part, are taken over, if it has one. first: the one that a
+        region is drawn on that follows the part, where it may not be among them; None: the first of them.
 
     Raises DatasetError: captures that cannot be registered, or shifts larger than a quarter of the picture; a region
     that is empty, of another size, or reaches outside; tiles that are too small or too many, or an overlap that is as
@@ -43,7 +46,8 @@ def learn_imaging(captures: CaptureSet, image_size: int, region_of: Imaging | No
         alignment = None
         if options.align == "part":
             seen = (capture.images for capture in read_ahead(registered))
-            alignment = Alignment.to(registered[0].images).learned(region, seen)
+            drawn_on = (first or captures).read_as(imaging)[0]
+            alignment = Alignment.to(drawn_on.images).learned(region, seen)
         imaging = imaging.model_copy(update={"region": region, "alignment": alignment})
     elif options.align == "part":
         raise DatasetError("align: part lets a region of interest follow the part, and there is none; draw one: roi")

@@ -82,11 +82,12 @@ def train(
     for part, views in captures.missing_views(captures.view_names).items():
         warnings.warn(f"part {part}: has no view {', '.join(views)}, which other training parts have", stacklevel=2)
     holdout = holdout and holdout.read_as(captures.imaging)
+    first = captures[:1]  # which may be held out
     captures, holdout = split_holdout(captures, holdout, config)
     config = config.resolved(captures)
     family = family_of(config.fusion)
     require_enough(family.scored_parts(config, captures, holdout), config.false_alarm_rate, config.tail)
-    imaging = learn_imaging(captures, config.image_size, region_of)
+    imaging = learn_imaging(captures, config.image_size, region_of, first)
     captures, holdout = captures.read_as(imaging), holdout.read_as(imaging)
     captures.squares = holdout.squares = Squares(config.memory_gb)
     known = _known(known_defects, captures, holdout, config.fusion)
