@@ -57,6 +57,13 @@ def test_a_velocity_is_learned_and_a_light_that_does_not_follow_is_named() -> No
     faster = motion.register(capture(part(7), on_belt(7, 1.3)))  # the belt may run faster
     np.testing.assert_allclose(faster.shifts, on_belt(7, 1.3), atol=0.15)
     assert faster.moved == ()
+    still = motion.register(capture(part(7), on_belt(7, 0)))
+    assert still.moved == ()
+    fast = motion.register(capture(part(7), on_belt(7, 4)))  # farther than the border of any picture in training
+    assert fast.moved == tuple(range(LIGHTS))
+    np.testing.assert_allclose(fast.shifts, on_belt(7, 4), atol=0.2)
+    earlier = Motion.model_validate(motion.model_dump(exclude={"farthest"}))  # of a card without the figure
+    assert earlier.register(capture(part(7), on_belt(7, 4))).moved == ()
     late = on_belt(7)
     late[3] += velocity  # light 4 was triggered one interval late
     found = motion.register(capture(part(7), late))

@@ -17,6 +17,7 @@ from afrd.imaging.registration import LEAST, WINDOW, estimate_shifts, move_back
 
 MOST = 1 / 4  # of the picture's side: larger shifts are no motion between two pictures
 MARGIN, LEAST_LIMIT = 3.0, 0.5  # the limit lies this far above what training left unexplained, and is at least this, px
+FASTER = (4.0, 0.25)  # px, or this share of training's largest shift, by which parts may move farther than in training
 STILL = 0.3  # px, below which lights lie on each other
 LEARNED_FROM = 20  # captures, at most
 
@@ -41,6 +42,7 @@ class Motion(BaseModel):
 
     limit: how far a light may lie from where the others, or for `free` training, have it, in pixels.
     triggers: when each light is triggered, in intervals; None: one after the other, as they are given.
+    farthest: the largest shift of a light that was undone in training, in pixels; None: an earlier afrd kept none.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -49,6 +51,7 @@ class Motion(BaseModel):
     shifts: tuple[tuple[float, float], ...]
     limit: float = Field(gt=0)
     triggers: tuple[int, ...] | None = None
+    farthest: float | None = Field(None, ge=0)
 
     @classmethod
     def learn(
@@ -85,6 +88,7 @@ class Motion(BaseModel):
             shifts=tuple((round(float(x), 3), round(float(y), 3)) for x, y in median - median.mean(0)),
             limit=round(max(MARGIN * left, LEAST_LIMIT), 3),
             triggers=triggers,
+            farthest=round(float(np.linalg.norm(expected - expected.mean(-2, keepdims=True), axis=-1).max()), 3),
         )
 
     def register(self, images: np.ndarray, absent: Collection[int] = ()) -> Registered:
@@ -92,7 +96,8 @@ class Motion(BaseModel):
 
         absent: lights that are known to be out of order; they are moved, and not named. Neither they nor lights that
         show nothing of what the others show have a say in how those moved. Where the others' motion is larger than a
-        quarter of the picture, no light is trusted.
+        quarter of the picture, or clearly than any in training, no light is trusted: what comes in at the border was
+        seen under none.
         """
         found, heard = np.zeros((len(images), 2)), [k for k in range(len(images)) if k not in absent]
         found[heard], agreement = estimate_shifts(images[heard])
@@ -110,8 +115,17 @@ class Motion(BaseModel):
         undone = undone - undone.mean(0)
         if _too_large(undone, images.shape).any():
             moved[:], undone = True, learned
+        elif self._farther(undone):
+            moved[:] = True
         moved[list(absent)] = False
         return Registered(move_back(images, undone), undone, tuple(int(k) for k in np.flatnonzero(moved)))
+
+    def _farther(self, undone: np.ndarray) -> bool:
+        """Whether parts moved clearly farther than in training; free shifts are held against training one by one."""
+        if self.kind == "free" or self.farthest is None:
+            return False
+        least, share = FASTER
+        return float(np.linalg.norm(undone, axis=1).max()) > self.farthest + max(least, share * self.farthest)
 
 
 def seen_shifts(captures: Iterable[np.ndarray]) -> tuple[np.ndarray, float]:
