@@ -20,6 +20,7 @@ from afrd.datasets import open_dataset
 from afrd.errors import ModelError
 from afrd.families import FAMILIES, register
 from afrd.imaging import ImagingOptions
+from afrd.imaging.alignment import Alignment
 from afrd.integrations.anomalib import LightsBatch, LightsDataModule, MultiLight, StatedThreshold
 from captures import write_folder, write_image
 from toy_family import Toy
@@ -120,6 +121,29 @@ def test_a_checkpoint_of_anomalib_is_the_same_model(trained, tmp_path):
     lights = next(iter(data.test_dataloader())).lights
     with torch.no_grad():
         torch.testing.assert_close(loaded.eval().model(lights).pred_score, module.eval().model(lights).pred_score)
+
+
+def test_a_checkpoint_goes_by_the_lights_as_their_weights_say(trained, tmp_path, monkeypatch):
+    engine, module, data = trained
+    said = module.card.lights.model_copy(update={"weights": (1.0,) * 5 + (0.0,)})
+    monkeypatch.setattr(module, "card", module.card.model_copy(update={"lights": said}))
+    engine.trainer.save_checkpoint(tmp_path / "model.ckpt")
+    loaded = MultiLight.load_from_checkpoint(tmp_path / "model.ckpt", weights_only=True).eval()
+    data.setup()
+    lights = next(iter(data.test_dataloader())).lights
+    with torch.no_grad():
+        scores = loaded.model(lights).pred_score
+        lights[:, 5] = torch.rand_like(lights[:, 5])
+        torch.testing.assert_close(loaded.model(lights).pred_score, scores)
+
+
+def test_a_region_that_follows_the_part_is_refused(trained, tiny, monkeypatch):
+    engine, module, data = trained
+    alignment = Alignment.to(open_dataset(tiny)[0].images)
+    imaging = module.card.imaging.model_copy(update={"alignment": alignment})
+    monkeypatch.setattr(module, "card", module.card.model_copy(update={"imaging": imaging}))
+    with pytest.raises(ModelError, match=r"align: part: anomalib has no answer .* use afrd evaluate"):
+        engine.test(module, datamodule=data, verbose=False)
 
 
 def test_what_a_multi_light_model_cannot_read_is_said(tiny, tmp_path, trained):

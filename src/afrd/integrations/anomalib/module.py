@@ -106,6 +106,8 @@ class MultiLight(AnomalibModule):
         imaging = self.card.imaging if self.card else None
         if imaging and imaging.tiling:
             raise ModelError("a model of tiles is not one map a capture, as anomalib needs it; use afrd evaluate")
+        if imaging and imaging.alignment:
+            raise ModelError("align: part: anomalib has no answer for a part that is not found; use afrd evaluate")
         data = self.trainer.datamodule
         for name in ("val_data", "test_data"):
             if isinstance(found := getattr(data, name, None), LightsDataset):
@@ -172,5 +174,7 @@ class MultiLight(AnomalibModule):
         model = build_model(config, len(card.lights.names), Teacher.from_state(card.teacher, teacher))
         if card.imaging:
             model.look_at(card.imaging.looked_at(card.image_size))
+        if card.lights.weights:
+            model.trust(card.lights.weights)
         model.size_as({k.removeprefix("model.model."): v for k, v in state.items()})
         self._take(model, card)
