@@ -110,6 +110,11 @@ def is_temporary(path: Path) -> bool:
     return path.name.startswith(".") and ".tmp" in path.name
 
 
+def is_half_written(path: Path) -> bool:
+    """Whether it has a name that `atomic_path` or `atomic_folder` gives, until what is written is whole."""
+    return _TEMPORARY.fullmatch(path.name) is not None
+
+
 def remove_left_over(folder: Path) -> None:
     """What killed processes left half-written in `folder`, if there is one; what living ones write stays."""
     for path in list(folder.iterdir()) if folder.is_dir() else ():

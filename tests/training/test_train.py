@@ -119,10 +119,13 @@ def test_runs_in_the_way(tiny, tmp_path):
         run(tiny, tmp_path / "r", CONFIG.model_copy(update={"seed": 5}), resume=True)
     run(tiny, tmp_path / "new", resume=True)  # killed before anything was written, say
     assert same_weights(tmp_path / "new", tmp_path / "r")
-    (tmp_path / "full").mkdir()
-    (tmp_path / "full" / "holiday.jpg").touch()
-    with pytest.raises(RunError, match="not empty and no run"):
-        run(tiny, tmp_path / "full")
+    for k, name in enumerate(("holiday.jpg", ".tmp/mine.txt", ".vimrc.tmpl")):  # hidden files are somebody's, too
+        path = tmp_path / f"full{k}" / name
+        path.parent.mkdir(parents=True)
+        path.touch()
+        with pytest.raises(RunError, match="not empty and no run"):
+            run(tiny, tmp_path / f"full{k}")
+        assert path.exists()
 
 
 def test_other_data_is_not_the_run_that_was_started(tiny, tmp_path):

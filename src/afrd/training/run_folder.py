@@ -18,7 +18,7 @@ from torch.optim import Optimizer
 
 from afrd.checkpoint import contiguous, load_trained_state, read_tensors, trained_state
 from afrd.errors import RunError
-from afrd.files import atomic_folder, is_temporary, locked_file, write_text
+from afrd.files import atomic_folder, is_half_written, locked_file, write_text
 from afrd.model import MultiLightModel
 from afrd.training.record import RunRecord
 from afrd.yaml_model import parse, read_yaml, to_yaml
@@ -63,12 +63,12 @@ def require_free(out: Path) -> None:
 
 def prepare(out: Path, record: RunRecord, resume: bool) -> None:
     """Starts the run, or checks that it is the one to go on with."""
-    for left_over in filter(is_temporary, list(out.iterdir())):
-        shutil.rmtree(left_over) if left_over.is_dir() else left_over.unlink()
     path = out / "run.yaml"
+    if not path.is_file() and any(p.name != _LOCK and not is_half_written(p) for p in out.iterdir()):
+        raise RunError(f"{out}: not empty and no run; choose another --out")
+    for left_over in filter(is_half_written, list(out.iterdir())):  # the folder is locked: nobody writes there
+        shutil.rmtree(left_over) if left_over.is_dir() else left_over.unlink()
     if not path.is_file():
-        if any(p.name != _LOCK for p in out.iterdir()):
-            raise RunError(f"{out}: not empty and no run; choose another --out")
         write_text(path, to_yaml(record))
         return
     if not resume:
