@@ -108,7 +108,12 @@ def test_prediction_overwrites_nothing(trained, test_set, tmp_path):
     list(predict(trained, test_set.subset([0]), tmp_path))
     with pytest.raises(RunError, match="holds an answer for capture"):
         list(predict(trained, test_set.subset([1, 0]), tmp_path))
+    with pytest.raises(RunError, match="holds an answer for capture"):  # in another format, too
+        list(predict(trained, test_set.subset([0]), tmp_path, map_format="npy"))
     assert len(list(predict(trained, test_set.subset([1, 0]), tmp_path, overwrite=True))) == 2
+    options = {"map_format": "npy", "pictures": False, "overwrite": True}
+    lines = [line for _, line in predict(trained, test_set.subset([1, 0]), tmp_path, **options)]
+    assert {path.name for path in tmp_path.iterdir()} == {line["map"] for line in lines}  # nothing of former answers
 
 
 def test_arrays_as_people_have_them(trained, test_set):

@@ -43,7 +43,8 @@ def predict(
     levels}, shown_by (light with the most evidence; null for a good part and where the fusion cannot tell),
     light_evidence {light: share} or null, light_faults [words], rig_notes [words], left_out [lights], peak [x, y] in
     pixels of the capture, map, overlay, sheet` (file names; null without pictures).
-    missing: names of lights that are out of order. What a killed process left half-written in `out` is removed.
+    overwrite: of a capture that has an answer already, all its files make way for the new one's. missing: names of
+    lights that are out of order. What a killed process left half-written in `out` is removed.
     Raises, before the first answer, ModelError for a light that cannot be missing, RunError where `out` cannot be
     written to, or has answers for one of the captures already, unless `overwrite`, and DatasetError for an id too long
     for the name of a file, or captures that are no views where the model judges parts from views; DatasetError for a
@@ -53,7 +54,7 @@ def predict(
     require_folder_target(out)
     suffix = "png" if map_format == "png16" else "npy"
     _require_short([record.id for record in captures.records], _names(suffix)[: None if pictures else 1])
-    existing = [r.id for r in captures.records if any((out / f"{r.id}_{name}").exists() for name in _names(suffix))]
+    existing = [r.id for r in captures.records if any(path.exists() for path in _every(out, r.id))]
     if existing and not overwrite:
         raise RunError(
             f"{out}: holds an answer for capture {existing[0]} already; choose another --out, or pass --overwrite"
@@ -74,7 +75,10 @@ def _answers(
             inspection = inspector.inspect_capture(capture, missing)
             files: dict[str, str | None] = {"map": f"{capture.id}_{map_name}"}
             files |= {Path(n).stem: f"{capture.id}_{n}" if pictures else None for n in picture_names}
-            waiting.append(writer.submit(_write, capture, inspection, {k: out / n for k, n in files.items() if n}))
+            named = {k: out / n for k, n in files.items() if n}
+            for left in (path for path in _every(out, capture.id) if path not in named.values()):
+                left.unlink(missing_ok=True)  # of the former answer; the others are written over
+            waiting.append(writer.submit(_write, capture, inspection, named))
             yield inspection, describe(inspection, captures.lights.names) | files
             while len(waiting) > BEHIND:
                 waiting.popleft().result()
@@ -95,6 +99,11 @@ def _require_short(ids: Sequence[str], endings: Sequence[str]) -> None:
 def _names(suffix: str) -> tuple[str, str, str]:
     """What is written of a capture, behind its id and an underscore."""
     return f"map.{suffix}", "sheet.png", "overlay.png"
+
+
+def _every(out: Path, id: str) -> list[Path]:
+    """All files of a capture that there may be, in whatever format."""
+    return [out / f"{id}_{name}" for name in dict.fromkeys((*_names("png"), *_names("npy")))]
 
 
 def _write(capture: Capture, inspection: Inspection, files: dict[str, Path]) -> None:
