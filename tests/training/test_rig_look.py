@@ -30,6 +30,15 @@ def test_grey_captures_may_be_among_colour_ones(captures):
     assert look["rig_reference"] is not None and len(look["relighting"]) == 3
 
 
+def test_a_light_that_shows_too_little_to_be_seen_to_fail_is_named(captures):
+    for path in (path for record in captures.records for path in record.images if path.stem == "right"):
+        Image.open(path).point(lambda value: value // 40).save(path)
+    with pytest.warns(UserWarning) as said:
+        learn_rig(captures, 64)
+    (only,) = said
+    assert "light right: cannot be seen to fail, as good parts are as dark under it as 1" in str(only.message)
+
+
 def test_what_cannot_grow_is_said_before_the_fit(captures):
     follows = captures.with_options(ImagingOptions(roi=Shapes(include=[Shape(rectangle=[8, 8, 40, 40])]), align="part"))
     follows = follows.read_as(learn_imaging(follows, 64))

@@ -14,6 +14,7 @@ from afrd.rig.light_check import MIN_CAPTURES, LightReference, require_lit
 from afrd.views.relight import SEED, Relighting, places_of
 
 LOOKS = 200  # captures that it is learned from, at most
+FAINT = 5 / 255  # brightness under a light in some good part, below which a fifth of it is a camera's noise
 THINNED = 256  # pixels of a side, that tell how bright a picture is
 RELIT = 40  # captures from which is learned what a missing light shows, at most
 
@@ -71,6 +72,13 @@ def learn_rig(captures: CaptureSet, image_size: int) -> RigLook:
 
     ids = [record.id for record in chosen.records]
     reference = LightReference.learn(images(), ids, chosen.lights.names)  # checks the images' shape, and reads them all
+    for name, darkest in zip(chosen.lights.names, reference.darkest, strict=True):
+        if darkest < FAINT:
+            warnings.warn(
+                f"light {name}: cannot be seen to fail, as good parts are as dark under it as {255 * darkest:.2g} of "
+                f"255; give it more power or a longer exposure",
+                stacklevel=2,
+            )
     channels = max((place.shape[1] for place in places), default=0)  # grey captures may be among colour ones
     alike = [np.broadcast_to(place, (len(place), channels, place.shape[-1])) for place in places]
     every = np.concatenate(alike, -1) if places else np.empty(0)
