@@ -11,6 +11,8 @@ from afrd.checkpoint import load_card
 from afrd.datasets import open_dataset
 from afrd.errors import ModelError
 from afrd.export import export_run
+from afrd.families.joint import JointConfig
+from afrd.imaging import ImagingOptions
 from afrd.model.nearest import NearestPatches
 from afrd.training import TrainConfig, train
 from afrd.training.alike_lights import ALIKE, alikeness
@@ -97,6 +99,11 @@ def test_joint_is_joint_where_it_is_asked_for(exposures):
     good = open_dataset(exposures / "data", None, "train")
     assert TrainConfig(fusion="joint").resolved(good).fusion == "joint"
     assert TrainConfig().resolved(good).image_size == 384  # one finer picture instead of three
+    one = good.with_options(ImagingOptions(smallest_defect=40))  # makes tiles larger than the captures of 96 px: none
+    assert TrainConfig(image_size=64).resolved(one).fusion == "nearest"
+    assert JointConfig(image_size=64).in_folds(12, 12, JointConfig(image_size=64).tiled(one)) == 12
+    tiles = good.with_options(ImagingOptions(smallest_defect=8))
+    assert TrainConfig(image_size=32).resolved(tiles).fusion == "joint"
     with pytest.raises(ModelError, match=r"folds, growable: without effect on the model nearest.*the same picture"):
         TrainConfig(growable=True, folds=10).resolved(good)
 

@@ -104,7 +104,7 @@ class JointConfig(TrainConfig):
             return self
         from afrd.training.alike_lights import ALIKE, alikeness
 
-        if _in_tiles(captures) or alikeness(captures) < ALIKE:
+        if self.tiled(captures) or alikeness(captures) < ALIKE:
             return self.model_copy(update={"alike_lights": "stack"})
         given, known = self.model_fields_set - {"fusion", "alike_lights"}, NearestConfig.model_fields
         if idle := [name for name in type(self).model_fields if name in given and name not in known]:
@@ -121,10 +121,11 @@ class JointConfig(TrainConfig):
             return "the lights show different pictures, or tiles are looked at"
         return "all lights show the same picture" if lights > 1 else "one light"
 
+    def tiled(self, captures: CaptureSet) -> bool:
+        """Whether they are looked at in several squares each."""
+        from afrd.training.imaging import tiling_of
 
-def _in_tiles(captures: CaptureSet) -> bool:
-    options = captures.options
-    return options is not None and bool(options.tile or options.resolution or options.smallest_defect)
+        return tiling_of(captures, self.image_size) is not None
 
 
 class Joint(Family):
@@ -144,7 +145,7 @@ class Joint(Family):
     def scored_parts(self, config: JointConfig, captures: CaptureSet, holdout: CaptureSet) -> int:
         held_out = len(set(holdout.groups))
         parts = len(set(captures.groups)) + held_out  # groups of the two are different parts
-        return config.in_folds(len(captures) + len(holdout), parts, _in_tiles(captures)) or held_out
+        return config.in_folds(len(captures) + len(holdout), parts, config.tiled(captures)) or held_out
 
     def require(self, config: JointConfig, captures: CaptureSet) -> None:
         if config.growable and captures.imaging and captures.imaging.tiling:

@@ -10,7 +10,7 @@ from afrd.imaging import Imaging, ImagingOptions, Motion
 from afrd.imaging.alignment import Alignment
 from afrd.imaging.gain import Gain
 from afrd.imaging.motion import LEARNED_FROM
-from afrd.imaging.tiles import LEAST, MOST, STRIDE, tile_for, tiles_of
+from afrd.imaging.tiles import LEAST, MOST, STRIDE, Tiling, tile_for, tiles_of
 from afrd.model import MultiLightModel
 
 
@@ -78,6 +78,17 @@ def learn_imaging(
             f"smallest_defect"
         )
     return imaging
+
+
+def tiling_of(captures: CaptureSet, image_size: int) -> Tiling | None:
+    """The tiles that captures as large as the first are looked at in; None: one square, asked for tiles or not.
+
+    Raises DatasetError as `learn_imaging`.
+    """
+    options = captures.options
+    if options is None or not (options.tile or options.resolution or options.smallest_defect):
+        return None
+    return tiles_of(captures[0].size, _tile(options, image_size), options.overlap)
 
 
 def _tile(options: ImagingOptions, image_size: int) -> int:
