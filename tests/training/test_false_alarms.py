@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from afrd.card import ModelCard
 from afrd.errors import DatasetError
-from afrd.training.false_alarms import choose_threshold, confident_rate, require_enough, shortfall
+from afrd.training.false_alarms import advice, choose_threshold, confident_rate, require_enough, shortfall
 from afrd.training.tail import Tail
 from afrd.training.threshold import CONFIDENCE, ROUNDING, bound_with_above, false_alarm_bound, parts_needed, threshold
 
@@ -85,6 +86,15 @@ def test_there_is_always_a_rate_to_state_which_reads_as_printed_and_promises_wha
             rate = float(f"{confident_rate(parts, wished, several=several):g}")
             assert rate >= 1 / (parts + 1)
             assert false_alarm_bound(parts, rate, several=several) <= wished
+
+
+def test_a_part_of_several_views_has_one_score():
+    """So the rate to state is that of as many parts; of parts taken several times, each shot is judged for itself."""
+    known = {"config": {"false_alarm_rate": 0.05}, "holdout": 180, "holdout_parts": 60, "false_alarm_bound": 0.09}
+    shots, views = (ModelCard.model_construct(**known, views=views) for views in (None, ("side", "top")))
+    assert advice(views)[0].endswith(f"--false-alarm-rate {confident_rate(60, 0.05):g}")
+    assert advice(shots)[0].endswith(f"--false-alarm-rate {confident_rate(60, 0.05, several=True):g}")
+    assert advice(views) != advice(shots)
 
 
 def test_a_share_is_held_out_only_where_parts_are():

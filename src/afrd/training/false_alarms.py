@@ -128,7 +128,8 @@ def advice(card: ModelCard) -> list[str]:
     if card.false_alarm_bound > wished:
         needed = max(parts_needed(wished, CONFIDENCE), parts)
         more = f"{needed - parts} more held-out good parts and " if needed > parts else ""
-        rate = confident_rate(needed, wished, several=card.holdout > parts)
+        # of a part's views the worst is its one score
+        rate = confident_rate(needed, wished, several=card.holdout > parts and card.views is None)
         lines.append(f"{named} with 90 % confidence takes {more}--false-alarm-rate {rate:g}")
     return lines
 
