@@ -37,3 +37,15 @@ def test_a_part_that_was_not_whole_is_told_without_a_fault_of_any_light(dome_eva
     captures[4] = replace(captures[4], judged=False)
     text = " ".join(printed(replace(dome_evaluation, captures=tuple(captures))).split())
     assert f"first {captures[0].id}: the part lies outside of the picture in part. I-AUROC" in text
+
+
+def test_what_was_judged_without_a_light_is_told_apart_from_what_was_judged_by_all(dome_evaluation):
+    """Several lights unlike training are another part, judged by all."""
+    captures = list(dome_evaluation.captures)
+    captures[1] = replace(captures[1], light_faults=("light top: unlike training",))
+    captures[2] = replace(captures[2], light_faults=("light left: dark",), threshold=0.5)
+    captures[3] = replace(captures[3], light_faults=("light right: dark",), threshold=0.5)
+    text = " ".join(printed(replace(dome_evaluation, captures=tuple(captures))).split())
+    assert f"2 captures were judged without a light that failed, first {captures[2].id}: light left: dark." in text
+    by_all = "1 captures were judged by all lights, some of them unlike training"
+    assert f"{by_all}, first {captures[1].id}: light top: unlike training." in text

@@ -59,13 +59,14 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
             markup=False,
         )
     noted = [result for result in evaluation.captures if result.judged and result.light_faults]
-    if noted:
-        console.print(
-            f"{len(noted)} captures were judged without a light that failed, first {noted[0].id}: "
-            f"{noted[0].light_faults[0]}.",
-            highlight=False,
-            markup=False,
-        )
+    for by_all, how in ((False, "without a light that failed"), (True, "by all lights, some of them unlike training")):
+        judged = [result for result in noted if (result.threshold is None) is by_all]
+        if judged:
+            console.print(
+                f"{len(judged)} captures were judged {how}, first {judged[0].id}: {judged[0].light_faults[0]}.",
+                highlight=False,
+                markup=False,
+            )
     unlike = [result for result in evaluation.captures if result.rig_notes]
     if unlike:
         console.print(
