@@ -58,6 +58,16 @@ def test_nonsense_on_the_command_line(tmp_path, options, said) -> None:
     assert not (tmp_path / "run").exists()
 
 
+def test_an_option_wins_over_what_a_file_says_in_another_way(tmp_path) -> None:
+    write_folder(tmp_path / "data", {"train": {"good": 3}, "val": {"good": 1}}, size=100)
+    (tmp_path / "run").touch()  # which ends it once tiles are known
+    (tmp_path / "settings.yaml").write_text("imaging: {tile: 32, bits: 8}")
+    options = ("--config", tmp_path / "settings.yaml", "--resolution", 8, "--image-size", 64, "--false-alarm-rate", 0.5)
+    command = ["train", tmp_path / "data", "--out", tmp_path / "run", *options]
+    result = CliRunner().invoke(app, list(map(str, command)))
+    assert "4 tiles of 64 px" in result.output and "is a file" in str(result.exception)
+
+
 def test_the_number_of_tiles_is_said_before_the_long_work(tmp_path) -> None:
     write_folder(tmp_path / "data", {"train": {"good": 3}, "val": {"good": 1}}, size=100)
     (tmp_path / "run").touch()  # which ends it then

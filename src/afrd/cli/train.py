@@ -11,6 +11,7 @@ from typer.core import TyperCommand
 
 from afrd.cli.options import Category, Data, Pattern, checked
 
+_SAME = {"tile": "resolution", "resolution": "tile"}  # that say the same in two ways
 _GIVEN = "afrd.settings"  # in the context: the settings that were given
 
 
@@ -204,5 +205,6 @@ def _say_tiles(imaging: Any) -> None:
 
 def _merged(file: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     """What the file says, and over it what was given."""
+    file = {k: v for k, v in file.items() if _SAME.get(k) not in given}
     both = {k: _merged(file[k], v) for k, v in given.items() if isinstance(v, dict) and isinstance(file.get(k), dict)}
     return {**file, **given, **both}
