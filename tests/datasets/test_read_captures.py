@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from afrd.capture import LightRig
-from afrd.datasets import open_dataset, read_captures
+from afrd.datasets import check_dataset, open_dataset, read_captures
 from afrd.errors import DatasetError
 from afrd.imaging import Imaging, Pixels
 from breaking import truncate
@@ -81,6 +81,19 @@ def test_pattern_applies_below_the_path(tmp_path: Path) -> None:
     found = read_captures([tmp_path / "train"], MODEL, pattern="good/{light}/{id}.bmp")
     assert [record.id for record in found.records] == ["000", "001"]
     np.testing.assert_array_equal(found[1].images, written["train", "good-001"].images[[2, 0, 1]])
+
+
+def test_images_that_do_not_fit_a_pattern_are_told(tmp_path: Path) -> None:
+    """They may be meant to lie there, or be captures that are never judged."""
+    write_folder(tmp_path, {"train": {"good": 2}}, lights=MODEL.names, size=8, pattern="{id}_{light}.png")
+    good = tmp_path / "train/good"
+    for name in ("003-top.png", "003-left.png", "notes.txt"):
+        (good / name).write_bytes((good / "000_top.png").read_bytes())
+    told = r'good: 2 image\(s\) do not fit the pattern "{id}_{light}.png" and are left alone, such as 003-left.png'
+    with pytest.warns(UserWarning, match=told):
+        assert len(read_captures([good], MODEL, pattern="{id}_{light}.png")) == 2
+    with pytest.warns(UserWarning, match=told):
+        assert check_dataset(tmp_path, pattern="{id}_{light}.png") == []
 
 
 def test_a_split_is_read_as_the_guide_says(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ fewest.
 """
 
 import re
+import warnings
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +22,7 @@ from typing import NamedTuple
 
 from afrd.datasets.images import SUFFIXES
 from afrd.datasets.listing import entries, files_below
-from afrd.datasets.problems import Problem
+from afrd.datasets.problems import Problem, printable
 from afrd.errors import DatasetError
 
 DEFAULT_PATTERN = "{id}/{light}.*"
@@ -100,8 +101,8 @@ class Pattern:
     def find(self, folder: Path) -> tuple[Found, list[Problem]]:
         """The images below `folder`, by capture, sorted.
 
-        Problems: none that fits (with examples of what is there); with the default pattern, images that do not fit;
-        the folder of a group that holds no capture; whatever cannot be listed or reached.
+        Problems: none that fits (with examples of what is there); with the default pattern, images that do not fit, of
+        which any other warns; the folder of a group that holds no capture; whatever cannot be listed or reached.
         """
         found: Found = defaultdict(list)
         others: list[str] = []
@@ -120,6 +121,9 @@ class Pattern:
         if stray and self.text == DEFAULT_PATTERN:
             what = f'{len(stray)} image(s) do not fit the pattern "{self.text}": {_examples(stray)}'
             problems.append(Problem(folder, what, "move them into the folder of their capture, or remove them"))
+        elif stray:  # files of another kind may be meant to lie there
+            said = f'{folder}: {len(stray)} image(s) do not fit the pattern "{self.text}" and are left alone'
+            warnings.warn(printable(f"{said}, such as {stray[0]}"), stacklevel=2)
         problems += self._empty_groups(folder, {name.group for name in found})
         return dict(sorted(found.items(), key=lambda item: natural(str(item[0])))), problems
 
