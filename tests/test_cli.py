@@ -124,6 +124,10 @@ def test_predict_watches_the_rig(run, tiny, tmp_path):
     assert all(re.match(r"rig: all lights: (4|5)\d.\d% darker", " ".join(line["rig_notes"])) for line in lines)
     assert "the rig drifted: all lights: " in done.stderr
     assert json.loads(state.read_text())["captures"] == 32
+    without = ("--missing", "top", "--no-pictures")
+    told = afrd("predict", run, dimmed.parent, *answers, *without).stderr
+    assert "rig.json: without effect; without a light the whole rig is not told" in told
+    assert json.loads(state.read_text())["captures"] == 32
     for content in (b"{}", b"", b"\xff"):
         state.write_bytes(content)
         refused = afrd("predict", run, dimmed.parent, *answers, check=1)

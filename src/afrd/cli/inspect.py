@@ -94,6 +94,9 @@ def predict(
         inspector, found, out, map_format=maps, overwrite=overwrite, missing=missing or (), pictures=pictures
     )
     monitor = _monitor(inspector, rig_state)
+    if rig_state and (monitor is None or missing):
+        why = "without a light the whole rig is not told" if monitor else "the model was trained on too few captures"
+        warnings.warn(f"--rig-state {rig_state}: without effect; {why}", stacklevel=2)
     counts: Counter[str] = Counter()
     seen: list[tuple[str, Verdict, float]] = []
     try:
