@@ -1,6 +1,8 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -13,6 +15,8 @@ from afrd.files import (
     require_folder_target,
     write_text,
 )
+
+NOBODY = 65534
 
 
 def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -55,6 +59,30 @@ def test_places_that_cannot_be_written_to_are_named_before_the_work(tmp_path):
         with pytest.raises(RunError, match=says):
             require_file_target(path)
     require_file_target(tmp_path / "new" / "folder" / "x.json")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="users of Unix")
+@pytest.mark.parametrize(
+    ("folder", "file", "may"), [(0o777, 0o666, True), (0o555, 0o666, False), (0o777, 0o444, False)]
+)
+def test_a_file_is_replaced_in_its_folder_which_takes_leave_of_both(folder, file, may):
+    """The superuser may do everything, so another asks."""
+    with TemporaryDirectory() as place:
+        path = Path(place) / "answer.json"
+        path.touch()
+        path.chmod(file)
+        path.parent.chmod(folder)
+        if not (child := os.fork()):
+            try:
+                if os.geteuid() == 0:
+                    os.setuid(NOBODY)
+                require_file_target(path)
+            except RunError as error:
+                os._exit(3 if "no permission" in str(error) else 4)
+            finally:
+                os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == (0 if may else 3)
+        path.parent.chmod(0o755)
 
 
 def test_folders_that_cannot_be_written_to_are_named_before_the_work(tmp_path):

@@ -71,7 +71,8 @@ def require_file_target(path: Path) -> None:
     parent = next(p for p in path.resolve().parents if p.exists())
     if not parent.is_dir():
         raise RunError(f"{path}: {parent} is a file, not a folder; choose another place")
-    if not os.access(path if path.exists() else parent, os.W_OK):
+    beside = [parent] if path.is_file() or not path.exists() else []  # devices are written to directly
+    if not all(os.access(place, os.W_OK) for place in (*beside, *([path] if path.exists() else []))):
         raise RunError(f"{path}: no permission to write there; choose another place")
 
 
