@@ -172,6 +172,13 @@ def test_real_iad_d3_takes_lights_labels_and_masks_by_its_json(tmp_path):
         open_dataset(raw)
 
 
+def test_a_category_without_a_capture_is_a_problem_of_it(tmp_path):
+    raw = write_real_iad_d3(tmp_path)
+    (tmp_path / "realiad_d3_jsons/fuse_holder.json").write_text('{"train": [], "validation": [], "test": []}')
+    (problem,) = check_dataset(raw)
+    assert "holds no capture in any of train, val, test" in str(problem)
+
+
 def test_real_iad_d3_json_that_leads_out_or_is_none(tmp_path):
     raw = write_real_iad_d3(tmp_path)
     path = tmp_path / "realiad_d3_jsons/fuse_holder.json"

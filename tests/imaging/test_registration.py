@@ -120,6 +120,12 @@ def test_what_cannot_be_registered_is_refused() -> None:
         Motion.learn("free", [("018", capture(lights, far))])
 
 
+@pytest.mark.parametrize("size", [(1, 1), (1, 40), (7, 7)])
+def test_pictures_that_are_too_small_are_not_compared(size) -> None:
+    shifts, agreement = estimate_shifts(np.full((3, 1, *size), 9, np.uint8))
+    assert not shifts.any() and not agreement.any()
+
+
 def test_one_light_has_nothing_to_be_registered_to() -> None:
     images = capture(part(0), np.zeros((LIGHTS, 2)))[:1]
     assert Motion.learn("constant", [("a", images)]).register(images).shifts.tolist() == [[0, 0]]

@@ -127,6 +127,9 @@ def check_dataset(
     files: list[tuple[Record, Imaging | None]] = []
     for found, folder in chosen.values():
         scans = [found.scan(folder, split, pattern) for split in _splits(found, folder)]
+        if not scans:
+            what = f"holds no capture in any of {', '.join(found.splits)}"
+            problems.append(Problem(folder, what, "restore the data set"))
         problems += [problem for scan in scans for problem in scan.problems]
         problems += shared_group_problems([scan.records for scan in scans])
         records = [record for scan in scans for record in scan.records]

@@ -19,6 +19,7 @@ AROUND, AGREEING = 8.0, 6.0  # pixels, over which energy and agreement are avera
 KEPT = 0.5  # of the picture, where a light agrees most with the others
 ROUNDS, SETTLED = 4, 0.01  # until no shift changes by more than this
 WINDOW = 512  # pixels; of larger pictures the middle is compared, which fixes a shift as well
+SMALLEST = 8  # pixels of a side, below which nothing can be compared
 LEAST = 0.2  # correlation, below which a picture shows nothing that the others show
 
 
@@ -28,8 +29,9 @@ def estimate_shifts(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Returns shifts [N, 2], zero on average, and how well each light then agrees with the others, [N], as a correlation;
     0 where it cannot be compared.
     """
-    if len(images) == 1:
-        return np.zeros((1, 2)), np.ones(1)
+    n = len(images)
+    if n == 1 or min(images.shape[2:]) < SMALLEST:
+        return np.zeros((n, 2)), np.full(n, float(n == 1))
     logs = [np.log(_grey(image) + 0.02) for image in images]
     edges = [_edges(log) for log in logs]
     shifts, _ = _refine(edges, _whole_pixels(edges), rounds=2, everywhere=True)
