@@ -53,6 +53,9 @@ def test_evaluate_writes_the_figures(run, tiny, tmp_path):
     low, high = result["image_auroc_ci"]
     assert 0 <= low <= result["image_auroc"] <= high <= 1
     assert f"{result['image_auroc']:.3f}" in done.stdout
+    for split in ("train", "val"):
+        done = afrd("evaluate", run, tiny, "--category", "Confetto", "--split", split)
+        assert "The model learned from these captures" in done.stdout
 
 
 def test_predict_answers_for_captures_without_labels(run, tiny, tmp_path):

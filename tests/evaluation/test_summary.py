@@ -39,6 +39,14 @@ def test_a_part_that_was_not_whole_is_told_without_a_fault_of_any_light(dome_eva
     assert f"first {captures[0].id}: the part lies outside of the picture in part. I-AUROC" in text
 
 
+def test_captures_that_were_learned_from_are_not_held_against_the_promise(dome_evaluation):
+    promise = {"false_alarm_bound": 0.1, "false_alarm_rate": 0.05, "holdout_parts": 60, "tail": "conformal"}
+    evaluation = replace(dome_evaluation, config=promise)
+    assert "False alarms stated: 5 %" in printed(evaluation)
+    text = " ".join(printed(replace(evaluation, learned_from=True)).split())
+    assert "False alarms stated" not in text and "The model learned from these captures, so they say nothing" in text
+
+
 def test_what_was_judged_without_a_light_is_told_apart_from_what_was_judged_by_all(dome_evaluation):
     """Several lights unlike training are another part, judged by all."""
     captures = list(dome_evaluation.captures)

@@ -16,6 +16,7 @@ from afrd.datasets import open_dataset
 from afrd.errors import DatasetError, RunError
 from afrd.inspector import Inspector
 from afrd.training import TrainConfig, train
+from afrd.training.record import learned_from
 
 CONFIG = TrainConfig(fusion="attention", epochs=3, image_size=64, false_alarm_rate=0.2)
 
@@ -145,6 +146,10 @@ def test_without_a_val_split_a_share_of_train_is_held_out(tiny, tmp_path):
     card = train(captures, tmp_path / "r", CONFIG.model_copy(update={"holdout_share": 0.34}))
     assert card.holdout == 4
     assert card.threshold > 0
+    captures = captures.read_as(card.imaging)  # what says nothing of new parts is told
+    assert learned_from(tmp_path / "r", captures)
+    assert not learned_from(tmp_path / "r", captures.subset(range(11)))
+    assert not learned_from(tmp_path / "r", open_dataset(tiny, "Confetto", "val").read_as(card.imaging))
 
 
 def test_few_held_out_captures_warn_what_they_can_promise(tiny, tmp_path):

@@ -1,6 +1,7 @@
 """The commands that look at captures with a trained model: evaluate, predict, report."""
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -200,4 +201,9 @@ def _evaluate(
             f"{run} was trained on {inspector.card.category} and is evaluated on {captures.category}", stacklevel=2
         )
     with bar("inspecting captures") as progress:
-        return evaluate(inspector, captures, progress=progress, memory_gb=memory_gb), captures
+        evaluation = evaluate(inspector, captures, progress=progress, memory_gb=memory_gb)
+    if (run / "run.yaml").is_file():
+        from afrd.training.record import learned_from
+
+        evaluation = replace(evaluation, learned_from=learned_from(run, captures))
+    return evaluation, captures

@@ -24,7 +24,6 @@ from afrd.evaluation.curves import PRO_LIMIT
 from afrd.evaluation.result import CaptureResult, Evaluation
 from afrd.evaluation.visual import colour_range, heat_map, mask_picture, mean_light, overlay, photo
 from afrd.files import write_text
-from afrd.rates import stated_and_seen
 from afrd.views import can_view, make_views
 
 _TILE = 256  # pixels of an embedded picture; shown at half that on a fine screen
@@ -89,7 +88,7 @@ def write_report(
         title=title or f"{evaluation.category}, {evaluation.split}",
         evaluation=evaluation,
         rating=rating(evaluation),
-        stated=stated_and_seen(evaluation.config, *evaluation.alarms),
+        stated=evaluation.stated,
         groups=groups,
         shown={example.index for group in groups for example in group.examples},
         missed={

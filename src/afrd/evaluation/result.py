@@ -14,6 +14,7 @@ import numpy as np
 from afrd.evaluation.metrics import Estimate
 from afrd.evaluation.parts import PartMetrics, Verdict
 from afrd.files import write_text
+from afrd.rates import stated_and_seen
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,7 @@ class Evaluation:
     config: the inspector's.
     maps: anomaly maps, [H, W] float32, in the order of captures, made when they are asked for. Not written to JSON.
     parts: where captures are views of parts, the verdicts on parts; None elsewhere.
+    learned_from: the model was fitted to these captures, or its threshold set by them.
     """
 
     category: str
@@ -98,6 +100,7 @@ class Evaluation:
     config: dict[str, Any]
     maps: Sequence[np.ndarray] = field(repr=False, compare=False)
     parts: PartMetrics | None = None
+    learned_from: bool = False
 
     @property
     def n_good(self) -> int:
@@ -144,6 +147,13 @@ class Evaluation:
         return of.confusion["false alarm"], of.n_good
 
     @property
+    def stated(self) -> str | None:
+        """What the model promises, and whether these captures keep it; None where it promises nothing."""
+        if self.learned_from:
+            return "The model learned from these captures, so they say nothing of new parts, nor of what it promises."
+        return stated_and_seen(self.config, *self.alarms)
+
+    @property
     def false_alarm_rate(self) -> float | None:
         """Share of all good captures whose verdict is anomalous; None without good captures."""
         return self._share(False, "false alarm")
@@ -185,6 +195,7 @@ class Evaluation:
             "light_faults": {"good": self.light_faults[0], "bad": self.light_faults[1]},
             "seconds_per_capture": self.seconds_per_capture,
             **({"parts": self.parts.to_json()} if self.parts else {}),
+            **({"learned_from": True} if self.learned_from else {}),
             "config": self.config,
             "captures": [
                 asdict(result)

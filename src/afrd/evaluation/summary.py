@@ -6,7 +6,6 @@ from rich.table import Table
 
 from afrd.evaluation.metrics import Estimate
 from afrd.evaluation.result import Evaluation, Metrics
-from afrd.rates import stated_and_seen
 
 
 def print_evaluation(evaluation: Evaluation, console: Console) -> None:
@@ -43,8 +42,8 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
             f"parts {_written(parts.auroc)} by the worst view, {_written(parts.mean_auroc)} by the mean of the views.",
             highlight=False,
         )
-    if stated := stated_and_seen(evaluation.config, *evaluation.alarms):
-        console.print(stated, highlight=False, markup=False)
+    if evaluation.stated:
+        console.print(evaluation.stated, highlight=False, markup=False)
     console.print(
         f"{evaluation.seconds_per_capture:.3g} s a capture (median; reading the images is not in it).", highlight=False
     )

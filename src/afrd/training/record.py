@@ -1,11 +1,15 @@
 """What a run folder was started with; compared when it is gone on with."""
 
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import SerializeAsAny
 
 from afrd.card import Lights, Strict
+from afrd.datasets import CaptureSet
 from afrd.families import TrainConfig
+from afrd.training.holdout import split_holdout
+from afrd.yaml_model import parse, read_yaml
 
 
 class RunRecord(Strict):
@@ -31,3 +35,17 @@ class RunRecord(Strict):
 
     def _deciding(self) -> dict[str, Any]:
         return self.config.deciding() | self.model_dump(mode="json", exclude={"config", "afrd_version"})
+
+
+def learned_from(run: Path, captures: CaptureSet) -> bool:
+    """Whether these captures, as the run's model sees them, are those that it was fitted to, or its threshold set by.
+
+    Or both together, where a share was held out. Files are read only where there are as many captures as then.
+    """
+    record = parse(RunRecord, read_yaml(run / "run.yaml"), run / "run.yaml")
+    if any(captures.labels):
+        return False
+    if len(captures) == record.captures + record.holdout:
+        captures, _ = split_holdout(captures, None, record.config)
+    alike = len(captures) in (record.captures, record.holdout)
+    return alike and captures.digest() in (record.data_digest, record.holdout_digest)
