@@ -35,14 +35,15 @@ def of_set(name: str) -> Iterator[str]:
     """Each class and method, and the averages over the classes that all methods were run on."""
     found = _found(name)
     categories = sorted({category for category, _ in found})
-    whole = [category for category in categories if all((category, method) in found for method in METHODS)]
+    methods = {name: title for name, title in METHODS.items() if any(method == name for _, method in found)}
+    whole = [category for category in categories if all((category, method) in found for method in methods)]
     body = []
     for category in categories:
-        for method, title in METHODS.items():
+        for method, title in methods.items():
             if (category, method) in found:
                 body.append((category, title, *_cells([found[category, method]])))
     if len(whole) > 1:
-        for method, title in METHODS.items():
+        for method, title in methods.items():
             cells = _cells([found[category, method] for category in whole])
             body.append((f"**average of {len(whole)}**", title, *cells))
     yield from rows(("I-AUROC, good parts called anomalous", "method", *DISTURBED.values()), body)

@@ -174,9 +174,9 @@ class Learning:
                 )
             if captures.views:
                 raise StationError(
-                    f"training: {folder} has several views of a part, and a station judges each capture by "
-                    f"itself, and takes no model of several views: name captures without views, or those of one view in "
-                    f"a folder of their own, or leave training out of the station file"
+                    f"training: {folder} has several views of a part, and a station judges each capture by itself, "
+                    "and takes no model of several views: name captures without views, or those of one view in a "
+                    "folder of their own, or leave training out of the station file"
                 )
             lessons += [
                 Lesson(f"{split}-{record.id}", role, wanted, tuple(str(path.resolve()) for path in record.images))
