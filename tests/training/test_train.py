@@ -149,6 +149,9 @@ def test_without_a_val_split_a_share_of_train_is_held_out(tiny, tmp_path):
     captures = captures.read_as(card.imaging)  # what says nothing of new parts is told
     assert learned_from(tmp_path / "r", captures)
     assert not learned_from(tmp_path / "r", captures.subset(range(11)))
+    shutil.copytree(tmp_path / "r", tmp_path / "other")
+    (tmp_path / "other" / "run.yaml").write_text("format: 9")  # of another afrd
+    assert not learned_from(tmp_path / "other", captures)
     assert not learned_from(tmp_path / "r", open_dataset(tiny, "Confetto", "val").read_as(card.imaging))
 
 

@@ -7,6 +7,7 @@ from pydantic import SerializeAsAny
 
 from afrd.card import Lights, Strict
 from afrd.datasets import CaptureSet
+from afrd.errors import RunError
 from afrd.families import TrainConfig
 from afrd.training.holdout import split_holdout
 from afrd.yaml_model import parse, read_yaml
@@ -40,9 +41,13 @@ class RunRecord(Strict):
 def learned_from(run: Path, captures: CaptureSet) -> bool:
     """Whether these captures, as the run's model sees them, are those that it was fitted to, or its threshold set by.
 
-    Or both together, where a share was held out. Files are read only where there are as many captures as then.
+    Or both together, where a share was held out. False where the run does not tell. Files are read only where there
+    are as many captures as then.
     """
-    record = parse(RunRecord, read_yaml(run / "run.yaml"), run / "run.yaml")
+    try:
+        record = parse(RunRecord, read_yaml(run / "run.yaml"), run / "run.yaml")
+    except RunError:  # of another afrd, perhaps; the model is whole
+        return False
     if any(captures.labels):
         return False
     if len(captures) == record.captures + record.holdout:
