@@ -106,6 +106,7 @@ def teachers() -> Iterator[str]:
 
 REAL_BLOCKS: Blocks = {
     "real flats": lambda: of_set("flats"),
+    "real flats strong": lambda: of_set("flats-strong"),
     "real tile": lambda: of_set("tile"),
     "real tile mean": mean_image,
     "real teachers": teachers,
