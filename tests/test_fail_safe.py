@@ -11,7 +11,7 @@ from afrd.capture import Capture
 from afrd.datasets import open_dataset
 from afrd.errors import ModelError
 from afrd.evaluation import evaluate, write_report
-from afrd.fail_safe import describe_light_faults, trust
+from afrd.fail_safe import light_faults_in_words, trust
 from afrd.inspector import Inspector
 from afrd.rig.light_check import LightFault
 from afrd.training import TrainConfig, train
@@ -249,7 +249,7 @@ def test_words_name_the_lights_and_the_mend():
     names = ("top", "left", "right", "bottom")
 
     def said(*faults: LightFault, opposite=((0, 3), (1, 2))) -> tuple[str, ...]:
-        return describe_light_faults(faults, names, opposite)
+        return light_faults_in_words(faults, names, opposite)
 
     assert said(DARK)[0].startswith("light left: dark, as if it were not lit; check ")
     assert said(BRIGHT)[0].startswith("light right: overexposed, ")

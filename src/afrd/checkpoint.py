@@ -78,8 +78,8 @@ def load_card(run: Path) -> ModelCard:
         raise RunError(f"{run}: no trained model here (model.yaml not found); pass the --out folder of afrd train")
     data = read_yaml(path)
     if data.get("format") != FORMAT:
-        mend = "train again, or use the afrd that wrote it"
-        raise RunError(f"{path}: format {data.get('format')!r}, this afrd reads {FORMAT}; {mend}")
+        fix = "train again, or use the afrd that wrote it"
+        raise RunError(f"{path}: format {data.get('format')!r}, this afrd reads {FORMAT}; {fix}")
     return parse(ModelCard, data, path)
 
 

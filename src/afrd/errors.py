@@ -1,4 +1,4 @@
-"""Every error a user can mend; each names the file or value, what was expected, and the mend."""
+"""Every error a user can fix; each names the file or value, what was expected, and the fix."""
 
 from typing import TYPE_CHECKING
 

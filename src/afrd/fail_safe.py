@@ -63,10 +63,10 @@ def _useless(faults: Sequence[LightFault]) -> set[int]:
     return {light for fault in chosen for light in (fault.light, fault.other)} - {None}
 
 
-def describe_light_faults(
+def light_faults_in_words(
     faults: Sequence[LightFault], names: Sequence[str], opposite: Collection[tuple[int, int]] = ()
 ) -> tuple[str, ...]:
-    """The faults in words, each with its mend. names: of all lights, in the order of the capture.
+    """The faults in words, each with its fix. names: of all lights, in the order of the capture.
 
     opposite: pairs of lights that come from opposite sides. Where all of them are exchanged, a note more says that the
     part may be inverted instead.
@@ -84,7 +84,7 @@ _ONE, _EITHER, _BOTH = "light {}: ", "light {} or {}: ", "lights {} and {}: "
 
 
 def lights_in(note: str, names: Sequence[str]) -> set[str]:
-    """Of which lights a note of `describe_light_faults` tells; names: of all lights. None for another note."""
+    """Of which lights a note of `light_faults_in_words` tells; names: of all lights. None for another note."""
     found = {name for name in names if note.startswith(_ONE.format(name))}
     pairs = [(name, other) for name in names for other in names if name != other]
     return found.union(*(pair for pair in pairs if note.startswith((_EITHER.format(*pair), _BOTH.format(*pair)))))
@@ -104,7 +104,7 @@ def _described(fault: LightFault, names: Sequence[str]) -> str:
         )
     if fault.kind == "swapped":
         return f"{_BOTH.format(light, other)}swapped; exchange their cables, or pass their images in training's order"
-    mend = "check power, exposure and position, and whether something covers the light; if the rig was changed, retrain"
+    fix = "check power, exposure and position, and whether something covers the light; if the rig was changed, retrain"
     if other is None:
-        return f"{one}unlike training; {mend}"
-    return f"{_EITHER.format(light, other)}one is unlike training, from two lights it cannot be told which; {mend}"
+        return f"{one}unlike training; {fix}"
+    return f"{_EITHER.format(light, other)}one is unlike training, from two lights it cannot be told which; {fix}"

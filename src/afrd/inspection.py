@@ -27,7 +27,7 @@ class Inspection:
         models that cannot tell which light shows a defect.
     light_faults: what is wrong with the lights, found in the capture itself. light_notes: the same in words.
     left_out: lights that were not looked at, because they are faulty or were said to be missing.
-    rig_notes: what is grossly wrong with the whole rig, in words, each with its mend; of these only that a part is not
+    rig_notes: what is grossly wrong with the whole rig, in words, each with its fix; of these only that a part is not
         whole in the picture changes a verdict.
     rig_deviations: [Q, 1 + N], for `afrd.rig.RigMonitor`; None where the rig was not checked.
     judged: False where the lights are too faulty, or the part too little in the picture, for the verdict that the score
@@ -65,7 +65,7 @@ class Inspection:
 
     @property
     def verdict(self) -> Verdict:
-        """Of the part, or that the lights must be mended before there can be one."""
+        """Of the part, or that the lights must be fixed before there can be one."""
         if not self.judged:
             return "light fault"
         return "anomalous" if self.anomalous else "good"

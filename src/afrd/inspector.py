@@ -14,7 +14,7 @@ from afrd.capture import CHANNELS, Capture, LightRig, with_channels
 from afrd.card import ModelCard
 from afrd.datasets import require_lights
 from afrd.errors import DatasetError, ModelError
-from afrd.fail_safe import OnLightFault, describe_light_faults, require_known, trust
+from afrd.fail_safe import OnLightFault, light_faults_in_words, require_known, trust
 from afrd.families import able_to, family_of
 from afrd.imaging import Imaging
 from afrd.imaging.coarse_map import CoarseMap
@@ -25,7 +25,7 @@ from afrd.imaging.tiles import score
 from afrd.inspection import Inspection
 from afrd.rig import measure_rig
 from afrd.rig.light_check import LightFault
-from afrd.rig.words import CUT, LOST, describe_replaced
+from afrd.rig.words import CUT, LOST, replaced_in_words
 from afrd.runtimes import Answer, Runtime, open_runtime
 from afrd.views.under import picture_under
 
@@ -131,7 +131,7 @@ class Inspector:
         evidence = self.card.capabilities.evidence
         rig = self.card.rig_reference if self._checks_lights and not absent else None
         deviations: np.ndarray | None = None
-        rig_notes = (*map(describe_replaced, seen.replaced), *((CUT if seen.region else LOST,) if seen.lost else ()))
+        rig_notes = (*map(replaced_in_words, seen.replaced), *((CUT if seen.region else LOST,) if seen.lost else ()))
         if rig:
             measured = measure_rig(images)
             deviations = rig.deviations(measured)
@@ -146,7 +146,7 @@ class Inspector:
             light_weights=self._weights_without(trusted.left_out) if evidence else shares,
             light_evidence=shares[0] if evidence else None,
             light_faults=faults,
-            light_notes=describe_light_faults(faults, self.lights.names, known.opposite() if known and faults else ()),
+            light_notes=light_faults_in_words(faults, self.lights.names, known.opposite() if known and faults else ()),
             left_out=trusted.left_out,
             rig_notes=rig_notes,
             rig_deviations=deviations,

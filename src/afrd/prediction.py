@@ -79,7 +79,7 @@ def _answers(
             for left in (path for path in _every(out, capture.id) if path not in named.values()):
                 left.unlink(missing_ok=True)  # of the former answer; the others are written over
             waiting.append(writer.submit(_write, capture, inspection, named))
-            yield inspection, describe(inspection, captures.lights.names) | files
+            yield inspection, as_json(inspection, captures.lights.names) | files
             while len(waiting) > BEHIND:
                 waiting.popleft().result()
         for written in waiting:
@@ -120,7 +120,7 @@ def _write(capture: Capture, inspection: Inspection, files: dict[str, Path]) -> 
         write_picture(files["overlay"], picture)
 
 
-def describe(inspection: Inspection, lights: tuple[str, ...]) -> dict[str, Any]:
+def as_json(inspection: Inspection, lights: tuple[str, ...]) -> dict[str, Any]:
     """An inspection as JSON values, without its map."""
     y, x = np.unravel_index(int(inspection.anomaly_map.argmax()), inspection.anomaly_map.shape)
     evidence = inspection.light_evidence

@@ -17,7 +17,7 @@ def _data(root: Path, roi: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("roi", "place", "what", "mend"),
+    ("roi", "place", "what", "fix"),
     [
         ("nothere.png", "nothere.png", "cannot be read (No such file or directory)", "restore"),
         ("nothere.yaml", "nothere.yaml", "cannot be read (No such file or directory)", 'write "include'),
@@ -28,7 +28,7 @@ def _data(root: Path, roi: str) -> None:
         ("{ignore: [{rectangle: [0, 0, 16, 16]}]}", "lights.yaml", "roi: leaves nothing", "mark where the part"),
     ],
 )
-def test_a_region_that_does_not_fit_is_listed_with_the_rest(tmp_path: Path, roi, place, what, mend) -> None:
+def test_a_region_that_does_not_fit_is_listed_with_the_rest(tmp_path: Path, roi, place, what, fix) -> None:
     _data(tmp_path, roi)
     (tmp_path / "text.png").write_text("no picture")
     write_image(tmp_path / "small.png", np.ones((8, 12), bool))
@@ -38,7 +38,7 @@ def test_a_region_that_does_not_fit_is_listed_with_the_rest(tmp_path: Path, roi,
     region, image = check_dataset(tmp_path)
     assert image.path == tmp_path / "val/good/001/top.png"
     assert region.path == tmp_path / place
-    assert what in region.what and region.mend.startswith(mend)
+    assert what in region.what and region.fix.startswith(fix)
 
 
 def test_a_region_that_fits_and_one_that_is_found(tmp_path: Path) -> None:

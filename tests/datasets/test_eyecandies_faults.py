@@ -1,4 +1,4 @@
-"""Every fault in a data set ends in one error that names the file and the mend: the Eyecandies layout.
+"""Every fault in a data set ends in one error that names the file and the fix: the Eyecandies layout.
 
 Each case breaks a sound data set in one way. Faults that names, labels and headers show are raised when the data set is
 opened; damage inside of an image when the capture is decoded.
@@ -104,11 +104,11 @@ EYECANDIES_FAULTS = {
 
 @pytest.mark.parametrize("case", EYECANDIES_FAULTS)
 def test_eyecandies_faults(tmp_path: Path, case: str) -> None:
-    fault, file, what, mend = EYECANDIES_FAULTS[case]
+    fault, file, what, fix = EYECANDIES_FAULTS[case]
     write_eyecandies(tmp_path, size=16)
     fault(tmp_path)
     with pytest.raises(DatasetError) as error:
         open_dataset(tmp_path, split="test_public")
-    for part in (str(tmp_path / file), what, mend):
+    for part in (str(tmp_path / file), what, fix):
         assert part in str(error.value)
     assert any(what in str(problem) for problem in check_dataset(tmp_path))

@@ -1,4 +1,4 @@
-"""Every fault in a data set ends in one error that names the file and the mend: a folder of named captures.
+"""Every fault in a data set ends in one error that names the file and the fix: a folder of named captures.
 
 Each case breaks a sound data set in one way. Faults that names, labels and headers show are raised when the data set is
 opened; damage inside of an image when the capture is decoded.
@@ -13,7 +13,7 @@ from afrd.errors import DatasetError
 from breaking import copied, on, resize, sixteen_bit, text
 from captures import write_folder
 
-# case: (break it, split, file named in the error, what, mend)
+# case: (break it, split, file named in the error, what, fix)
 FOLDER_FAULTS = {
     "light missing": (
         on("train/good/001/top.png", Path.unlink),
@@ -182,11 +182,11 @@ FOLDER_FAULTS = {
 
 @pytest.mark.parametrize("case", FOLDER_FAULTS)
 def test_folder_faults(tmp_path: Path, case: str) -> None:
-    fault, split, file, what, mend = FOLDER_FAULTS[case]
+    fault, split, file, what, fix = FOLDER_FAULTS[case]
     write_folder(tmp_path, size=16)
     fault(tmp_path)
     with pytest.raises(DatasetError) as error:
         open_dataset(tmp_path, split=split)
-    for part in (str(tmp_path / file), what, mend):
+    for part in (str(tmp_path / file), what, fix):
         assert part in str(error.value)
     assert any(what in str(problem) for problem in check_dataset(tmp_path))

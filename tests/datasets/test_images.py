@@ -211,7 +211,7 @@ def _refused(folder: Path) -> dict[str, Path]:
 
 
 @pytest.mark.parametrize(
-    ("name", "what", "mend"),
+    ("name", "what", "fix"),
     [
         ("float.tif", "32-bit IEEEFP", "8- or 16-bit grey or RGB"),
         ("signed.tif", "16-bit INT pixels", "8- or 16-bit grey or RGB"),
@@ -229,13 +229,13 @@ def _refused(folder: Path) -> dict[str, Path]:
         ("absent.png", "cannot be read", "restore the file"),
     ],
 )
-def test_refused_files_name_the_reason_and_the_mend(tmp_path: Path, name: str, what: str, mend: str) -> None:
+def test_refused_files_name_the_reason_and_the_mend(tmp_path: Path, name: str, what: str, fix: str) -> None:
     path = _refused(tmp_path).get(name, tmp_path / name)
     with pytest.raises(DatasetError) as error:
         read_image(path)
     assert str(path) in str(error.value)
     assert what in str(error.value)
-    assert mend in str(error.value)
+    assert fix in str(error.value)
 
 
 @pytest.mark.parametrize(("kind", "depth"), [("jpg", 8), *KINDS])

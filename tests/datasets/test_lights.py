@@ -83,7 +83,7 @@ def test_names_from_files_are_held_to_the_rule_of_the_lights_file(tmp_path: Path
     write_folder(tmp_path, size=8, lights=(name, "top"))
     faults = [problem for problem in check_dataset(tmp_path) if "no name for a light" in problem.what]
     assert [fault.path for fault in faults] == [tmp_path / f"train/good/000/{name}.png"]
-    assert faults[0].mend == "rename the files of this light, of every capture alike"
+    assert faults[0].fix == "rename the files of this light, of every capture alike"
     with pytest.raises(DatasetError, match=r"is no name for a light; expected one without /, .*; rename the files"):
         open_dataset(tmp_path)
     write_lights(tmp_path / "lights.yaml", (name, "top"))

@@ -16,7 +16,7 @@ from afrd.errors import DatasetError
 from captures import write_folder
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (12, 20, 3), np.uint8)
-MEND = "turn the picture as it is to be seen, and save it again without metadata"
+FIX = "turn the picture as it is to be seen, and save it again without metadata"
 
 
 def _exif(orientation: int = 6) -> bytes:
@@ -61,9 +61,7 @@ def test_damaged_exif_is_a_named_problem(tmp_path: Path, suffix: str, block: byt
     for reads in (read_header, read_image):
         with pytest.raises(DatasetError) as error:
             reads(path)
-        assert str(error.value) == (
-            f"{path}: damaged EXIF data; expected them to say how the picture is turned; {MEND}"
-        )
+        assert str(error.value) == (f"{path}: damaged EXIF data; expected them to say how the picture is turned; {FIX}")
 
 
 def test_check_and_predict_name_the_file(tmp_path: Path) -> None:
@@ -88,7 +86,7 @@ def test_a_tag_of_two_numbers_in_exif(tmp_path: Path) -> None:
     path = tmp_path / "image.png"
     Image.fromarray(PIXELS).save(path)
     _with_exif(path, _doubled(_exif()[6:]))
-    with pytest.raises(DatasetError, match=rf"image\.png: an orientation tag of type 3 with 2 values; .*; {MEND}"):
+    with pytest.raises(DatasetError, match=rf"image\.png: an orientation tag of type 3 with 2 values; .*; {FIX}"):
         read_header(path)
 
 
@@ -107,7 +105,7 @@ def test_a_tag_of_another_type_in_a_tiff(tmp_path: Path, kind, count, value, fou
     for reads in (read_header, read_image):
         with pytest.raises(DatasetError) as error:
             reads(path)
-        assert str(error.value) == f"{path}: an orientation tag {found}; expected one number, of type 3; {MEND}"
+        assert str(error.value) == f"{path}: an orientation tag {found}; expected one number, of type 3; {FIX}"
 
 
 @pytest.mark.parametrize("order", ["<", ">"])

@@ -125,11 +125,11 @@ def test_the_option_that_contradicts_lights_yaml_is_named(twelve: Path) -> None:
     with (twelve / "lights.yaml").open("a") as file:
         file.write("imaging: {bits: 12}\n")
     captures = open_dataset(twelve, split="train")
-    for options, mend in (
+    for options, fix in (
         (ImagingOptions(black=5000), "--black or imaging in lights.yaml"),
         (ImagingOptions(black=5000, bits=12), "--black or --bits"),
     ):
-        with pytest.raises(DatasetError, match=rf"4095 at 12 bits; correct {mend}$"):
+        with pytest.raises(DatasetError, match=rf"4095 at 12 bits; correct {fix}$"):
             _ = captures.with_options(options)[0]
 
 

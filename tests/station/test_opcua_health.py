@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from asyncua import Client
 
-from afrd.fail_safe import describe_light_faults
+from afrd.fail_safe import light_faults_in_words
 from afrd.rig.light_check import LightFault
 from afrd.station.sinks.config import OpcUaConfig
 from afrd.station.sinks.opcua import OpcUa
@@ -48,7 +48,7 @@ def health():
     ],
 )
 def test_a_fault_is_told_of_its_lights_and_of_no_other(health, fault, faulty):
-    notes = describe_light_faults([fault], LIGHTS)
+    notes = light_faults_in_words([fault], LIGHTS)
     found = health("light fault", (*notes, "rig: top is darker than in training"))
     assert found == {light: notes[0] if light in faulty else "good" for light in LIGHTS}
 

@@ -1,4 +1,4 @@
-"""What is said of a part and asked of the pages: what makes no sense is refused with its mend, never a 500."""
+"""What is said of a part and asked of the pages: what makes no sense is refused with its fix, never a 500."""
 
 import base64
 import io

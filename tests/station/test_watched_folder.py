@@ -105,7 +105,7 @@ def test_images_that_fit_no_pattern_are_told_until_they_are_gone(watched, starte
     (source,) = started
     until(source.problems)
     assert source.problems() == [
-        f"source drop: 1 image(s) do not fit the pattern {pattern} and are not judged: {stray}; mend the pattern or "
+        f"source drop: 1 image(s) do not fit the pattern {pattern} and are not judged: {stray}; fix the pattern or "
         "their names, or remove them"
     ]
     (tmp_path / "drop" / stray).unlink()

@@ -1,6 +1,6 @@
 """The commands together, and how a failure ends.
 
-Exit status: 0 done, 1 failed (an error that says what to mend), 2 wrong usage.
+Exit status: 0 done, 1 failed (an error that says what to fix), 2 wrong usage.
 """
 
 import sys
@@ -128,7 +128,7 @@ def check(data: Data, category: Category = None, pattern: Pattern = None) -> Non
     """List everything that is wrong with a data set, or what it holds. Exit status 1 if anything is wrong."""
     from afrd.cli.bars import bar
     from afrd.datasets import categories, check_dataset, open_dataset, splits
-    from afrd.imaging.motion import describe_shifts, seen_shifts
+    from afrd.imaging.motion import seen_shifts, shifts_in_words
 
     with bar("reading files") as progress:
         problems = check_dataset(data, category, pattern=pattern, progress=progress)
@@ -146,7 +146,7 @@ def check(data: Data, category: Category = None, pattern: Pattern = None) -> Non
         typer.echo(f"  {name}: captures {counts}; {len(names)} lights: {', '.join(names)}{values}")
         if len(names) > 1 and len(sets[0]):
             typer.echo(
-                f"    {describe_shifts(names, *seen_shifts(c.images for c in sets[0][:: -(-len(sets[0]) // 8)]))}"
+                f"    {shifts_in_words(names, *seen_shifts(c.images for c in sets[0][:: -(-len(sets[0]) // 8)]))}"
             )
 
 

@@ -14,7 +14,7 @@ from afrd.capture import Capture
 from afrd.datasets import CaptureSet, read_ahead
 from afrd.disturb import Disturbance, disturb_capture, disturbance, dust, effects
 from afrd.errors import DisturbanceError
-from afrd.fail_safe import describe_light_faults
+from afrd.fail_safe import light_faults_in_words
 from afrd.files import locked_file, write_text
 from afrd.rig import light_check, light_signature
 from afrd.rig.light_check import LightReference
@@ -63,7 +63,7 @@ def light_faults(
 def _look(captures: Sequence[Capture], reference: LightReference | None) -> list[list[str]] | str:
     try:
         return [
-            list(describe_light_faults(reference.check(capture.images), capture.lights.names)) if reference else []
+            list(light_faults_in_words(reference.check(capture.images), capture.lights.names)) if reference else []
             for capture in read_ahead(captures)
         ]
     except DisturbanceError as error:

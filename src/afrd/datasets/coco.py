@@ -14,7 +14,7 @@ from afrd.datasets.json_file import entries_of, read_json
 from afrd.datasets.problems import ProblemError
 from afrd.datasets.record import Drawn
 
-_MEND = "write it as COCO instance annotations: images, annotations with segmentation, categories"
+_FIX = "write it as COCO instance annotations: images, annotations with segmentation, categories"
 _UNPACK = "unpack it to a list of counts, as pycocotools.mask can"
 _PARTS = 16  # of a pixel, to which corners of polygons are exact
 
@@ -29,18 +29,18 @@ class Annotated:
 
 def read_coco(path: Path) -> list[Annotated]:
     """Every image of the file, in its order. Raises ProblemError: no COCO annotations, or a mask that is not read."""
-    value = read_json(path, _MEND)
+    value = read_json(path, _FIX)
     try:
-        names = {entry["id"]: str(entry["name"]) for entry in entries_of(value, "categories", path, _MEND)}
-        images = {entry["id"]: entry for entry in entries_of(value, "images", path, _MEND)}
+        names = {entry["id"]: str(entry["name"]) for entry in entries_of(value, "categories", path, _FIX)}
+        images = {entry["id"]: entry for entry in entries_of(value, "images", path, _FIX)}
         found = {key: Annotated(str(entry["file_name"])) for key, entry in images.items()}
         sizes = {key: (int(entry["height"]), int(entry["width"])) for key, entry in images.items()}
         shapes: dict[tuple[Any, str], list[Any]] = {}
-        for entry in entries_of(value, "annotations", path, _MEND):
+        for entry in entries_of(value, "annotations", path, _FIX):
             key = entry["image_id"], names[entry["category_id"]]
             shapes.setdefault(key, []).append(_checked(entry["segmentation"], sizes[key[0]], path))
     except (KeyError, TypeError, ValueError) as error:
-        raise ProblemError(path, f"incomplete: {error!r}", _MEND) from error
+        raise ProblemError(path, f"incomplete: {error!r}", _FIX) from error
     for (key, defect), each in sorted(shapes.items(), key=lambda item: (str(item[0][0]), item[0][1])):
         found[key].drawn[defect] = _drawn(path, each, sizes[key])
     return list(found.values())
@@ -57,11 +57,11 @@ def _checked(segmentation: Any, size: tuple[int, int], path: Path) -> Any:
             or tuple(segmentation.get("size", ())) != size
             or sum(counts) != size[0] * size[1]
         ):
-            raise ProblemError(path, "run lengths that do not fill their image", _MEND)
+            raise ProblemError(path, "run lengths that do not fill their image", _FIX)
         return segmentation
     polygons = segmentation if isinstance(segmentation, list) else None
     if not polygons or not all(isinstance(p, list) and len(p) >= 6 and len(p) % 2 == 0 for p in polygons):
-        raise ProblemError(path, "a mask that is no list of polygons of three corners or more", _MEND)
+        raise ProblemError(path, "a mask that is no list of polygons of three corners or more", _FIX)
     return [[float(x) for x in polygon] for polygon in polygons]
 
 

@@ -10,7 +10,7 @@ from afrd.datasets.problems import Problem
 from afrd.datasets.record import Record
 from afrd.errors import DatasetError
 
-MEND = "keep one of them: a part is one part however often it is there"
+FIX = "keep one of them: a part is one part however often it is there"
 
 
 def copies(records: Sequence[Record]) -> list[tuple[int, int]]:
@@ -37,7 +37,7 @@ def copies(records: Sequence[Record]) -> list[tuple[int, int]]:
 def copy_problems(records: Sequence[Record]) -> list[Problem]:
     """A problem per capture that is a copy of another one."""
     return [
-        Problem(records[later].images[0], f"the same picture as {records[first].images[0]}", MEND)
+        Problem(records[later].images[0], f"the same picture as {records[first].images[0]}", FIX)
         for later, first in copies(records)
     ]
 

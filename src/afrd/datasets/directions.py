@@ -9,7 +9,7 @@ from pathlib import Path
 from afrd.datasets.problems import ProblemError
 
 DIRECTIONS_FILE = "light_directions.txt"
-_MEND = 'write one line "x y z" for each light, in the order of their numbers'
+_FIX = 'write one line "x y z" for each light, in the order of their numbers'
 
 
 def read_directions(path: Path, lights: int) -> tuple[tuple[float, float, float], ...]:
@@ -17,13 +17,13 @@ def read_directions(path: Path, lights: int) -> tuple[tuple[float, float, float]
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise ProblemError(path, f"cannot be read ({error})", _MEND) from error
+        raise ProblemError(path, f"cannot be read ({error})", _FIX) from error
     found = []
     for number, line in enumerate(lines, 1):
         if line.strip():
             found.append(_unit(line, f"line {number}", path))
     if len(found) != lights:
-        raise ProblemError(path, f"{len(found)} directions for {lights} lights", _MEND)
+        raise ProblemError(path, f"{len(found)} directions for {lights} lights", _FIX)
     return tuple(found)
 
 
@@ -34,5 +34,5 @@ def _unit(line: str, where: str, path: Path) -> tuple[float, float, float]:
     except ValueError:
         length = math.nan
     if not 0 < length < math.inf:
-        raise ProblemError(path, f"{where}: {line.strip()!r} is no direction", _MEND)
+        raise ProblemError(path, f"{where}: {line.strip()!r} is no direction", _FIX)
     return (x / length, y / length, z / length)

@@ -25,8 +25,8 @@ def header_problems(record: Record) -> list[Problem]:
     for path, found in images.items():
         if (found.height, found.width) != (expected.height, expected.width):
             what = f"{_size(found)}, but {first.name} of the same capture is {_size(expected)}"
-            mend = "all lights of a capture have one size: take it again or crop them alike"
-            problems.append(Problem(path, what, mend))
+            fix = "all lights of a capture have one size: take it again or crop them alike"
+            problems.append(Problem(path, what, fix))
         if found.orientation != expected.orientation:
             what = (
                 f"orientation tag {found.orientation}, but {first.name} of the same capture has {expected.orientation}"

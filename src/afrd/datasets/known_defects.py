@@ -27,7 +27,7 @@ from afrd.errors import DatasetError
 TEST_SPLITS = ("test", "test_public")
 MASKS = "masks"
 UNNAMED = "defect"  # the type of captures that lie in DIR itself
-_MEND = "give a folder of defective captures, <defect type>/<id>/<light>.png, or a data set with a test split"
+_FIX = "give a folder of defective captures, <defect type>/<id>/<light>.png, or a data set with a test split"
 
 
 def read_known_defects(
@@ -41,7 +41,7 @@ def read_known_defects(
     capture; what headers of images show.
     """
     folder = Path(folder)
-    problems = [wrong] if (wrong := folder_problem(folder, _MEND)) else []
+    problems = [wrong] if (wrong := folder_problem(folder, _FIX)) else []
     raise_first(problems)
     if category and _is_data_set(folder / category):
         folder = folder / category
@@ -50,7 +50,7 @@ def read_known_defects(
         require_lights(captures.lights, lights, folder)
         captures = captures.subset(i for i, record in enumerate(captures.records) if record.anomalous)
         if not len(captures):
-            raise ProblemError(folder, "its test split holds good captures only", _MEND)
+            raise ProblemError(folder, "its test split holds good captures only", _FIX)
     else:
         records = _records(folder, lights, pattern, problems)
         problems += duplicate_problems(records)
@@ -84,7 +84,7 @@ def _records(folder: Path, lights: LightRig, pattern: str | None, problems: list
     types = [path for path in types if path.name != MASKS]
     nested = pattern is None and any(_holds_images(path, problems) for path in types)  # DIR/<id>/<light>.png
     if not types:
-        raise ProblemError(folder, "holds no captures", _MEND)
+        raise ProblemError(folder, "holds no captures", _FIX)
     masks = _masks(folder / MASKS, problems)
     records = []
     for place in types:
@@ -94,7 +94,7 @@ def _records(folder: Path, lights: LightRig, pattern: str | None, problems: list
         if nested:
             found = {place.name: [(path.stem, path) for path in entries(place, problems)[1] if _is_image(path)]}
             if not found[place.name]:
-                problems.append(Problem(place, "holds no image", _MEND))
+                problems.append(Problem(place, "holds no image", _FIX))
                 continue
         else:
             named, wrong = files.find(place)

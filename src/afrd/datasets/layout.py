@@ -78,28 +78,28 @@ def images_in_order(
             by_light[light] = expected(light)
         elif light not in by_light:
             what = f"light {light} is missing for capture {capture}"
-            mend = "add the image, or remove the capture's others"
-            mend += "" if missing is None else f"; judge without a light that is out of order by --missing {light}"
-            problems.append(Problem(expected(light), what, mend))
+            fix = "add the image, or remove the capture's others"
+            fix += "" if missing is None else f"; judge without a light that is out of order by --missing {light}"
+            problems.append(Problem(expected(light), what, fix))
     return tuple(by_light[light] for light in lights if light in by_light), problems
 
 
-def stray_images(found: Iterable[Path], place: Path, mend: str) -> list[Problem]:
+def stray_images(found: Iterable[Path], place: Path, fix: str) -> list[Problem]:
     """A problem where there are images among files that lie below `place` where none is read."""
     stray = [path for path in found if path.suffix.lower() in SUFFIXES]
     if not stray:
         return []
     what = f"{len(stray)} image(s) where none is read, such as {stray[0].relative_to(place)}"
-    return [Problem(place, what, mend)]
+    return [Problem(place, what, fix)]
 
 
 def unused_masks(folder: Path, records: Iterable[Record], listing: list[Problem]) -> list[Problem]:
     """A problem per image below a folder of masks that is no record's. listing: gets what cannot be listed."""
     used = {record.mask for record in records}
     there = files_below(folder, listing) if is_folder(folder) else ()
-    mend = f"name it {folder.name}/<defect type>/<id>.png or <id>_mask.png after its capture, or remove it"
+    fix = f"name it {folder.name}/<defect type>/<id>.png or <id>_mask.png after its capture, or remove it"
     unused = [path for path in there if path.suffix.lower() in SUFFIXES and path not in used]
-    return [Problem(path, "mask with no capture", mend) for path in unused]
+    return [Problem(path, "mask with no capture", fix) for path in unused]
 
 
 def common_names(captures: Iterable[Iterable[str]]) -> list[str]:
@@ -114,8 +114,8 @@ def number_problem(names: Sequence[str], folder: Path) -> Problem | None:
     if MIN_LIGHTS <= len(names) <= MAX_LIGHTS:
         return None
     what = f"{len(names)} lights ({', '.join(names)})"
-    mend = f"photograph each part under {MIN_LIGHTS} to {MAX_LIGHTS} lights, one image each"
-    return Problem(folder, what, mend)
+    fix = f"photograph each part under {MIN_LIGHTS} to {MAX_LIGHTS} lights, one image each"
+    return Problem(folder, what, fix)
 
 
 def duplicate_problems(records: Iterable[Record]) -> list[Problem]:
@@ -141,7 +141,7 @@ def shared_group_problems(splits: Iterable[Sequence[Record]]) -> list[Problem]:
             other = known.get(record.group)
             if other:
                 what = f"group {record.group} also has captures in another split, such as {other.images[0]}"
-                mend = "keep all captures of a part in one split, or give different parts different groups"
-                problems.setdefault(record.group, Problem(record.images[0], what, mend))
+                fix = "keep all captures of a part in one split, or give different parts different groups"
+                problems.setdefault(record.group, Problem(record.images[0], what, fix))
             first.setdefault(record.group, record)
     return list(problems.values())

@@ -30,7 +30,7 @@ EYECANDIES_LIGHTS = ("all_spots", "bottom", "right", "top", "left", "light_box")
 
 LIGHTS_FILE = "lights.yaml"
 LIGHT_NAME = r'^[^/\\"\x00-\x1f\x7f]+$'  # as a name stands in files' names, messages and tables
-_MEND = 'write "lights: [{name: top, direction: [0, 1, 1]}, {name: box}]", in the order of the lights'
+_FIX = 'write "lights: [{name: top, direction: [0, 1, 1]}, {name: box}]", in the order of the lights'
 
 
 class _Light(BaseModel):
@@ -106,7 +106,7 @@ def read_imaging(path: Path) -> ImagingOptions:
 
 
 def _read(path: Path) -> _LightsFile:
-    file = YamlFile(path, _MEND)
+    file = YamlFile(path, _FIX)
     try:
         return _LightsFile.model_validate(file.value)
     except ValidationError as error:
@@ -114,7 +114,7 @@ def _read(path: Path) -> _LightsFile:
 
 
 def name_fault(light: str) -> tuple[str, str] | None:
-    """Why a file's name makes no name of a light that lights.yaml may hold, and the mend; None where it does."""
+    """Why a file's name makes no name of a light that lights.yaml may hold, and the fix; None where it does."""
     if re.fullmatch(LIGHT_NAME, light):
         return None
     what = f"{light} is no name for a light; expected one without /, \\, quotation marks and control characters"
@@ -137,7 +137,7 @@ def lights_file_above(capture: Path) -> Path:
         if (place / LIGHTS_FILE).is_file():
             return place / LIGHTS_FILE
     raise DatasetError(
-        f"{capture}: no {LIGHTS_FILE} in it or above; {_MEND}, each direction from the part towards the light: x "
+        f"{capture}: no {LIGHTS_FILE} in it or above; {_FIX}, each direction from the part towards the light: x "
         f"right, y up, z to the camera; measured with a ruler, or from where a shiny ball shows the light"
     )
 
@@ -147,16 +147,14 @@ def require_lights(found: LightRig, model: LightRig, where: Path | str | None = 
     if found.names == model.names:
         return
     if set(found.names) == set(model.names):
-        mend = f"list them in the model's order in {LIGHTS_FILE}"
+        fix = f"list them in the model's order in {LIGHTS_FILE}"
     elif set(found.names) > set(model.names):
-        mend = f"take the model's of them, captures.of_lights({model.names!r}); afrd evaluate and predict do"
+        fix = f"take the model's of them, captures.of_lights({model.names!r}); afrd evaluate and predict do"
     else:
-        mend = (
-            f"use captures taken under the model's lights, give them its names in {LIGHTS_FILE}, or train a new model"
-        )
+        fix = f"use captures taken under the model's lights, give them its names in {LIGHTS_FILE}, or train a new model"
     place = f"{where}: " if where else ""
     orders = f"found {', '.join(found.names)}; the model has {', '.join(model.names)}"
-    raise DatasetError(f"{place}the lights are not the model's: {orders}; {mend}")
+    raise DatasetError(f"{place}the lights are not the model's: {orders}; {fix}")
 
 
 def _said(values: Iterable[float | None]) -> tuple[float, ...] | None:

@@ -32,8 +32,8 @@ def entries(folder: Path, problems: list[Problem]) -> tuple[list[Path], list[Pat
                 path.stat()  # `is_dir` hides a link that leads nowhere
             (folders if entry.is_dir() else files).append(path)
         except OSError as error:
-            mend = "restore what it links to, or its permissions, or remove it"
-            problems.append(Problem(path, f"cannot be reached ({error.strerror})", mend))
+            fix = "restore what it links to, or its permissions, or remove it"
+            problems.append(Problem(path, f"cannot be reached ({error.strerror})", fix))
     return folders, files
 
 
@@ -60,7 +60,7 @@ def files_below(folder: Path, problems: list[Problem]) -> Iterator[Path]:
     yield from walk(folder, start)
 
 
-def folder_problem(path: Path, mend: str) -> Problem | None:
+def folder_problem(path: Path, fix: str) -> Problem | None:
     """A problem unless `path`, which the user gave, is a folder."""
     try:
         if stat.S_ISDIR(path.stat().st_mode):
@@ -70,7 +70,7 @@ def folder_problem(path: Path, mend: str) -> Problem | None:
         what = "no such folder"
     except OSError as error:
         what = f"cannot be reached ({error.strerror})"
-    return Problem(path, what, mend)
+    return Problem(path, what, fix)
 
 
 def name_problem(path: Path) -> Problem | None:

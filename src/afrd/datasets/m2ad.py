@@ -68,8 +68,8 @@ def _scan(folder: Path, split: str, pattern: str | None) -> Scan:
         shown = [_record(folder, part, view, images, scan) for view, images in of_part.items()]
         if part.parent.name == BAD and not any(record.anomalous for record in shown):
             what = f"no view of the bad part {part.name} has a mask that marks anything"
-            mend = f"restore its masks, or move the part out of {BAD}"
-            scan.problems.append(Problem(folder / MASKS / part.name, what, mend))
+            fix = f"restore its masks, or move the part out of {BAD}"
+            scan.problems.append(Problem(folder / MASKS / part.name, what, fix))
         scan.records += [record for record in shown if record.images]
     if not scan.records and not scan.problems:
         scan.problems.append(Problem(folder, f"holds no part for {split}", f"put good parts into {GOOD}/<part>/"))
@@ -84,8 +84,8 @@ def _views(part: Path, problems: list[Problem]) -> _Views:
         if match := _IMAGE.fullmatch(path.stem):
             views[match["view"]].append((match["light"], path))
         else:
-            mend = "name images V<view, 3 digits>_L<light, 2 digits>.png, or remove it"
-            problems.append(Problem(path, "no view and light in its name", mend))
+            fix = "name images V<view, 3 digits>_L<light, 2 digits>.png, or remove it"
+            problems.append(Problem(path, "no view and light in its name", fix))
     return dict(sorted(views.items()))
 
 
@@ -96,7 +96,7 @@ def _lights(folder: Path, views: dict[Path, _Views]) -> LightRig:
     seen = [[light for light, _ in images] for of_part in views.values() for images in of_part.values()]
     names = tuple(sorted(common_names(seen), key=natural))
     if problem := number_problem(names, folder):
-        raise ProblemError(problem.path, problem.what, problem.mend)
+        raise ProblemError(problem.path, problem.what, problem.fix)
     return LightRig(names)
 
 

@@ -75,7 +75,7 @@ def _lights(folder: Path) -> LightRig:
     names = sorted(common_names([light for light, _ in images] for images in learned.values()), key=natural)
     names = tuple(sorted(names, key=lambda name: name != "regular"))
     if problem := number_problem(names, folder / FOLDERS["train"] / GOOD):
-        raise ProblemError(problem.path, problem.what, problem.mend)
+        raise ProblemError(problem.path, problem.what, problem.fix)
     return LightRig(names)
 
 
@@ -87,8 +87,8 @@ def _labels(place: Path, split: str, problems: list[Problem]) -> list[str | None
     known = (GOOD, BAD) if split == "test_public" else (GOOD,)
     for name in found:
         if name not in (*known, "ground_truth"):
-            mend = f"name it {' or '.join(known)}, or remove it"
-            problems.append(Problem(place / name, f"a label that {split} does not have", mend))
+            fix = f"name it {' or '.join(known)}, or remove it"
+            problems.append(Problem(place / name, f"a label that {split} does not have", fix))
     return [name for name in known if name in found]
 
 
@@ -100,8 +100,8 @@ def _images(folder: Path, problems: list[Problem]) -> _Found:
         if match := _IMAGE.fullmatch(path.stem):
             found[match["id"]].append((match["light"], path))
         else:
-            mend = "name it <id>_regular.png, or overexposed, underexposed, shift_1 … for regular"
-            problems.append(Problem(path, "no light in its name", mend))
+            fix = "name it <id>_regular.png, or overexposed, underexposed, shift_1 … for regular"
+            problems.append(Problem(path, "no light in its name", fix))
     return dict(sorted(found.items(), key=lambda item: natural(item[0])))
 
 

@@ -18,7 +18,7 @@ from afrd.datasets.problems import ProblemError
 TAG = 0x0112
 _NUMBERS = {3: "H", 4: "I"}  # types of a tag that hold an orientation: SHORT, and LONG as some write it
 _MOST = 1 << 20  # bytes of a PNG's EXIF block that are looked at; the tag stands at its beginning
-_MEND = "turn the picture as it is to be seen, and save it again without metadata"
+_FIX = "turn the picture as it is to be seen, and save it again without metadata"
 
 
 def in_picture(image: Image.Image, path: Path) -> int:
@@ -80,7 +80,7 @@ def _in_exif(block: bytes, path: Path) -> int | None:
         tags = [struct.unpack_from(f"{order}HHI4s", block, at + 2 + 12 * k) for k in range(count)]
     except (KeyError, struct.error) as error:
         what = "damaged EXIF data; expected them to say how the picture is turned"
-        raise ProblemError(path, what, _MEND) from error
+        raise ProblemError(path, what, _FIX) from error
     for code, kind, numbers, value in tags:
         if code == TAG:
             _require_number(kind, numbers, path)
@@ -91,4 +91,4 @@ def _in_exif(block: bytes, path: Path) -> int | None:
 def _require_number(kind: int, count: int, path: Path) -> None:
     if kind not in _NUMBERS or count != 1:
         what = f"an orientation tag of type {int(kind)} with {count} values; expected one number, of type 3"
-        raise ProblemError(path, what, _MEND)
+        raise ProblemError(path, what, _FIX)

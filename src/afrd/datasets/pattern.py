@@ -115,8 +115,8 @@ class Pattern:
                 others.append(name)
         if not found and not problems:
             there = f"found {_examples(others)}" if others else "the folder is empty"
-            mend = 'name the files so, or give a --pattern such as "{id}_{light}.png"'
-            return {}, [Problem(folder, f'no file fits the pattern "{self.text}": {there}', mend)]
+            fix = 'name the files so, or give a --pattern such as "{id}_{light}.png"'
+            return {}, [Problem(folder, f'no file fits the pattern "{self.text}": {there}', fix)]
         stray = [name for name in others if Path(name).suffix.lower() in SUFFIXES]
         if stray and self.text == DEFAULT_PATTERN:
             what = f'{len(stray)} image(s) do not fit the pattern "{self.text}": {_examples(stray)}'
@@ -138,9 +138,9 @@ class Pattern:
             expression = self._expression(segment, "[^/]+", "[^/]+")
             inner = [path for outer in folders for path in entries(outer, [])[0]]
             folders = [path for path in inner if expression.fullmatch(path.name)]
-        mend = f'put its captures there as "{self.text}", or remove the folder'
+        fix = f'put its captures there as "{self.text}", or remove the folder'
         names = [(path, expression.fullmatch(path.name)["group"]) for path in folders]
-        return [Problem(path, f"group {name} has no capture", mend) for path, name in names if name not in groups]
+        return [Problem(path, f"group {name} has no capture", fix) for path, name in names if name not in groups]
 
     def fill(self, capture: Name, light: str) -> str:
         """The path that the image of a capture under a light has; `*` stays."""

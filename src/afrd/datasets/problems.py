@@ -16,20 +16,20 @@ UNSHOWABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing to mend.
+    """One thing to fix.
 
     path: the file or folder concerned.
     what: what is wrong with it, and what was expected.
-    mend: what the user can do.
+    fix: what the user can do.
     """
 
     path: Path
     what: str
-    mend: str
+    fix: str
 
     def __str__(self) -> str:
         """One line, whatever the names in it hold."""
-        return printable(f"{self.path}: {self.what}; {self.mend}")
+        return printable(f"{self.path}: {self.what}; {self.fix}")
 
 
 def printable(text: str) -> str:
@@ -40,8 +40,8 @@ def printable(text: str) -> str:
 class ProblemError(DatasetError):
     """A problem met while a file is read."""
 
-    def __init__(self, path: Path, what: str, mend: str) -> None:
-        self.problem = Problem(path, what, mend)
+    def __init__(self, path: Path, what: str, fix: str) -> None:
+        self.problem = Problem(path, what, fix)
         super().__init__(str(self.problem))
 
 

@@ -99,7 +99,7 @@ def _lights(folder: Path, captures: list[tuple[str, Path]]) -> LightRig:
     names = common_names([path.stem for path in _images(inner, []) if is_light(path)] for _, inner in captures)
     names = tuple(sorted(names, key=natural))
     if problem := number_problem(names, folder):
-        raise ProblemError(problem.path, problem.what, problem.mend)
+        raise ProblemError(problem.path, problem.what, problem.fix)
     places = [*(inner for _, inner in captures[:1]), folder, folder.parent]
     path = next((place / DIRECTIONS_FILE for place in places if is_file(place / DIRECTIONS_FILE)), None)
     return LightRig(names, read_directions(path, len(names)) if path else None)

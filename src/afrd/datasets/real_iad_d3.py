@@ -29,7 +29,7 @@ JSONS = "realiad_d3_jsons"
 LISTS = {"train": "train", "val": "validation", "test": "test"}
 GOOD, ONLY = "OK", "rgb"
 _LIGHT = re.compile(r"(?<![A-Za-z0-9])L([0-9]{2})(?![0-9])")
-_MEND = "restore the file of the data set"
+_FIX = "restore the file of the data set"
 
 
 def _json(folder: Path) -> Path:
@@ -43,7 +43,7 @@ def _is_category(folder: Path) -> bool:
 
 def _has(folder: Path, split: str) -> bool:
     try:
-        value = read_json(_json(folder), _MEND)
+        value = read_json(_json(folder), _FIX)
     except ProblemError:
         return True  # scanning says why
     return not isinstance(value, dict) or bool(value.get(LISTS[split]))
@@ -53,8 +53,8 @@ def _scan(folder: Path, split: str, pattern: str | None) -> Scan:
     del pattern  # the layout is fixed
     scan, path = Scan(), _json(folder)
     try:
-        value = read_json(path, _MEND)
-        listed = [_entry(entry, path) for entry in entries_of(value, LISTS[split], path, _MEND)]
+        value = read_json(path, _FIX)
+        listed = [_entry(entry, path) for entry in entries_of(value, LISTS[split], path, _FIX)]
         start = _start(folder, value)
         found = [_lights_of(start / entry["image_path"]) for entry in listed]
         scan.lights = _rig(folder, found)
@@ -65,18 +65,18 @@ def _scan(folder: Path, split: str, pattern: str | None) -> Scan:
         scan.records += _records(entry, images, start, split, scan)
     scan.problems += duplicate_problems(scan.records)
     if not listed:
-        scan.problems.append(Problem(path, f"lists no capture at {LISTS[split]}", _MEND))
+        scan.problems.append(Problem(path, f"lists no capture at {LISTS[split]}", _FIX))
     return scan
 
 
 def _entry(entry: dict[str, Any], path: Path) -> dict[str, Any]:
     for key in ("image_path", "anomaly_class"):
         if not isinstance(entry.get(key), str):
-            raise ProblemError(path, f"an entry without {key}", _MEND)
+            raise ProblemError(path, f"an entry without {key}", _FIX)
     for key in ("image_path", "mask_path"):
         named = entry.get(key)
         if isinstance(named, str) and (named.startswith("/") or ".." in named.split("/")):
-            raise ProblemError(path, f"{key} {named!r} leaves the data set", _MEND)
+            raise ProblemError(path, f"{key} {named!r} leaves the data set", _FIX)
     return entry
 
 
@@ -103,7 +103,7 @@ def _rig(folder: Path, captures: list[list[tuple[str, Path]]]) -> LightRig:
         return read_lights(path)
     names = tuple(sorted(common_names([light for light, _ in images] for images in captures), key=natural))
     if problem := number_problem(names, folder):
-        raise ProblemError(problem.path, problem.what, problem.mend)
+        raise ProblemError(problem.path, problem.what, problem.fix)
     return LightRig(names)
 
 
@@ -120,7 +120,7 @@ def _records(entry: dict[str, Any], found: list[tuple[str, Path]], start: Path, 
     if label == GOOD:
         return [Record(own, images, False)] if images else []
     if split == "train":
-        scan.problems.append(Problem(path, f"a part with {label} in train, which holds good parts only", _MEND))
+        scan.problems.append(Problem(path, f"a part with {label} in train, which holds good parts only", _FIX))
     mask = start / mask if isinstance(mask, str) and mask else None
     return [Record(own, images, True, (label,), mask, {label: mask} if mask else {})] if images else []
 

@@ -52,8 +52,8 @@ def region_problems(roi: Shapes | str | None, records: Sequence[Record], said_in
     except ProblemError as error:
         return [error.problem]
     except DatasetError as error:
-        what, _, mend = str(error).rpartition("; ")
-        return [Problem(said_in, what, mend)]
+        what, _, fix = str(error).rpartition("; ")
+        return [Problem(said_in, what, fix)]
     return []
 
 

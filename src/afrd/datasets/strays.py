@@ -28,8 +28,8 @@ def stray_splits(layout: Layout, category: Path, *, search: bool) -> list[Proble
     for folder in entries(category, problems)[0]:
         if folder.name not in known and (_like_split(folder) or (search and _holds_images(folder))):
             what = f"no split of the {layout.name} layout, so that nothing in it is read"
-            mend = f"rename it to one of {', '.join(layout.splits)}, or move it out of the data set"
-            problems.append(Problem(folder, what, mend))
+            fix = f"rename it to one of {', '.join(layout.splits)}, or move it out of the data set"
+            problems.append(Problem(folder, what, fix))
     return problems
 
 

@@ -33,7 +33,7 @@ _PUBLIC = (
     (VISION, {"inference": "inference"}),
 )
 """Layouts, and the folders of their splits."""
-_MEND = "give folders that hold one image per light, folders of such folders, or a --pattern"
+_FIX = "give folders that hold one image per light, folders of such folders, or a --pattern"
 _INDEXED_IMAGE = re.compile(r"\d+_image_\d+\.png")
 
 
@@ -209,7 +209,7 @@ def _folders(
         if images := _images(files):
             records += _capture(folder, folder.name, inner, images, lights, other_lights, missing, problems)
         elif not inner and len(problems) == before:
-            problems.append(Problem(folder, "holds no image", _MEND))
+            problems.append(Problem(folder, "holds no image", _FIX))
         for capture in [] if images else _sorted(inner):
             before = len(problems)
             deeper, files = entries(capture, problems)
@@ -217,8 +217,8 @@ def _folders(
                 own = f"{folder.name}-{capture.name}"
                 records += _capture(capture, own, deeper, images_of, lights, other_lights, missing, problems)
             elif len(problems) == before:
-                mend = f"captures that lie deeper are given a folder at a time, as {capture}" if deeper else _MEND
-                problems.append(Problem(capture, "holds no image", mend))
+                fix = f"captures that lie deeper are given a folder at a time, as {capture}" if deeper else _FIX
+                problems.append(Problem(capture, "holds no image", fix))
     return records
 
 

@@ -50,10 +50,10 @@ def _scan(folder: Path, split: str, pattern: str | None) -> Scan:
     if not scan.records and not scan.problems:
         where = folder / ("val" if split == "test" else split)
         what = "no image without an annotated defect" if split == "train" else "holds no capture"
-        mend = (
+        fix = (
             f"put pictures of parts that you know to be good into {folder / GOOD}" if split == "train" else "restore it"
         )
-        scan.problems.append(Problem(where, what, mend))
+        scan.problems.append(Problem(where, what, fix))
     return scan
 
 

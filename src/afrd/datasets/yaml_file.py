@@ -15,11 +15,11 @@ class YamlFile:
     """A YAML file, parsed; the values as plain Python in `.value`.
 
     Raises ProblemError where the file cannot be read or parsed, or a mapping has a key twice, of which YAML would take
-    the last; `mend` says what it should hold.
+    the last; `fix` says what it should hold.
     """
 
-    def __init__(self, path: Path, mend: str) -> None:
-        self.path, self.mend = path, mend
+    def __init__(self, path: Path, fix: str) -> None:
+        self.path, self.fix = path, fix
         try:
             text = path.read_text(encoding="utf-8")
             self._require_shallow(text)
@@ -27,15 +27,15 @@ class YamlFile:
             self._require_keys_once()
             self.value: Any = yaml.load(text, Loader=_LOADER)
         except OSError as error:
-            raise ProblemError(path, f"cannot be read ({error.strerror})", mend) from error
+            raise ProblemError(path, f"cannot be read ({error.strerror})", fix) from error
         except UnicodeDecodeError as error:
-            raise ProblemError(path, f"is not UTF-8 text (byte {error.start})", mend) from error
+            raise ProblemError(path, f"is not UTF-8 text (byte {error.start})", fix) from error
         except ValueError as error:  # from a scalar that looks like a date and is none
-            raise ProblemError(path, str(error), mend) from error
+            raise ProblemError(path, str(error), fix) from error
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             line = f"line {mark.line + 1}: " if mark else ""
-            raise ProblemError(path, f"{line}{getattr(error, 'problem', None) or error}", mend) from error
+            raise ProblemError(path, f"{line}{getattr(error, 'problem', None) or error}", fix) from error
 
     def _require_shallow(self, text: str) -> None:
         depth = 0
@@ -43,7 +43,7 @@ class YamlFile:
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > _DEEPEST:
                 what = f"line {event.start_mark.line + 1}: more than {_DEEPEST} lists and mappings within each other"
-                raise ProblemError(self.path, what, self.mend)
+                raise ProblemError(self.path, what, self.fix)
 
     def _require_keys_once(self) -> None:
         waiting, seen = [self._tree], set()
@@ -82,4 +82,4 @@ class YamlFile:
 
     def error(self, what: str, *keys: str | int) -> ProblemError:
         """An error to raise about the value at `keys`."""
-        return ProblemError(self.path, f"line {self.line(*keys)}: {what}", self.mend)
+        return ProblemError(self.path, f"line {self.line(*keys)}: {what}", self.fix)

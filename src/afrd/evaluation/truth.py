@@ -90,6 +90,6 @@ def truth(capture: Capture) -> Truth:
     if mask is None and not capture.anomalous:
         mask = np.broadcast_to(np.False_, capture.size)
     if not capture.anomalous and mask.any():
-        raise DatasetError(f"capture {capture.id} is labelled good, but its mask marks a defect; mend one of them")
+        raise DatasetError(f"capture {capture.id} is labelled good, but its mask marks a defect; fix one of them")
     of_types = {defect: capture.defect_masks[defect] for defect in capture.defects if defect in capture.defect_masks}
     return Truth.of(mask, of_types, capture.region)

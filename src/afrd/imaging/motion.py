@@ -134,7 +134,7 @@ def seen_shifts(captures: Iterable[np.ndarray]) -> tuple[np.ndarray, float]:
     return np.median(shifts, 0), float(np.median([light.min() for light in agreement]))
 
 
-def describe_shifts(names: Sequence[str], shifts: np.ndarray, agreement: float) -> str:
+def shifts_in_words(names: Sequence[str], shifts: np.ndarray, agreement: float) -> str:
     """In words. shifts, agreement: from `seen_shifts`."""
     if agreement < LEAST:
         return "shifts between lights cannot be told: they show too little alike"

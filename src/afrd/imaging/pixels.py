@@ -48,7 +48,7 @@ class Pixels(BaseModel):
         return self.bits in (8, 16) and not self.black and self.transfer == "srgb"
 
     def problem(self, images: np.ndarray) -> tuple[str, str] | None:
-        """Why pictures cannot be of these pixels, and the mend; None where they can. images: uint8 or uint16."""
+        """Why pictures cannot be of these pixels, and the fix; None where they can. images: uint8 or uint16."""
         if images.dtype == np.uint8 and self.bits > 8:
             return f"8-bit, where {self.bits} bits are expected", "save it at the camera's full depth, as the others"
         highest = int(images.max(initial=0)) if images.dtype != np.uint8 and self.bits < 16 else 0

@@ -111,7 +111,7 @@ class Region(BaseModel):
         return cv2.boundingRect(mask * (pieces == left[left > 0][0])) if (left > 0).any() else None
 
     def problem(self, images: np.ndarray) -> tuple[str, str] | None:
-        """Why it is not a region of these pictures, and the mend."""
+        """Why it is not a region of these pictures, and the fix."""
         if images.shape[-2:] == (self.height, self.width):
             return None
         found = f"{images.shape[-1]}×{images.shape[-2]}"

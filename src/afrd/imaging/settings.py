@@ -119,7 +119,7 @@ class Imaging(BaseModel):
         return self == Imaging(pixels=self.pixels)
 
     def problem(self, images: np.ndarray) -> tuple[str, str] | None:
-        """Why these pictures, uint8 or uint16, [..., H, W], cannot be seen so, and the mend; None where they can."""
+        """Why these pictures, uint8 or uint16, [..., H, W], cannot be seen so, and the fix; None where they can."""
         return self.pixels.problem(images) or self.size_problem(images)
 
     def size_problem(self, images: np.ndarray) -> tuple[str, str] | None:

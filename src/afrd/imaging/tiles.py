@@ -56,7 +56,7 @@ class Tiling(BaseModel):
         return [round(i * (length - self.tile) / max(count - 1, 1)) for i in range(count)]
 
     def problem(self, images: np.ndarray) -> tuple[str, str] | None:
-        """Why pictures, [..., H, W], are not those that it is for, and the mend."""
+        """Why pictures, [..., H, W], are not those that it is for, and the fix."""
         if images.shape[-2:] == (self.height, self.width):
             return None
         what = f"{images.shape[-1]}×{images.shape[-2]}, but the model's captures are {self.width}×{self.height}"

@@ -17,7 +17,7 @@ from afrd.capture import MAX_LIGHTS, MIN_LIGHTS
 from afrd.errors import DatasetError
 from afrd.imaging.cells import weighted_median
 from afrd.rig.measure import CELLS, RigMeasurement
-from afrd.rig.words import QUANTITIES, describe_change, describe_spot
+from afrd.rig.words import QUANTITIES, change_in_words, spot_in_words
 
 MIN_CAPTURES = 3
 OFFSET = 0.1  # of the mean brightness, added before a logarithm: noise in a shadow is no change
@@ -131,13 +131,13 @@ class RigReference(BaseModel):
         return _parted(values - np.array(self.centres))[0]
 
     def notes(self, measured: RigMeasurement, deviations: np.ndarray) -> tuple[str, ...]:
-        """What is grossly wrong with the whole rig in this one capture, in words, each with its mend."""
+        """What is grossly wrong with the whole rig in this one capture, in words, each with its fix."""
         rig = deviations[:, 0]
         gross = np.abs(rig) > self.limits * np.where(rig > 0, UPWARDS, 1)
         beyond = {quantity: float(size) for quantity, size, bad in zip(QUANTITIES, rig, gross, strict=True) if bad}
-        notes = [f"rig: {describe_change(quantity, size)}" for quantity, size in told_apart(beyond).items()]
+        notes = [f"rig: {change_in_words(quantity, size)}" for quantity, size in told_apart(beyond).items()]
         if measured.spot > self.spot_limit:
-            notes.append(f"rig: {describe_spot(measured.spot_at)}")
+            notes.append(f"rig: {spot_in_words(measured.spot_at)}")
         return tuple(notes)
 
     def digest(self) -> str:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from afrd.errors import ModelError, complaint
 from afrd.rig.drift import RigReference, told_apart
 from afrd.rig.run_length import limit_for, spread_bound
-from afrd.rig.words import QUANTITIES, describe_change
+from afrd.rig.words import QUANTITIES, change_in_words
 
 WEIGHT = 0.1  # λ, of the newest capture
 HELD = 4.0  # spreads: a capture farther off counts as this far, so that one strange part is no drift
@@ -38,7 +38,7 @@ class Drift:
 
     def words(self, names: Sequence[str]) -> str:
         """For a reader, with what to clean or check. names: of all lights."""
-        change = describe_change(self.quantity, self.size, None if self.light is None else names[self.light])
+        change = change_in_words(self.quantity, self.size, None if self.light is None else names[self.light])
         many = "" if self.captures == 1 else f", {self.captures} captures ago"
         return f"{change} (since capture {self.since}{many})"
 

@@ -1,10 +1,10 @@
-"""What changed in a rig, in words, each with its mend."""
+"""What changed in a rig, in words, each with its fix."""
 
 import numpy as np
 
 QUANTITIES = ("brightness", "colour", "sharpness", "noise", "blocks")
 
-_MENDS = {
+_FIXES = {
     ("brightness", -1): "clean the lamps and the lens, check exposure, gain and the lamps' power and age",
     ("brightness", 1): "check exposure, gain, the lamps' power, and light from elsewhere",
     ("colour", -1): "check white balance, the lamps' age and temperature, and light from elsewhere",
@@ -30,7 +30,7 @@ CUT = (
 )
 
 
-def describe_change(quantity: str, size: float, light: str | None = None) -> str:
+def change_in_words(quantity: str, size: float, light: str | None = None) -> str:
     """size: in logarithms, as of `RigReference.deviations`. light: its name; None for the whole rig."""
     more, change = size > 0, abs(float(np.expm1(size)))
     words = {
@@ -41,10 +41,10 @@ def describe_change(quantity: str, size: float, light: str | None = None) -> str
         "blocks": f"{'less' if more else 'more'} of JPEG's blocks of 8 × 8 pixels than in training",
     }[quantity]
     where = "all lights" if light is None else f"light {light}"
-    return f"{where}: {words}; {_MENDS[quantity, 1 if more else -1]}"
+    return f"{where}: {words}; {_FIXES[quantity, 1 if more else -1]}"
 
 
-def describe_spot(at: tuple[int, int]) -> str:
+def spot_in_words(at: tuple[int, int]) -> str:
     """at: x, y in pixels."""
     return (
         f"the pixel at {at[0]}, {at[1]} differs from its neighbours under every light; if it does in every capture, it "
@@ -52,7 +52,7 @@ def describe_spot(at: tuple[int, int]) -> str:
     )
 
 
-def describe_replaced(at: tuple[int, int]) -> str:
+def replaced_in_words(at: tuple[int, int]) -> str:
     """at: x, y in pixels."""
     return (
         f"the pixel at {at[0]}, {at[1]} stands out under every light and was replaced by its neighbours; if it does so "

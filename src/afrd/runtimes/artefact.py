@@ -91,8 +91,8 @@ def parse_card(text: str | None, path: Path) -> ArtefactCard:
     found = data.get("format") if isinstance(data, dict) else None
     if found != ARTEFACT_FORMAT:
         newer = isinstance(found, int) and found > ARTEFACT_FORMAT
-        mend = "update afrd, or export it again with this one" if newer else "export it again with this afrd"
-        raise RunError(f"{path}: artefact format {found!r}, this afrd reads {ARTEFACT_FORMAT}; {mend}")
+        fix = "update afrd, or export it again with this one" if newer else "export it again with this afrd"
+        raise RunError(f"{path}: artefact format {found!r}, this afrd reads {ARTEFACT_FORMAT}; {fix}")
     try:
         return ArtefactCard.model_validate(data)
     except ValidationError as error:

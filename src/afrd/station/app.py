@@ -80,7 +80,7 @@ def create_app(service: Service) -> FastAPI:
     async def out_of_reach(request: Request, error: Exception) -> Response:
         """A full disk, or a database that is not there: what was asked for was not done."""
         where = f"the disk of {service.config.data} or the database"
-        text = f"nothing was done: {where} says: {reason_of(error)}; free or mend it, and do it again"
+        text = f"nothing was done: {where} says: {reason_of(error)}; free or fix it, and do it again"
         path = request.scope["path"]
         _log.error("%s %s: %s", request.method, path, text)
         if path.startswith("/api/"):

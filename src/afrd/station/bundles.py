@@ -79,7 +79,7 @@ def _from_tiff(content: bytes, lights: Sequence[str], limits: Limits) -> Iterato
             _require_pixels(light, header.height, header.width, limits)
             picture = decode(bytes(page), Path(light))
         except ProblemError as error:
-            raise wrong(light, f"{error.problem.what}; {error.problem.mend}") from error
+            raise wrong(light, f"{error.problem.what}; {error.problem.fix}") from error
         yield light, np.ascontiguousarray(picture.transpose(1, 2, 0)[..., ::-1])
 
 

@@ -16,7 +16,7 @@ from afrd.station.sinks.config import SinkConfig
 from afrd.station.sources.config import SourceConfig
 
 DATA_FOLDER = "station-data"
-_MEND = "see docs/station.md for what a station file holds"
+_FIX = "see docs/station.md for what a station file holds"
 
 Name = Annotated[str, StringConstraints(pattern=re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"))]
 LightName = Annotated[str, StringConstraints(min_length=1, pattern=LIGHT_NAME)]
@@ -106,11 +106,11 @@ class StationConfig(_Strict):
 def load_station(path: Path) -> StationConfig:
     """A station file, or a run folder or artefact to be served with every default.
 
-    Paths in the file are relative to it. Raises DatasetError naming file, line, value and mend.
+    Paths in the file are relative to it. Raises DatasetError naming file, line, value and fix.
     """
     if path.suffix not in (".yaml", ".yml"):
         return StationConfig(model=path, data=Path(DATA_FOLDER))
-    file = YamlFile(path, _MEND)
+    file = YamlFile(path, _FIX)
     if not isinstance(file.value, dict):
         raise file.error("expected settings, one a line, at least model: RUN")
     try:

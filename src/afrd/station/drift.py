@@ -70,7 +70,7 @@ class RigWatch:
 
     @property
     def drifting(self) -> list[str]:
-        """What has changed, in words, each with its mend."""
+        """What has changed, in words, each with its fix."""
         with self._lock:
             drifts = self._monitor.drifts if self._monitor is not None else ()
         return [drift.words(self._names) for drift in drifts]

@@ -148,7 +148,7 @@ def digest_of(files: Mapping[str, bytes]) -> str:
 def _unreadable(light: str, error: Exception) -> str:
     """What a client is told. A decoder that fails in its own way on hostile bytes is for the log alone."""
     if isinstance(error, ProblemError):
-        return f"{error.problem.what}; {error.problem.mend}"
+        return f"{error.problem.what}; {error.problem.fix}"
     _log.error("image of light %s: a decoder failed", light, exc_info=error)
     return "is not an image that can be read, or is damaged; replace it with a whole copy"
 

@@ -19,7 +19,7 @@ def serve(station: Path, data: Path | None, host: str, port: int) -> None:
     """Until it is told to end (SIGTERM, Ctrl-C); what is queued is answered before.
 
     station: its file, or a run folder or artefact. data: instead of the file's. port: 0 takes a free one.
-    Raises StationError and everything that loading the model raises: each says what to mend.
+    Raises StationError and everything that loading the model raises: each says what to fix.
     """
     config = load_station(station)
     if data is not None:

@@ -48,7 +48,7 @@ LOW_DISK = 1e9  # bytes left, below which health says so
 
 
 class Service:
-    """Raises StationError, RunError, ModelError: the station cannot start; each says what to mend."""
+    """Raises StationError, RunError, ModelError: the station cannot start; each says what to fix."""
 
     def __init__(self, config: StationConfig) -> None:
         self.config = config
@@ -61,7 +61,7 @@ class Service:
         if config.lights is not None and config.lights != lights:
             raise StationError(
                 f"lights {', '.join(config.lights)}: the model {config.model} was trained for {', '.join(lights)}, in "
-                f"this order; mend the station file, or train a model for this rig"
+                f"this order; fix the station file, or train a model for this rig"
             )
         self.judge = Judge(version, config.review)
         delivered = [sink.name for sink in config.sinks if needs_outbox(sink)]
@@ -186,7 +186,7 @@ class Service:
         self.shadow.watch(self.versions.set_shadow(number, self.judge, by))
 
     def drifts(self) -> list[str]:
-        """What has changed in the rig, in words, each with its mend."""
+        """What has changed in the rig, in words, each with its fix."""
         return self.rig.drifting
 
     def rig_charts(self) -> list[Chart]:

@@ -67,7 +67,7 @@ class WatchedFolder:
                 self._stuck.pop(id, None)
             except OSError as error:  # one that cannot be read or moved does not keep the others waiting
                 if id not in self._stuck:
-                    _log.error("source %s: %s: %s; mend its permissions", self._config.name, id, error)
+                    _log.error("source %s: %s: %s; fix its permissions", self._config.name, id, error)
                 self._stuck[id] = str(error)
         self._stuck = {id: why for id, why in self._stuck.items() if id in captures}
         self._tell(strays, now)
@@ -77,12 +77,12 @@ class WatchedFolder:
         troubles = []
         for id, why in list(self._stuck.items())[:1]:
             troubles.append(
-                f"{len(self._stuck)} capture(s) cannot be read or moved: {id}: {why}; mend the permissions or the disk"
+                f"{len(self._stuck)} capture(s) cannot be read or moved: {id}: {why}; fix the permissions or the disk"
             )
         if settled := [path for path in strays if self._settled(path, now)]:
             trouble = (
                 f"{len(settled)} image(s) do not fit the pattern {self._config.pattern} and are not judged: "
-                f"{settled[0].relative_to(self._folder).as_posix()}{', …' if settled[1:] else ''}; mend the pattern or "
+                f"{settled[0].relative_to(self._folder).as_posix()}{', …' if settled[1:] else ''}; fix the pattern or "
                 "their names, or remove them"
             )
             if not self._strays:
@@ -112,13 +112,13 @@ class WatchedFolder:
     def _mixed(self, found: list[tuple[str, Path]]) -> str | None:
         """Why the images may be of two parts that share their id."""
         lights = [light for light, _ in found]
-        mend = "give each part an id of its own"
+        fix = "give each part an id of its own"
         if twice := sorted({light for light in lights if lights.count(light) > 1}):
             there = ", ".join(path.relative_to(self._folder).as_posix() for light, path in found if light == twice[0])
-            return f"more than one image for light {twice[0]}: {there}; {mend}"
+            return f"more than one image for light {twice[0]}: {there}; {fix}"
         folders = sorted({path.parent.relative_to(self._folder).as_posix() for _, path in found})
         if self._in_one_folder and len(folders) > 1:
-            return f"images of one id in {len(folders)} folders: {', '.join(folders)}; {mend}"
+            return f"images of one id in {len(folders)} folders: {', '.join(folders)}; {fix}"
         return None
 
     def _files(self) -> list[Path]:
