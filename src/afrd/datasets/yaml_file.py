@@ -33,6 +33,7 @@ class YamlFile:
         except ValueError as error:  # from a scalar that looks like a date and is none
             raise ProblemError(path, str(error), fix) from error
         except yaml.YAMLError as error:
+            error = _better_placed(text, error)
             mark = getattr(error, "problem_mark", None)
             line = f"line {mark.line + 1}: " if mark else ""
             raise ProblemError(path, f"{line}{getattr(error, 'problem', None) or error}", fix) from error
@@ -83,3 +84,12 @@ class YamlFile:
     def error(self, what: str, *keys: str | int) -> ProblemError:
         """An error to raise about the value at `keys`."""
         return ProblemError(self.path, f"line {self.line(*keys)}: {what}", self.fix)
+
+
+def _better_placed(text: str, error: yaml.YAMLError) -> yaml.YAMLError:
+    """The same of PyYAML's own parser: libyaml puts what is not closed behind the last line."""
+    try:
+        yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as own:
+        return own
+    return error
