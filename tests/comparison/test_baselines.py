@@ -63,7 +63,7 @@ def run(sets):
     return run
 
 
-@by_name(FITTED + TRAINED)
+@by_name((*FITTED, *(pytest.param(name, marks=pytest.mark.slow) for name in TRAINED)))
 def test_gives_a_score_and_a_map_for_every_image_and_the_same_again(method, run, sets):
     first, second = run(method), method(*sets[:3], QUICK, 0)
     assert first.holdout_scores.shape == (4,)
@@ -102,6 +102,7 @@ def test_dfkde_scores_what_is_unlike_all_training_images_higher(sets):
     assert result.scores[4:].min() > max(result.scores[:4].max(), result.holdout_scores.max())
 
 
+@pytest.mark.slow
 def test_stfpm_explains_good_images_better_with_training_and_not_planted_anomalies(run, sets):
     result, masks = run(anomalib_trained.stfpm, epochs=10), sets[3]
     assert result.holdout_scores.mean() < run(anomalib_trained.stfpm).holdout_scores.mean()

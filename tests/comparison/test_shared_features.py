@@ -69,6 +69,7 @@ def same(a, b) -> None:
             np.testing.assert_array_equal(first, second)
 
 
+@pytest.mark.slow
 def test_all_baselines_and_seeds_together_read_an_image_once_and_score_as_without_sharing(sets, passes, tmp_path):
     settings = Settings(image_size=SIZE)
     jobs = [*((method, 0) for method in BASELINES), (anomalib_models.patchcore, 1)]

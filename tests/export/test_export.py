@@ -93,6 +93,7 @@ def test_resizing_and_sixteen_bits_are_in_the_graph(trained, other_captures, tmp
         inspector.inspect(capture.images[:5])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("to", ["onnx", "openvino"])
 def test_fp16_halves_the_file_and_keeps_the_answer(trained, exported, good, to):
     full, half = (exported("attention", to, precision) for precision in ("fp32", "fp16"))
@@ -141,6 +142,7 @@ def test_the_card_in_an_onnx_file_says_what_a_station_needs(exported):
     assert sys.prefix.encode() not in path.read_bytes()  # stack traces of where it was exported
 
 
+@pytest.mark.slow
 def test_an_artefact_that_answers_otherwise_is_not_written(trained, exported, good, tmp_path, monkeypatch):
     out = tmp_path / "a.xml"
     for file in exported("attention", "openvino").files:

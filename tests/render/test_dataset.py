@@ -128,6 +128,7 @@ def test_another_seed_gives_other_pictures(out, tmp_path):
     assert (tmp_path / "c" / item).read_bytes() != (out / item).read_bytes()
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_it_goes_on_and_ends_with_the_same_bytes(out, tmp_path):
     again = tmp_path / "killed"
     script = (
