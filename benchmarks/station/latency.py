@@ -3,7 +3,8 @@
 The two are taken in blocks that alternate, so that a busy neighbour slows both alike. The inspection alone starts from
 decoded arrays in memory; the request brings PNG files that are sent, decoded, checked, judged and put on record. A
 third block decodes the files one after another and inspects them, as a script without a station would. Memory that is
-freed is kept, as in a station.
+freed is kept, as in a station; start it with GOMP_SPINCOUNT=10000 OPENBLAS_NUM_THREADS=1 in the environment, so that
+the inspection alone has a station's threads, too.
 """
 
 import argparse
