@@ -19,11 +19,12 @@ LONGEST_NAME = 255  # bytes, on every usual file system
 
 
 @contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path, flush_name: bool = True) -> Iterator[Path]:
     """A temporary path beside `path` to write to; it takes the name `path` when the block ends without an error.
 
     A process killed inside the block leaves `path` as it was. The temporary name keeps the suffix: writers go by it.
-    Links are followed; a device such as /dev/stdout is written to directly.
+    Links are followed; a device such as /dev/stdout is written to directly. flush_name: False leaves it to the caller
+    to `flush` the folder; until then a power failure may lose the name, never leave half a file.
     """
     path = Path(path).resolve()
     if path.exists() and not path.is_file():
@@ -37,7 +38,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
         yield temporary
         _settle(temporary)
         temporary.replace(path)
-        flush(path.parent)
+        if flush_name:
+            flush(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 

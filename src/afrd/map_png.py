@@ -1,6 +1,5 @@
 """Anomaly maps as 16-bit PNG, with their scale in the file."""
 
-import io
 from pathlib import Path
 
 import numpy as np
@@ -25,25 +24,12 @@ def write_map_png16(
     *,
     threshold: float | None = None,
     fast: bool = False,
+    flush_name: bool = True,
 ) -> None:
-    """Write an [H, W] map as `map_png16` makes it, whole or not at all. Arguments and errors as there."""
-    content = map_png16(path, anomaly_map, scale, threshold=threshold, fast=fast)
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(content)
-
-
-def map_png16(
-    path: Path,
-    anomaly_map: np.ndarray,
-    scale: float = MAP_SCALE,
-    *,
-    threshold: float | None = None,
-    fast: bool = False,
-) -> bytes:
-    """An [H, W] map as 16-bit grey PNG: stored = round(value · scale), so value = stored / scale.
+    """Write an [H, W] map as 16-bit grey PNG: stored = round(value · scale), so value = stored / scale.
 
     The scale and, where given, the threshold (in the map's unit, not scaled) stand in the PNG text chunks `afrd:scale`
-    and `afrd:threshold`. fast: less time and a larger file. path: for the errors.
+    and `afrd:threshold`. fast: less time and a larger file. flush_name: see `atomic_path`.
     Raises ModelError where a value is negative, not finite, or does not fit 16 bits.
     """
     low, high = float(np.min(anomaly_map)), float(np.max(anomaly_map))
@@ -57,10 +43,9 @@ def map_png16(
     if threshold is not None:
         notes.add_text("afrd:threshold", repr(float(threshold)))
     stored = np.rint(np.asarray(anomaly_map, dtype=np.float64) * scale).astype(np.uint16)
-    options = {"compress_level": 1} if fast else {"optimize": True}
-    content = io.BytesIO()
-    Image.fromarray(stored).save(content, format="PNG", pnginfo=notes, **options)
-    return content.getvalue()
+    with atomic_path(path, flush_name) as temporary:
+        options = {"compress_level": 1} if fast else {"optimize": True}
+        Image.fromarray(stored).save(temporary, format="PNG", pnginfo=notes, **options)
 
 
 def read_map_png16(path: Path) -> tuple[np.ndarray, float, float | None]:

@@ -4,7 +4,6 @@ A capture's folder is written whole into `incoming/` and moved to `captures/<day
 killed process leaves in `incoming/` has either a record, which brings it to its place, or none, and goes.
 """
 
-import os
 import shutil
 import time
 from collections.abc import Iterable, Mapping
@@ -15,7 +14,7 @@ import numpy as np
 from afrd.errors import DatasetError
 from afrd.files import atomic_path, flush, is_temporary
 from afrd.imaging.coarse_map import CoarseMap
-from afrd.map_png import fitting_scale, map_png16
+from afrd.map_png import fitting_scale, write_map_png16
 
 MAP_FILE = "map.png"
 MAP_SIDE = 512  # maps are stored no larger: the model's are 256 places wide at most, more pixels tell no more
@@ -86,16 +85,9 @@ class CaptureFiles:
 
         On the disk when this returns, but for its name (`flush_names`).
         """
-        path = self.root / folder / MAP_FILE
         values = np.maximum(anomaly_map.within(MAP_SIDE), 0)
-        content = map_png16(path, values, fitting_scale(values), threshold=threshold, fast=True)
-        temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
-        try:
-            temporary.write_bytes(content)
-            flush(temporary)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        path, scale = self.root / folder / MAP_FILE, fitting_scale(values)
+        write_map_png16(path, values, scale, threshold=threshold, fast=True, flush_name=False)
 
     def flush_names(self, folder: str) -> None:
         """The names of what is in a capture's folder, to the disk."""
