@@ -43,6 +43,18 @@ def test_torch_and_numpy_agree(kind: type, size: tuple[int, int]) -> None:
     np.testing.assert_allclose(found, expected, atol=2e-6)
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("size", [(1031, 1100), (90, 12_000), (2048, 640)])
+def test_a_large_picture_is_shrunk_as_by_matrices(kind: type, channels: int, size: tuple[int, int]) -> None:
+    """Its rows are narrowed in strips, the last of them shorter."""
+    full = np.iinfo(kind).max
+    images = np.random.default_rng(2).integers(0, full + 1, (1, channels, *size)).astype(kind)
+    light = to_linear(images[0] / full)
+    expected = to_srgb(along(size[0], 64).astype(float) @ light @ along(size[1], 80).T.astype(float))
+    np.testing.assert_allclose(resize(images, (64, 80))[0], expected, atol=2e-6)
+
+
 def test_a_mean_of_light_is_kept() -> None:
     images = np.random.default_rng(1).integers(0, 65536, (1, 1, 96, 128)).astype(np.uint16)
     light = to_linear(images[0, 0] / 65535).mean()

@@ -13,6 +13,8 @@ from afrd.imaging.interleaved import interleaved, planar
 from afrd.imaging.pixels import to_linear, to_srgb
 
 SLIVER = 1e-3  # of a pixel, up to which OpenCV leaves out what a larger one holds of it
+_STRIP = 64  # rows whose linear light stays in the processor's caches
+_LARGE = 1 << 20  # pixels, from which it pays
 
 
 def resize(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -27,9 +29,22 @@ def resize(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     light = _light(images.dtype.name)
     for one, into in zip(images.reshape(-1, *images.shape[-3:]), out.reshape(-1, *out.shape[-3:]), strict=True):
         # one picture at a time, so that memory stays small
-        shrunk = _resized(_looked_up(interleaved(one), light), size)
+        picture = interleaved(one)
+        if picture.shape[0] * picture.shape[1] > _LARGE and picture.shape[0] >= size[0] and picture.shape[1] >= size[1]:
+            shrunk = _shrunk(picture, light, size)
+        else:
+            shrunk = _resized(_looked_up(picture, light), size)
         into[...] = planar(to_srgb(shrunk))
     return out
+
+
+def _shrunk(picture: np.ndarray, light: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Of linear light, rows first narrowed strip by strip and then averaged: its light is never there as a whole."""
+    narrow = np.empty((len(picture), size[1], *picture.shape[2:]), np.float32)
+    for start in range(0, len(picture), _STRIP):
+        strip = _looked_up(picture[start : start + _STRIP], light)
+        narrow[start : start + len(strip)] = _resized(strip, (len(strip), size[1]))
+    return _resized(narrow, size)
 
 
 def _looked_up(picture: np.ndarray, light: np.ndarray) -> np.ndarray:
