@@ -32,6 +32,15 @@ def test_the_seed_decides(disturbance):
 
 
 @pytest.mark.parametrize("disturbance", EVERY, ids=str)
+def test_lights_one_by_one_are_as_all_at_once(disturbance):
+    images = part()
+    kind = KINDS[disturbance.kind]
+    changed = kind.effect(images / np.float32(255), disturbance.strength, np.random.default_rng(1))
+    expected = np.rint(changed.clip(0, 1) * np.float32(255))
+    np.testing.assert_array_equal(apply(images, disturbance, np.random.default_rng(1)), expected)
+
+
+@pytest.mark.parametrize("disturbance", EVERY, ids=str)
 @pytest.mark.parametrize("bits", [8, 12, 16])
 def test_type_shape_and_range_stay_and_grey_stays_grey(disturbance, bits):
     images = part(bits=bits, grey=True)

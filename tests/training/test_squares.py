@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from afrd.datasets import open_dataset
+from afrd.imaging import ImagingOptions
 from afrd.training import TrainConfig, train
 from afrd.training.squares import Squares, squares_of
 from captures import write_folder
@@ -60,3 +61,22 @@ def test_training_reads_less_and_learns_the_same(data, tmp_path) -> None:
         digests.append((card.trained_digest, card.threshold))
     assert digests[0] == digests[1]
     assert opened[1]["train"] <= opened[0]["train"] - 3 * COUNTS["train"]["good"]
+
+
+def test_tiles_of_a_capture_are_cut_from_one_reading(tmp_path) -> None:
+    """Whatever their number: at 12 megapixels each reading takes seconds."""
+    global _opened
+    write_folder(tmp_path / "data", COUNTS, size=192)
+    train_set, held_out = (open_dataset(tmp_path / "data", split=split) for split in ("train", "val"))
+    opened = []
+    for tile in (96, 64):
+        imaging = ImagingOptions(tile=tile, overlap=0)
+        config = TrainConfig(
+            image_size=64, memory_gb=0, imaging=imaging, painting={"pairs": 6}, disturbing={"copies": 1}
+        )
+        _opened = Counter()
+        card = train(train_set, tmp_path / str(tile), config, holdout=held_out)
+        opened.append(_opened)
+        _opened = None
+        assert card.imaging.tiles == (192 // tile) ** 2
+    assert opened[0] == opened[1] and opened[1]["train"] < 2 * 9 * COUNTS["train"]["good"]

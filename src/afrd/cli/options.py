@@ -19,7 +19,9 @@ Runtime = Annotated[
 MemoryGb = Annotated[
     float,
     typer.Option(
-        min=0.01, help="For the pixels of all maps together; where it is too little, pixel metrics are counted in bins."
+        min=0.01,
+        help="Half for maps, more of which go to a temporary file, half for their pixels; where that is too little, "
+        "pixel metrics are counted in bins.",
     ),
 ]
 OnLightFault = Annotated[

@@ -25,6 +25,7 @@ class Kind:
     title: in a table, with {} for the strength. default: its strength where none is given.
     low, high: the range of strengths; whole: whole numbers only.
     effect: see `effects`. mask_effect: the same for masks [H, W], where the part itself moves.
+    each_light: one light after the other comes out as all at once, and takes less memory.
     """
 
     name: str
@@ -35,15 +36,16 @@ class Kind:
     effect: Callable[[np.ndarray, float, np.random.Generator], np.ndarray]
     whole: bool = False
     mask_effect: Callable[[np.ndarray, float, np.random.Generator], np.ndarray] | None = None
+    each_light: bool = False
 
 
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
-        Kind("noise", "noise σ {}/255", 2, 0, 128, effects.noise),
-        Kind("jpeg", "JPEG {}", 90, 1, 100, effects.jpeg, whole=True),
-        Kind("blur", "blur {} px", 0.7, 0.1, 20, effects.blur),
-        Kind("gain", "all lights × {}", 0.8, 0.05, 20, effects.gain),
+        Kind("noise", "noise σ {}/255", 2, 0, 128, effects.noise, each_light=True),
+        Kind("jpeg", "JPEG {}", 90, 1, 100, effects.jpeg, whole=True, each_light=True),
+        Kind("blur", "blur {} px", 0.7, 0.1, 20, effects.blur, each_light=True),
+        Kind("gain", "all lights × {}", 0.8, 0.05, 20, effects.gain, each_light=True),
         Kind("gain-one", "one light × {}", 0.8, 0.05, 20, effects.gain_of_one),
         Kind("hot", "{} hot pixel(s)", 1, 1, 10_000, effects.hot_pixels, whole=True),
         Kind("shift", "shifts of 0 to {} px", 2, 0.01, 50, effects.shift),
@@ -132,10 +134,14 @@ def apply(
         raise DisturbanceError(f"a pixel of {images.max()} above the full scale of {scale}; pass the camera's own")
     channels = images.shape[1]
     grey = all(np.array_equal(images[:, 0], images[:, k]) for k in range(1, channels))
-    values = images[:, : 1 if grey else channels].astype(np.float32) / np.float32(scale)
-    changed = KINDS[disturbance.kind].effect(values, disturbance.strength, rng)
-    coded = np.rint(changed.clip(0, 1) * np.float32(scale)).astype(images.dtype)
-    return np.repeat(coded, channels, axis=1) if grey else np.ascontiguousarray(coded)
+    kind, disturbed = KINDS[disturbance.kind], np.empty(images.shape, images.dtype)
+    together = 1 if kind.each_light else max(len(images), 1)
+    for first in range(0, len(images), together):
+        some = slice(first, first + together)
+        values = images[some, : 1 if grey else channels].astype(np.float32) / np.float32(scale)
+        changed = kind.effect(values, disturbance.strength, rng)
+        disturbed[some] = np.rint(changed.clip(0, 1) * np.float32(scale))
+    return disturbed
 
 
 def disturb_capture(capture: Capture, disturbance: Disturbance, seed: int = 0) -> Capture:

@@ -1,7 +1,7 @@
 """Inspect every labelled capture of a split and say how well the verdicts, scores and maps agree with the labels.
 
 Captures are read one at a time and let go. P-AUROC and AU-PRO rank all pixels together, so maps stay, at the model's
-scale, and masks, a bit a pixel.
+scale (`KeptMaps`), and masks, a bit a pixel.
 Knows no model: anything with `inspect_capture`, `threshold` and `config` can be evaluated.
 """
 
@@ -15,6 +15,7 @@ import numpy as np
 from afrd.capture import Capture
 from afrd.datasets import CaptureSet
 from afrd.errors import DatasetError, ModelError
+from afrd.evaluation.kept_maps import KeptMaps
 from afrd.evaluation.metrics import MEMORY_GB, RESAMPLES, Estimate, image_auroc, pixel_metrics
 from afrd.evaluation.parts import part_metrics, require_views
 from afrd.evaluation.result import CaptureResult, Evaluation, Metrics
@@ -45,7 +46,8 @@ def evaluate(
 
     captures: a split, with `.category` and `.split`; read one at a time.
     progress: called with (captures done, all captures) after each one.
-    seed, resamples: of the bootstrap that gives the intervals. memory_gb: see `pixel_metrics`.
+    seed, resamples: of the bootstrap that gives the intervals.
+    memory_gb: half for maps, more of which go to a temporary file; the rest as for `pixel_metrics`.
     Raises DatasetError where captures have no labels, or are no views and the model judges parts from views; ModelError
     where an answer cannot be a score or a map.
     """
@@ -55,7 +57,7 @@ def evaluate(
     if not len(captures):
         raise DatasetError(f"{where} has no captures; nothing to evaluate")
     require_views(captures, inspector.config.get("views"))
-    results, truths, maps, seconds = [], [], [], []
+    results, truths, seconds, maps = [], [], [], KeptMaps(memory_gb / 2)
     for i in range(len(captures)):
         capture = captures[i]
         if capture.anomalous is None:
@@ -84,20 +86,20 @@ def evaluate(
             )
         )
         truths.append(truth(capture))
-        maps.append(inspection.map)
+        maps.add(inspection.map)
         if progress is not None:
             progress(i + 1, len(captures))
     return compare(
         captures,
         results,
         truths,
-        Lazy(len(maps), lambda i: maps[i].at_full_size()),
+        maps.at_full_size(),
         threshold=float(inspector.threshold),
         seconds_per_capture=median(seconds),
         config=dict(inspector.config),
         seed=seed,
         resamples=resamples,
-        memory_gb=memory_gb,
+        memory_gb=memory_gb - maps.in_memory / 1e9,
         views=inspector.config.get("views"),
     )
 

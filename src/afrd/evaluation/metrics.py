@@ -119,8 +119,8 @@ def pixel_metrics(
     au_pro = _binned_estimate(by_region, good, overlap, edges, PRO_LIMIT, counts, reason)
     if every > 1:
         warnings.warn(
-            f"the maps' pixels do not fit {memory_gb:g} GB: they are counted in bins, so that P-AUROC is off by at most"
-            f" {pixel_auroc.error:.2g} and AU-PRO by {au_pro.error:.2g}; with more memory they are exact",
+            f"the maps' pixels do not fit {memory_gb:.3g} GB: they are counted in bins, so that P-AUROC is off by at "
+            f"most {pixel_auroc.error:.2g} and AU-PRO by {au_pro.error:.2g}; with more memory they are exact",
             stacklevel=2,
         )
     return pixel_auroc, au_pro

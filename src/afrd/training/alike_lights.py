@@ -46,9 +46,8 @@ def copies(correlations: np.ndarray) -> list[tuple[int, ...]]:
 
 def _correlations(images: np.ndarray) -> np.ndarray:
     """[N, N] of one capture's lights; 0 where a light shows nothing."""
-    grey = images.astype(np.float32).mean(1) / max(float(images.max()), 1)
-    detail = []
-    for light in grey:
+    full, detail = max(float(images.max()), 1), []
+    for light in (picture.astype(np.float32).mean(0) / full for picture in images):
         small = np.log(cv2.resize(light, (SIDE, SIDE), interpolation=cv2.INTER_AREA) + OFFSET)
         small -= cv2.GaussianBlur(small, (0, 0), DETAIL)
         small -= small.mean()

@@ -111,7 +111,9 @@ def with_disturbances(
     chosen = _chosen(captures, wanted)
     copies = Recompute(model, DisturbedCaptures(chosen, (seed, 1)), device)
     plain = Recompute(model, chosen, device)
+    if kept is None:  # in order, so that a capture is read once for all of its tiles
+        yield from zip(plain.each(), copies.each(), strict=True)
+        return
     for i, levels in enumerate(copies.each()):
-        number = i // copies.tiles * math.ceil(len(captures) / wanted)
-        vectors = kept(number) if kept else None
+        vectors = kept(i * math.ceil(len(captures) / wanted))
         yield plain.batch([i]) if vectors is None else vectors.to(device), levels

@@ -67,7 +67,7 @@ def learn_rig(captures: CaptureSet, image_size: int) -> RigLook:
             if captures.squares is not None:
                 captures.squares.keep(record.images, capture, image_size)
             if len(places) < RELIT and len(capture.lights) > 1:
-                places.append(places_of(capture.images / np.float32(np.iinfo(capture.images.dtype).max), rng))
+                places.append(places_of(capture.images, rng))
             yield capture.images
 
     ids = [record.id for record in chosen.records]

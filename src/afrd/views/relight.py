@@ -5,6 +5,7 @@ weights that depend on how the place is turned and what it is made of. They are 
 places of each look: how the lights stand to one another there says how it is turned. Ridge regression, nothing more.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Self
 
@@ -65,9 +66,12 @@ class Relighting(BaseModel):
 
 
 def places_of(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """images: [N, C, H, W] in 0..1, sRGB coded. Returns [N, C, P], linear: `PLACES` of them, or all where fewer."""
-    flat = images.reshape(*images.shape[:2], -1)
-    return to_linear(flat[..., rng.permutation(flat.shape[-1])[:PLACES]]).astype(np.float32)
+    """images: [N, C, H, W] in 0..1, or uint8 or uint16, sRGB coded. Returns [N, C, P], linear: `PLACES`, or all."""
+    rows, columns = np.divmod(rng.permutation(math.prod(images.shape[2:]))[:PLACES], images.shape[3])
+    chosen = images[..., rows, columns]
+    if chosen.dtype.kind == "u":
+        chosen = chosen / np.float32(np.iinfo(chosen.dtype).max)
+    return to_linear(chosen).astype(np.float32)
 
 
 def _rows(values: Sequence[np.ndarray] | np.ndarray) -> tuple[tuple[float, ...], ...]:
