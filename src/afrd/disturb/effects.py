@@ -59,18 +59,18 @@ def shift(images: np.ndarray, pixels: float, rng: np.random.Generator) -> np.nda
     The first light stays, and masks with it. Cubic interpolation; the border is mirrored.
     """
     step = _direction(rng) * pixels / max(1, len(images) - 1)
-    return np.stack([_moved(light, *(step * k)) for k, light in enumerate(images)])
+    return np.stack([displaced(light, *(step * k)) for k, light in enumerate(images)])
 
 
 def moved(images: np.ndarray, pixels: float, rng: np.random.Generator) -> np.ndarray:
     """All lights moved alike in one random direction, by whole pixels of about that distance; border mirrored."""
     offset = _whole_offset(pixels, rng)
-    return np.stack([_moved(light, *offset) for light in images])
+    return np.stack([displaced(light, *offset) for light in images])
 
 
 def moved_mask(mask: np.ndarray, pixels: float, rng: np.random.Generator) -> np.ndarray:
     """A mask [H, W] bool of the capture that `moved` moves, given a generator in the same state."""
-    return _moved(mask[None].astype(np.float32), *_whole_offset(pixels, rng))[0] > 0.5
+    return displaced(mask[None].astype(np.float32), *_whole_offset(pixels, rng))[0] > 0.5
 
 
 def _whole_offset(pixels: float, rng: np.random.Generator) -> np.ndarray:
@@ -83,7 +83,7 @@ def _direction(rng: np.random.Generator) -> np.ndarray:
     return np.array([np.cos(angle), np.sin(angle)])
 
 
-def _moved(planes: np.ndarray, right: float, down: float) -> np.ndarray:
+def displaced(planes: np.ndarray, right: float, down: float) -> np.ndarray:
     """[C, H, W] moved by an offset in pixels.
 
     Not by OpenCV, whose warps know 32nds of a pixel only.
