@@ -22,6 +22,7 @@ from afrd.training.features import Recompute, tiles_in
 RIG, LIGHT = 0.05, 0.02  # standard deviation of the logarithm of all lights' gain, and of one light's
 SHIFT, BLUR, NOISE, JPEG = (0.1, 1.0), (0.2, 0.7), (0.0, 2.0), (85, 96)  # pixels, pixels, 1/255, quality
 NOISIEST = 2.5  # 1/255, of the copies that the threshold comes from
+COPIES = 2  # of each held-out capture, where a model's settings name no number
 
 
 class DisturbedCaptures(Sequence[Capture]):

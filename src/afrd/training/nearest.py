@@ -11,12 +11,11 @@ from afrd.datasets import CaptureSet, read_ahead
 from afrd.families import HeldOutScores, Job
 from afrd.imaging.resizing import resize
 from afrd.model.nearest import NearestPatches
-from afrd.training.disturbed import disturbed_copies
+from afrd.training.disturbed import COPIES, disturbed_copies
 from afrd.training.features import Recompute
 from afrd.training.holdout import of_each
 
 RESAMPLES, SURER = 200, 0.02
-COPIES = 2  # disturbed ones of each held-out capture, for the threshold
 
 
 @torch.inference_mode()
