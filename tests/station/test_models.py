@@ -11,7 +11,7 @@ import yaml
 
 from afrd import Inspector
 from afrd.datasets.images import decode
-from afrd.station.snapshot import read_snapshot
+from afrd.station.snapshot import read_snapshot, write_snapshot
 from captures import make_capture
 from station_process import StationProcess, uploads
 
@@ -151,6 +151,27 @@ def test_it_grows_by_what_it_wrongly_stopped(station, trained, parts):
     station.client.post(f"/models/{_number(station, grown.name)}/activate")
     assert station.post(parts[7]).json()["model"].startswith("grown-")
     assert "0 parts were stopped and then reviewed as good since" in station.client.get("/models").text
+    station.client.post("/models/1/activate")
+
+
+@pytest.mark.parametrize("change", ["removed", "another"])
+def test_a_list_of_captures_that_is_not_the_one_written_is_told_and_nothing_is_built_on_it(station, trained, change):
+    """A list that is gone must not look as if the version had learned nothing: parts would be added twice."""
+    number, path = _number(station, trained.name), trained / "snapshot.parquet"
+    station.client.post(f"/models/{number}/activate")
+    whole, rows = path.read_bytes(), read_snapshot(path)
+    path.unlink()
+    if change == "another":
+        write_snapshot(path, rows[1:])
+    for asked in (f"/models/{number}", f"/models/{number}/snapshot.parquet"):
+        answer = station.client.get(asked)
+        assert answer.status_code == 422 and "restore it" in answer.text and str(path) in answer.text
+    assert "restore it" in station.client.post("/models/grow").text
+    models = station.client.get("/models")
+    assert models.status_code == 200 and "What it learned from is not known" in models.text
+    path.unlink(missing_ok=True)
+    path.write_bytes(whole)
+    assert station.client.get(f"/models/{number}").status_code == 200
     station.client.post("/models/1/activate")
 
 

@@ -18,7 +18,7 @@ from afrd.station.config import StationConfig
 from afrd.station.jobs import Jobs
 from afrd.station.judge import Judge
 from afrd.station.records import iso, not_to_learn_from
-from afrd.station.snapshot import DEFECT, HELD_OUT, LEARNED, SNAPSHOT_FILE, read_snapshot
+from afrd.station.snapshot import DEFECT, HELD_OUT, LEARNED, SNAPSHOT_FILE, read_snapshot, require_digest
 from afrd.station.store import Store
 from afrd.station.tables import CaptureRow, ModelRow, OpinionRow
 from afrd.station.versions import Versions
@@ -72,7 +72,10 @@ class Learning:
         self._make("trained", {"work": "train", "config": config, "imaging": seen}, lessons, by)
 
     def further(self) -> list[Lesson]:
-        """Parts that were stopped and then reviewed as good, and that the active version has not learned from."""
+        """Parts that were stopped and then reviewed as good, and that the active version has not learned from.
+
+        Raises StationError: what it learned from is not known any more.
+        """
         known = {each["digest"] for each in self.snapshot(self._active())}
         stopped = self._parts(CaptureRow.label == "good", CaptureRow.verdict != "good")
         return [_lesson(part, True) for part in stopped if part.digest not in known and not not_to_learn_from(part)]
@@ -108,9 +111,20 @@ class Learning:
         self._versions.record(by, "asked about reviewed parts", row.name, {"parts": len(task["captures"])})
 
     def snapshot(self, row: ModelRow) -> list[dict[str, Any]]:
-        """What a version learned from, where the station made it; else empty. Raises StationError: damaged."""
+        """What a version learned from, where the station made it; else empty. Raises as `snapshot_file`."""
+        path = self.snapshot_file(row)
+        return read_snapshot(path) if path else []
+
+    def snapshot_file(self, row: ModelRow) -> Path | None:
+        """Where that list lies; None: the station did not make this version.
+
+        Raises StationError: it is gone, or is not the one that was written with the version.
+        """
+        if row.snapshot is None:
+            return None
         path = Path(row.path) / SNAPSHOT_FILE
-        return read_snapshot(path) if row.snapshot and path.exists() else []
+        require_digest(path, row.snapshot)
+        return path
 
     def _active(self) -> ModelRow:
         return next(row for row in self._versions.rows() if row.name == self._judge.version.name)

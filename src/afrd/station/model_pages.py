@@ -1,13 +1,11 @@
 """Versions on the pages: what each is and found, which judges, which is in shadow, and how new ones are made."""
 
-from pathlib import Path
-
 from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import FileResponse, RedirectResponse
 
+from afrd.errors import StationError
 from afrd.rates import stated_rate
 from afrd.station.page import Text, by, page, service_of
-from afrd.station.snapshot import SNAPSHOT_FILE
 
 router = APIRouter(include_in_schema=False)
 
@@ -18,6 +16,11 @@ def models(request: Request) -> Response:
     service = service_of(request)
     rows = service.versions.rows()
     shadow = service.shadow.version
+    unknown = None
+    try:
+        further = len(service.learning.further())
+    except StationError as error:  # versions must still be activated here
+        further, unknown = 0, str(error)
     return page(
         request,
         "models.html",
@@ -33,7 +36,8 @@ def models(request: Request) -> Response:
         found=service.versions.found(),
         training=service.config.training,
         growable=service.learning.growable(),
-        further=len(service.learning.further()),
+        further=further,
+        unknown=unknown,
         left_out=service.learning.left_out(),
         job=service.learning.jobs.newest,
         audit=service.versions.audit(),
@@ -72,9 +76,10 @@ def model(request: Request, number: int) -> Response:
 @router.get("/models/{number}/snapshot.parquet")
 def snapshot(request: Request, number: int) -> Response:
     """The list of captures that a version learned from."""
-    row = service_of(request).versions.row(number)
-    path = Path(row.path) / SNAPSHOT_FILE
-    if row.snapshot is None or not path.is_file():
+    service = service_of(request)
+    row = service.versions.row(number)
+    path = service.learning.snapshot_file(row)
+    if path is None:
         raise HTTPException(404, f"model {row.name}: was not made here, so its captures are not listed")
     return FileResponse(path, filename=f"{row.name}.parquet")
 

@@ -75,6 +75,16 @@ def snapshot_digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def require_digest(path: Path, digest: str) -> None:
+    """Raises StationError: the file is gone, or not the one that had this SHA-256, hex."""
+    try:
+        found = snapshot_digest(path)
+    except OSError as error:
+        raise StationError(f"{path}: cannot be read ({error.strerror}); restore it") from error
+    if found != digest:
+        raise StationError(f"{path}: was changed; restore it: its SHA-256 was {digest[:16]}…, now it is {found[:16]}…")
+
+
 def _schema() -> "pyarrow.Schema":
     import pyarrow
 
