@@ -35,7 +35,8 @@ def test_images_that_cannot_be_moved_wait_for_the_next_start(store, artefact, pa
     part, judge = taken(parts, "part-1"), Judge(load_version(artefact, None, None))
     row = store.take(part)
     assert row is not None and store.trouble
-    store.finish(row, judge.judge(part.images, part.id), 0.1, False)
+    judgement = judge.judge(part.images, part.id)
+    store.finish(row, judgement, 0.1, False, named=store.draw(row, judgement))
     assert store.find("part-1").state == "judged"
     with pytest.raises(IdUsedError):
         store.take(part)  # sent again: nothing is written over, nothing removed

@@ -58,8 +58,9 @@ class StationConfig(_Strict):
     lights: their order as the rig triggers them, to be compared with the model's; None takes the model's.
     review: share of the threshold above which a part that is not anomalous is to be seen by a person; None for never.
     on_light_fault: "reject" or "leave-out", see `afrd.Inspector.load`; None for what the model was trained for.
-    queue: captures that may wait or be judged at once; more are answered 503. cycle_seconds: from the arrival of a
-    capture to its answer; what takes longer is marked. threads: of the inspection; None for every usable processor.
+    queue: captures that may wait or be judged at once; more are answered 503. cycle_seconds: from the first byte of a
+    capture until images and map are stored and its verdict is put on record; what takes longer is marked late.
+    threads: of the inspection; None for every usable processor.
     access: who may use it; without, only this machine.
     shifts: local times at which they begin, as "06:00".
     training: folder of the captures that the first model learned from; versions trained here learn from them too.

@@ -50,7 +50,7 @@ class Slot:
 
 
 class Line:
-    """size: captures that wait or are judged, at most. cycle_seconds: what an answer may take; more is marked late.
+    """size: captures that wait or are judged, at most. cycle_seconds: as of the station file.
 
     tell: called with every answer, also "not judged"; judged: with every capture that was judged, once it is answered.
     Both must return at once and not raise. cameras: as of `Repeats`.
@@ -205,11 +205,12 @@ class Line:
                 raise Refused(422, str(error)) from error
             raise error or RuntimeError("neither judged nor failed")
         self._pace += 0.1 * (judgement.seconds - self._pace)
+        named = None if row is None else self.store.draw(row, judgement)
         seconds = time.monotonic() - taken.arrived
         late = self.cycle_seconds is not None and seconds > self.cycle_seconds
         note = "judged after a restart; nobody was answered" if job.recovered else None
         if row is not None:
-            self.store.finish(row, judgement, seconds, late, note)
+            self.store.finish(row, judgement, seconds, late, note, named)
         return _answer(taken.id, judgement, seconds)
 
     def _done(self, id: str) -> None:

@@ -87,14 +87,23 @@ class Store:
             self.trouble = None
         return row
 
+    def draw(self, row: CaptureRow, judgement: Judgement) -> Future[None] | None:
+        """The capture's map into its folder. Returns what `finish` waits for; None where there is no map."""
+        if row.folder and self._settle(row) and self._write_map(row.folder, judgement):
+            return self._naming.submit(self.files.flush_names, row.folder)  # beside the database's own flush
+        return None
+
     def finish(
-        self, row: CaptureRow, judgement: Judgement, seconds: float, late: bool, note: str | None = None
+        self,
+        row: CaptureRow,
+        judgement: Judgement,
+        seconds: float,
+        late: bool,
+        note: str | None = None,
+        named: Future[None] | None = None,
     ) -> None:
-        """The verdict on record, with a message for every sink, and its map. row: the record, not judged yet."""
-        named: Future[None] | None = None
+        """The verdict on record, with a message for every sink. row: the record, not judged yet. named: of `draw`."""
         try:
-            if row.folder and self._settle(row) and self._write_map(row.folder, judgement):
-                named = self._naming.submit(self.files.flush_names, row.folder)  # beside the database's own flush
             with Session(self._writing) as session:
                 session.add(row)
                 row.note = AGAIN if row.state == "failed" else row.note or note

@@ -1,0 +1,55 @@
+"""The line by itself: what it takes from arrival to record."""
+
+import time
+
+import pytest
+
+from afrd.station.config import Limits
+from afrd.station.database import open_database, sqlite_url
+from afrd.station.intake import Intake, Taken
+from afrd.station.judge import Judge, load_version
+from afrd.station.line import Line
+from afrd.station.store import Store
+
+LIGHTS = ("left", "right", "top")
+
+
+@pytest.fixture
+def store(tmp_path):
+    engine = open_database(sqlite_url(tmp_path))
+    yield Store(engine, tmp_path, "cell")
+    engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def judge(artefact):
+    return Judge(load_version(artefact, None, None))
+
+
+def taken(parts, k: int) -> Taken:
+    return Intake(LIGHTS, Limits()).take(parts[k], f"part-{k}", "http", time.monotonic())
+
+
+@pytest.mark.parametrize(("cycle_seconds", "late"), [(0.001, True), (60, False), (None, False)])
+def test_what_takes_longer_than_the_cycle_is_marked_on_record(store, judge, parts, cycle_seconds, late):
+    line = Line(judge, store, 4, cycle_seconds)
+    line.start()
+    answer = line.submit(taken(parts, 0), line.reserve()).result(60)
+    line.stop()
+    assert (store.find("part-0").late, store.find("part-0").seconds) == (late, answer["seconds"])
+
+
+def test_the_cycle_ends_when_the_map_is_stored(store, judge, parts, monkeypatch):
+    """On a slow disk the map may take longer than the inspection."""
+    write = store.files.write_map
+
+    def slowly(*arguments) -> None:
+        time.sleep(1)
+        write(*arguments)
+
+    monkeypatch.setattr(store.files, "write_map", slowly)
+    line = Line(judge, store, 4, cycle_seconds=1)
+    line.start()
+    line.submit(taken(parts, 0), line.reserve()).result(60)
+    line.stop()
+    assert store.find("part-0").seconds > 1 and store.find("part-0").late
