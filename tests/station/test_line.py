@@ -1,6 +1,7 @@
-"""The line by itself: what it takes from arrival to record."""
+"""The line by itself: what it takes from arrival to record, and what an earlier process left."""
 
 import time
+import weakref
 
 import pytest
 
@@ -10,6 +11,7 @@ from afrd.station.intake import Intake, Taken
 from afrd.station.judge import Judge, load_version
 from afrd.station.line import Line
 from afrd.station.store import Store
+from sinks import until
 
 LIGHTS = ("left", "right", "top")
 
@@ -53,3 +55,29 @@ def test_the_cycle_ends_when_the_map_is_stored(store, judge, parts, monkeypatch)
     line.submit(taken(parts, 0), line.reserve()).result(60)
     line.stop()
     assert store.find("part-0").seconds > 1 and store.find("part-0").late
+
+
+def test_what_an_earlier_process_left_is_decoded_one_after_the_other(store, judge, parts):
+    """After an hour without a database there may be thousands; their pictures do not fit into memory at once."""
+    for k in range(6):
+        store.take(taken(parts, k))
+    alive, most = [], []
+
+    class Counting(Intake):
+        def take(self, *arguments) -> Taken:
+            found = super().take(*arguments)
+            alive.append(weakref.ref(found.images))
+            most.append(sum(each() is not None for each in alive))
+            return found
+
+    line = Line(judge, store, 2)
+    assert line.recover(Counting(LIGHTS, Limits())) == 6 and line.waiting == 6
+    assert most == []
+    line.start()
+    again = line.submit(taken(parts, 5), line.reserve()).result(60)  # its client sends it again meanwhile
+    until(lambda: line.waiting == 0)
+    line.stop()
+    assert max(most) <= 2
+    assert {store.find(f"part-{k}").state for k in range(6)} == {"judged"}
+    assert "after a restart" in store.find("part-0").note
+    assert again["score"] == store.find("part-5").score

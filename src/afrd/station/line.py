@@ -9,8 +9,9 @@ import math
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -71,6 +72,8 @@ class Line:
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._jobs: dict[str, _Job] = {}
         self._lock = threading.Lock()
+        self._left: deque[CaptureRow] = deque()  # of an earlier process, not judged
+        self._ending = threading.Event()
         self._taking = ThreadPoolExecutor(1, "take")
         self._finishing = ThreadPoolExecutor(1, "finish")
         self._judging = threading.Thread(target=self._work, name="judge", daemon=True)
@@ -83,7 +86,8 @@ class Line:
         self._judging.start()
 
     def stop(self) -> None:
-        """Judge what is queued, store it, and end."""
+        """Judge what is queued, store it, and end. What an earlier process left waits for the next start."""
+        self._ending.set()
         self._queue.put(None)
         self._judging.join()
         self._taking.shutdown()
@@ -97,7 +101,7 @@ class Line:
     @property
     def waiting(self) -> int:
         """Captures taken and not yet answered."""
-        return len(self._jobs)
+        return len(self._jobs) + len(self._left)
 
     def reserve(self) -> Slot:
         """A place in the queue, before an upload is read. Raises Refused: 503, and when to retry."""
@@ -136,18 +140,34 @@ class Line:
         return job.answered
 
     def recover(self, intake: Intake) -> int:
-        """Judge what an earlier process took and did not answer, or mark it; returns how many. Call before `start`."""
-        rows = self.store.unfinished()
-        for row in rows:
-            try:
-                job = _Job(self._taken_before(row, intake), recovered=True)
-            except (OSError, AfrdError) as error:
-                self.store.fail(row.id, f"taken before a restart, its images cannot be read: {error}")
-                continue
-            job.stored.set_result(row)
-            self._jobs[row.id] = job
-            self._queue.put(job)
-        return len(rows)
+        """Judge first what an earlier process took and did not answer, or mark it; returns how many.
+
+        Call before `start`. Each is decoded when its turn comes, so that memory does not grow with their number.
+        """
+        self._left, self._intake = deque(self.store.unfinished()), intake
+        return len(self._left)
+
+    def _next(self, before: Future[Answer] | None) -> _Job | None:
+        """What is to be judged now, once it is there; None: the station ends. before: of the one before."""
+        while self._left and not self._ending.is_set():
+            if before is not None:
+                wait([before])  # until its pictures are stored and need no memory
+            job = self._recovered(self._left[0])
+            self._left.popleft()
+            if job is not None:
+                return job
+        return self._queue.get()
+
+    def _recovered(self, row: CaptureRow) -> _Job | None:
+        """None: it cannot be read, or was sent again meanwhile and is judged with the others."""
+        try:
+            job = _Job(self._taken_before(row, self._intake), recovered=True)
+        except Exception as error:  # one capture that cannot be read must not stop the line
+            self.store.fail(row.id, f"taken before a restart, its images cannot be read: {error}")
+            return None
+        job.stored.set_result(row)
+        with self._lock:
+            return job if self._jobs.setdefault(row.id, job) is job else None
 
     def _taken_before(self, row: CaptureRow, intake: Intake) -> Taken:
         if row.folder is None:
@@ -163,8 +183,9 @@ class Line:
             job.stored.set_exception(error)
 
     def _work(self) -> None:
-        while (job := self._queue.get()) is not None:
-            judgement, error = None, None
+        answered = None
+        while (job := self._next(answered)) is not None:
+            judgement, error, answered = None, None, job.answered
             try:
                 judgement = self.repeats.told(job.taken, self.judge.judge(job.taken.images, job.taken.id))
             except Exception as raised:  # one capture that cannot be judged must not stop the line
