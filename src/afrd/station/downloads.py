@@ -1,4 +1,4 @@
-"""What History shows, to take away: CSV, Parquet, and a folder for training."""
+"""To take away: what History shows, as CSV, Parquet, and a folder for training; and the audit log."""
 
 import threading
 import weakref
@@ -48,7 +48,17 @@ def download(request: Request, kind: str, wanted: Wanted) -> Response:
     else:
         raise HTTPException(404, f"no export as {kind!r}; there are csv, parquet and zip")
     first = next(content, "")  # what goes wrong before it, a full disk above all, is answered and not cut off
-    name = f"{service.config.station}.{kind}"
-    return StreamingResponse(
-        chain([first], content), media_type=media, headers={"Content-Disposition": f'attachment; filename="{name}"'}
-    )
+    return _file(chain([first], content), media, f"{service.config.station}.{kind}")
+
+
+@router.get("/audit.csv")
+def audit(request: Request) -> Response:
+    """Every change, oldest first."""
+    service: Service = request.app.state.service
+    lines = exports.audit_as_csv(service.engine, service.config.station)
+    return _file(chain([next(lines)], lines), "text/csv", f"{service.config.station}-audit.csv")
+
+
+def _file(content: Iterator[Any], media: str, name: str) -> Response:
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamingResponse(content, media_type=media, headers=headers)

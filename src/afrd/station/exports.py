@@ -2,10 +2,11 @@
 
 import csv
 import io
+import json
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -13,15 +14,15 @@ from typing import Any
 import cv2
 import numpy as np
 import yaml
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session, selectinload
 
 from afrd.card import ModelCard
 from afrd.errors import AfrdError
 from afrd.station.history import Filter, History
 from afrd.station.pictures import as_png
-from afrd.station.records import not_to_learn_from, summary
-from afrd.station.tables import CaptureRow
+from afrd.station.records import iso, not_to_learn_from, summary
+from afrd.station.tables import AuditRow, CaptureRow
 
 _BATCH = 1000
 _NAMES = "id taken_at verdict score threshold shown_by label model source seconds late note light_notes"
@@ -41,13 +42,26 @@ def rows(engine: Engine, history: History, wanted: Filter) -> Iterator[CaptureRo
         yield from session.scalars(query.execution_options(yield_per=_BATCH))
 
 
+def audit_as_csv(engine: Engine, station: str) -> Iterator[str]:
+    """All of the audit log, oldest first; times as ISO 8601, details as JSON."""
+    with Session(engine) as session:
+        query = select(AuditRow).where(AuditRow.station == station).order_by(AuditRow.number)
+        found = session.scalars(query.execution_options(yield_per=_BATCH))
+        lines = ((iso(row.at), row.by, row.action, row.subject, json.dumps(row.detail)) for row in found)
+        yield from _csv(("at", "by", "action", "subject", "detail"), lines)
+
+
 def as_csv(found: Iterator[CaptureRow]) -> Iterator[str]:
     """Lines with a head. Text that a spreadsheet would take for a formula is quoted with an apostrophe."""
+    return _csv(_COLUMNS, (_values(row).values() for row in found))
+
+
+def _csv(head: Iterable[str], rows: Iterable[Iterable[Any]]) -> Iterator[str]:
     line = io.StringIO()
     writer = csv.writer(line)
-    writer.writerow(_COLUMNS)
-    for row in found:
-        writer.writerow([_cell(value) for value in _values(row).values()])
+    writer.writerow(head)
+    for row in rows:
+        writer.writerow([_cell(value) for value in row])
         if line.tell() > 65536:
             yield line.getvalue()
             line.seek(0)

@@ -50,11 +50,16 @@ class Jobs:
         task: Mapping[str, Any],
         by: str,
         told: Callable[[dict[str, Any]], None] = lambda _: None,
+        begins: Callable[[], None] = lambda: None,
     ) -> Job:
-        """told: with every message that is not the bar's. Raises StationError: another one runs."""
+        """told: with every message that is not the bar's. begins: puts it on record; where it raises, nothing begins.
+
+        Raises StationError: another one runs.
+        """
         with self._lock:
             if self.newest is not None and self.newest.running:
                 raise StationError(f"{self.newest.what} runs; wait until it has ended")
+            begins()
             self.newest = job = Job(what, by, time.time())
             self._process = process = subprocess.Popen(
                 [sys.executable, "-m", "afrd.station.work"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

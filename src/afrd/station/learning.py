@@ -107,8 +107,11 @@ class Learning:
         """Ask a version about every reviewed part that it has not judged. Raises StationError: another job runs."""
         row = self._versions.row(number)
         task = self._question(Path(row.path), row.threshold, self._not_asked(row.name)) | {"name": row.name}
-        self.jobs.start(f"asking {row.name}", task, by, told=self._hear_opinion)
-        self._versions.record(by, "asked about reviewed parts", row.name, {"parts": len(task["captures"])})
+
+        def begins() -> None:
+            self._versions.record(by, "asked about reviewed parts", row.name, {"parts": len(task["captures"])})
+
+        self.jobs.start(f"asking {row.name}", task, by, self._hear_opinion, begins)
 
     def snapshot(self, row: ModelRow) -> list[dict[str, Any]]:
         """What a version learned from, where the station made it; else empty. Raises as `snapshot_file`."""
@@ -150,8 +153,11 @@ class Learning:
             else:
                 self._hear_opinion(message)
 
-        self.jobs.start(what, task, by, told)
-        self._versions.record(by, "began", what, {"captures": len(task["captures"]), "left out": self.left_out()})
+        def begins() -> None:
+            self._versions.record(by, "began", what, {"captures": len(task["captures"]), "left out": left_out})
+
+        left_out = self.left_out()
+        self.jobs.start(what, task, by, told, begins)
 
     def _question(self, model: Path, threshold: float | None, parts: Sequence[CaptureRow]) -> dict[str, Any]:
         """The task of asking a model about parts."""

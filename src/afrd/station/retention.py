@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from afrd.station.config import Retention
 from afrd.station.database import writing
 from afrd.station.store import Store
-from afrd.station.tables import CaptureRow
+from afrd.station.tables import AuditRow, CaptureRow, audited
 
 _log = logging.getLogger("afrd.station")
 _EVERY_SECONDS = 60
@@ -28,6 +28,7 @@ class Keeper:
         self._store, self._rules = store, rules
         self._writing = writing(store.engine)
         self._ending = threading.Event()
+        self._line: int | None = None  # of the audit log
         self._thread = threading.Thread(target=self._work, name="keeper", daemon=True)
 
     def start(self) -> None:
@@ -86,10 +87,22 @@ class Keeper:
             found = [(row.number, row.folder) for row in session.scalars(query)]
             numbers = [number for number, _ in found]
             session.execute(update(CaptureRow).where(CaptureRow.number.in_(numbers)).values(folder=None, bytes=0))
+            line = self._audit(session, len(found)) if found else None
             session.commit()
+            self._line = line.number if line else self._line
         for _, folder in found:  # after the record: a picture without a record is only space, the reverse is an error
             self._store.files.remove(folder)
         return len(found)
+
+    def _audit(self, session: Session, parts: int) -> AuditRow:
+        """One line of the audit log for each day and start, which counts up."""
+        line = session.get(AuditRow, self._line) if self._line else None
+        today = time.strftime("%Y-%m-%d", time.gmtime())
+        if line is None or line.subject != today:
+            line = audited(self._store.station, "station", "removed images of old parts", today, {"parts": 0})
+            session.add(line)
+        line.at, line.detail = time.time(), {"parts": line.detail["parts"] + parts}
+        return line
 
     def _stored(self) -> int:
         mine = CaptureRow.station == self._store.station

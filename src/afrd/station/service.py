@@ -158,10 +158,7 @@ class Service:
         if defect_type is not None and named_as_good(defect_type):  # in an export it would lie among the good parts
             raise wrong("defect_type", f"{defect_type!r} is no defect; say what is wrong with it, or leave it out")
         drawing = read_mask_drawing(mask, self.config.limits, self._size_of(id)) if mask else None
-        row = self.store.review(id, label, defect_type, by, drawing)
-        if row is not None:
-            self.versions.record(by, "reviewed", id, {"label": label, "type": defect_type})
-        return row
+        return self.store.review(id, label, defect_type, by, drawing)
 
     def _size_of(self, id: str) -> tuple[int, int] | None:
         """Height and width of a part's images; None where none are stored. Raises Refused: 422, they are damaged."""

@@ -20,7 +20,7 @@ from afrd.station.intake import Taken
 from afrd.station.judge import Judgement
 from afrd.station.pictures import THUMBNAIL_FILE, thumbnail
 from afrd.station.records import answer, iso
-from afrd.station.tables import CaptureRow, OpinionRow, OutboxRow, ReviewRow
+from afrd.station.tables import CaptureRow, OpinionRow, OutboxRow, ReviewRow, audited
 
 _log = logging.getLogger("afrd.station")
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
@@ -200,7 +200,7 @@ class Store:
     def review(
         self, id: str, label: str, defect_type: str | None, by: str, mask: bytes | None = None
     ) -> ReviewRow | None:
-        """One more review of a capture, on record with its mask; None where there is no such capture."""
+        """One more review of a capture, on record with its mask and on the audit log; None: no such capture."""
         with Session(self._writing, expire_on_commit=False) as session:
             row = self._row(session, id, lock=True)
             if row is None or row.state == "taken":
@@ -211,7 +211,8 @@ class Store:
                 review.mask = f"mask-{round(at * 1000)}.png"
                 self.files.write_mask(row.folder, review.mask, mask)
             row.label = label
-            session.add(review)
+            said = {"label": label, "type": defect_type}
+            session.add_all([review, audited(self.station, by, "reviewed", id, said)])
             session.commit()
             return review
 

@@ -1,5 +1,6 @@
 """The records of a station, as tables of SQLite or PostgreSQL. Migrations in `migrations/` build the same."""
 
+import time
 from typing import Any, ClassVar
 
 from sqlalchemy import JSON, BigInteger, Double, ForeignKey, Index, Integer, String, Text, UniqueConstraint
@@ -130,6 +131,11 @@ class AuditRow(Base):
     action: Mapped[str]
     subject: Mapped[str] = mapped_column(String(128))
     detail: Mapped[dict[str, Any]]
+
+
+def audited(station: str, by: str, action: str, subject: str, detail: dict[str, Any]) -> AuditRow:
+    """A change made now, to be committed with it."""
+    return AuditRow(station=station, at=time.time(), by=by, action=action, subject=subject, detail=detail)
 
 
 class OutboxRow(Base):

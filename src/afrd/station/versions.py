@@ -26,7 +26,7 @@ from afrd.station.judge import (
     named_before,
     require_lights,
 )
-from afrd.station.tables import AuditRow, ModelRow
+from afrd.station.tables import AuditRow, ModelRow, audited
 
 _log = logging.getLogger("afrd.station")
 FOLDER = "models"
@@ -224,7 +224,7 @@ class Versions:
         return replace(version, name=names[0]) if names else version
 
     def _audit(self, by: str, action: str, subject: str, detail: dict) -> AuditRow:
-        return AuditRow(station=self._station, at=time.time(), by=by, action=action, subject=subject, detail=detail)
+        return audited(self._station, by, action, subject, detail)
 
     def _later(self, session: Session) -> float:
         """Now, or after the newest activation where the clock went back: the last one judges."""
