@@ -81,3 +81,13 @@ def test_what_an_earlier_process_left_is_decoded_one_after_the_other(store, judg
     assert {store.find(f"part-{k}").state for k in range(6)} == {"judged"}
     assert "after a restart" in store.find("part-0").note
     assert again["score"] == store.find("part-5").score
+
+
+def test_a_line_that_ends_by_itself_has_failed(store, judge, parts, monkeypatch):
+    line = Line(judge, store, 2)
+    assert not line.failed
+    monkeypatch.setattr(line, "_next", lambda _: None)  # whatever ends its thread
+    line.start()
+    until(lambda: line.failed)
+    line.stop()
+    assert not line.failed

@@ -18,7 +18,9 @@ LIGHTS = ("top", "top_left", "right")
 def health():
     """verdict, notes → light → what a client reads after an answer with them."""
     endpoint = f"opc.tcp://127.0.0.1:{free_port()}/afrd/"
-    server = OpcUa(OpcUaConfig(kind="opcua", name="scada", endpoint=endpoint), "cell-3", LIGHTS)
+    server = OpcUa(
+        OpcUaConfig(kind="opcua", name="scada", endpoint=endpoint), "cell-3", LIGHTS, lambda: ("Ready", "m@1")
+    )
     server.begin()
 
     async def read() -> dict[str, str]:

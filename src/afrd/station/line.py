@@ -99,6 +99,11 @@ class Line:
         return self._judging.is_alive()
 
     @property
+    def failed(self) -> bool:
+        """Whether it judged and does no more, though nobody ended it."""
+        return self._judging.ident is not None and not self.alive and not self._ending.is_set()
+
+    @property
     def waiting(self) -> int:
         """Captures taken and not yet answered."""
         return len(self._jobs) + len(self._left)

@@ -66,7 +66,7 @@ class Service:
         self.judge = Judge(version, config.review)
         delivered = [sink.name for sink in config.sinks if needs_outbox(sink)]
         self.store = Store(self.engine, config.data, config.station, delivered)
-        self.sinks = Sinks(config.sinks, self.engine, config.station, config.data, lights)
+        self.sinks = Sinks(config.sinks, self.engine, config.station, config.data, lights, self._status)
         self.history = History(self.engine, config.station)
         self.statistics = Statistics(self.engine, config.station)
         self.intake = Intake(lights, config.limits)
@@ -201,6 +201,10 @@ class Service:
     def _judged(self, taken: Taken, judgement: Judgement) -> None:
         self.rig.add(taken.id, judgement)
         self.idle.offer(taken.images, taken.id)
+
+    def _status(self) -> tuple[bool, str]:
+        """Whether the line judges, and by which model."""
+        return not self.line.failed, self.judge.version.name
 
     def _watch_rig(self) -> None:
         version = self.judge.version

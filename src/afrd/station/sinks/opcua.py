@@ -2,9 +2,10 @@
 
 import asyncio
 import json
+import logging
 import threading
 from collections import deque
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,27 +16,44 @@ from afrd.fail_safe import lights_in
 from afrd.station.records import NOT_JUDGED
 from afrd.station.sinks.config import OpcUaConfig
 
+_log = logging.getLogger("afrd.station")
 NAMESPACE = "urn:afrd:station"
-KEPT = 500
+KEPT = 3000  # a minute of a station that takes 50 captures a second
+READY, ERROR, UNKNOWN = "Ready", "Error", "unknown"
+_WATCH_SECONDS = 0.5  # how often state and model are looked at
 _SECONDS, _OPENING_SECONDS = 30, 600  # its address space takes seconds to build, and minutes on a busy machine
 
 
 class OpcUa:
     """VisionSystem: SystemState, ActiveRecipe (the model), LatestResult (ResultId, Verdict, Score, …), Lights, Results.
 
-    A light's health is "good", or what the newest capture says of it, or "unknown" where that was not judged. Results:
-    the newest `KEPT` answers as JSON, oldest first, for a client that was away.
+    SystemState: "Ready", or "Error" where the line does not judge. A light's health is "good", or what the newest
+    capture says of it, or "unknown" where that was not judged and before the first. Results: the newest `KEPT` answers
+    as JSON, oldest first, for a client that was away.
+
+    status(): the state, and the model that judges now. past(): the answers on record, oldest first.
     """
 
-    def __init__(self, config: OpcUaConfig, station: str, lights: Sequence[str]) -> None:
+    def __init__(
+        self,
+        config: OpcUaConfig,
+        station: str,
+        lights: Sequence[str],
+        status: Callable[[], tuple[str, str]],
+        past: Callable[[], Iterable[dict[str, Any]]] = tuple,
+    ) -> None:
         self._config, self._station, self._lights = config, station, tuple(lights)
+        self._status, self._past = status, past
         self._loop: asyncio.AbstractEventLoop | None = None
         self._server: Server | None = None
         self._nodes: dict[str, Node] = {}
         self._health: dict[str, Node] = {}
+        self._watching: asyncio.Task[None] | None = None
         self._results: deque[str] = deque(maxlen=KEPT)
 
     def begin(self) -> None:
+        self._results.clear()
+        self._results.extend(map(_line, self._past()))
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, name="opcua", daemon=True).start()
         try:
@@ -48,7 +66,7 @@ class OpcUa:
         self._run(self._write(answer))
 
     def close(self) -> None:
-        self._run(self._server.stop())
+        self._run(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
 
     def _run(self, work: Coroutine[Any, Any, None], seconds: float = _SECONDS) -> None:
@@ -78,22 +96,42 @@ class OpcUa:
         ):
             initial = {text: "", number: 0.0, ua.VariantType.UInt64: 0}.get(kind, datetime(1970, 1, 1))
             self._nodes[name] = await parent.add_variable(space, name, initial, kind)
-        self._nodes["Results"] = await system.add_variable(space, "Results", ua.Variant([], text, is_array=True))
+        self._nodes["Results"] = await system.add_variable(space, "Results", self._kept())
         for light in self._lights:
-            self._health[light] = await health.add_variable(space, light, "", text)
-        await self._nodes["SystemState"].write_value("Ready")
+            self._health[light] = await health.add_variable(space, light, UNKNOWN, text)
+        await self._show_status()
         await server.start()
         self._server = server
+        self._watching = asyncio.create_task(self._watch())
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(_WATCH_SECONDS)
+            try:
+                await self._show_status()
+            except Exception:  # of one look; the next comes soon
+                _log.exception("opcua: state and model could not be shown")
+
+    async def _show_status(self) -> None:
+        for name, value in zip(("SystemState", "ActiveRecipe"), self._status(), strict=True):
+            if await self._nodes[name].read_value() != value:
+                await self._nodes[name].write_value(value)
+
+    async def _end(self) -> None:
+        self._watching.cancel()
+        await self._server.stop()
+
+    def _kept(self) -> ua.Variant:
+        return ua.Variant(list(self._results), ua.VariantType.String, is_array=True)
 
     async def _write(self, answer: dict[str, Any]) -> None:
         nodes = self._nodes
         notes = answer["light_notes"]
         for light in self._lights:
             wrong = [note for note in notes if light in lights_in(note, self._lights)]
-            sound = "unknown" if answer["verdict"] == NOT_JUDGED else "good"
+            sound = UNKNOWN if answer["verdict"] == NOT_JUDGED else "good"
             await self._health[light].write_value("; ".join(wrong) or sound)
         for name, value in (
-            ("ActiveRecipe", answer["model"] or ""),
             ("ResultId", answer["id"]),
             ("Verdict", answer["verdict"]),
             ("Score", float(answer["score"] or 0)),
@@ -102,7 +140,13 @@ class OpcUa:
             ("CreationTime", datetime.now(UTC)),
         ):
             await nodes[name].write_value(value)
-        self._results.append(json.dumps(answer, ensure_ascii=False))
-        await nodes["Results"].write_value(ua.Variant(list(self._results), ua.VariantType.String, is_array=True))
+        await self._show_status()
+        if (line := _line(answer)) not in self._results:  # it may have been on record when this began
+            self._results.append(line)
+        await nodes["Results"].write_value(self._kept())
         count = await nodes["Count"].read_value()
         await nodes["Count"].write_value(ua.Variant(count + 1, ua.VariantType.UInt64))  # last: now the rest is whole
+
+
+def _line(answer: dict[str, Any]) -> str:
+    return json.dumps(answer, ensure_ascii=False)

@@ -1,7 +1,7 @@
 """The sinks of one station, opened from its file and told of every answer."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,8 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from afrd.errors import MissingExtraError, StationError
+from afrd.station.history import History
+from afrd.station.records import answer
 from afrd.station.sinks.answer_file import AnswerFile
 from afrd.station.sinks.config import AnswerFileConfig, MqttConfig, OpcUaConfig, SinkConfig, WebhookConfig
 from afrd.station.sinks.newest import Newest
@@ -17,10 +19,19 @@ from afrd.station.sinks.webhook import Webhook
 
 
 class Sinks:
-    """Raises StationError: a secret's environment variable is not set; MissingExtraError."""
+    """status: whether the station judges, and by which model.
+
+    Raises StationError: a secret's environment variable is not set; MissingExtraError.
+    """
 
     def __init__(
-        self, configs: Sequence[SinkConfig], engine: Engine, station: str, data: Path, lights: Sequence[str]
+        self,
+        configs: Sequence[SinkConfig],
+        engine: Engine,
+        station: str,
+        data: Path,
+        lights: Sequence[str],
+        status: Callable[[], tuple[bool, str]],
     ) -> None:
         self._outboxes: list[Outbox] = []
         self._newest: list[Newest] = []
@@ -34,7 +45,7 @@ class Sinks:
                 case AnswerFileConfig():
                     self._newest.append(Newest(config.name, AnswerFile(data / config.path)))
                 case OpcUaConfig():
-                    self._newest.append(Newest(config.name, _opcua(config, station, lights), keep=1000))
+                    self._newest.append(Newest(config.name, _opcua(config, engine, station, lights, status), 1000))
 
     def start(self) -> None:
         """Deliver."""
@@ -46,12 +57,12 @@ class Sinks:
         for sink in (*self._newest, *self._outboxes):
             sink.stop()
 
-    def tell(self, answer: dict[str, Any]) -> None:
+    def tell(self, told: dict[str, Any]) -> None:
         """An answer is on record. Returns at once."""
         for outbox in self._outboxes:
             outbox.wake()
         for newest in self._newest:
-            newest.put(answer)
+            newest.put(told)
 
     def problems(self) -> list[str]:
         """Of each that does not work at present."""
@@ -83,9 +94,18 @@ def _mqtt(config: MqttConfig):
     return Mqtt(config, _secret(config.password_env, config.name) if config.password_env else None)
 
 
-def _opcua(config: OpcUaConfig, station: str, lights: Sequence[str]):
+def _opcua(config: OpcUaConfig, engine: Engine, station: str, lights: Sequence[str], status):
     try:
-        from afrd.station.sinks.opcua import OpcUa
+        from afrd.station.sinks.opcua import ERROR, KEPT, READY, OpcUa
     except ModuleNotFoundError as error:
         raise MissingExtraError("asyncua", "opcua") from error
-    return OpcUa(config, station, lights)
+    history = History(engine, station)
+
+    def now() -> tuple[str, str]:
+        judges, model = status()
+        return READY if judges else ERROR, model
+
+    def past() -> list[dict[str, Any]]:
+        return [answer(row) for row in reversed(history.page(limit=KEPT) or [])]
+
+    return OpcUa(config, station, lights, now, past)
