@@ -1,71 +1,12 @@
 """A real mosquitto that goes away and comes back: every answer once and in order, and a state that is true."""
 
-import json
-import os
-import shutil
-import subprocess
-import threading
-from pathlib import Path
-
 import pytest
 
-from sinks import listens, start, unique, until
+from receivers import MOSQUITTO, Broker, Subscriber
+from sinks import start, unique, until
 from station_process import free_port
 
-MOSQUITTO = shutil.which("mosquitto") or shutil.which("/usr/sbin/mosquitto")
 pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="no mosquitto on this machine")
-
-
-class Broker:
-    """mosquitto on a port of its own. It keeps what is retained in its folder, for the next one there."""
-
-    def __init__(self, folder: Path, port: int) -> None:
-        folder.mkdir(exist_ok=True)
-        config, self._log = folder / "mosquitto.conf", folder / "log"
-        config.write_text(
-            f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence true\npersistence_location {folder}/\n"
-            + ("user root\n" if os.getuid() == 0 else "")
-        )
-        self.process = subprocess.Popen([MOSQUITTO, "-c", str(config)], stderr=self._log.open("w"))
-        until(lambda: listens(port))
-
-    def has_a_client(self) -> bool:
-        """Whether somebody connected since it started."""
-        return "New client connected" in self._log.read_text()
-
-    def end(self) -> None:
-        """Gone, as an administrator stops it: it still sends the last wills."""
-        self.process.terminate()
-        self.process.wait(30)
-
-
-class Subscriber:
-    """Keeps what arrives below cell-3."""
-
-    def __init__(self, port: int) -> None:
-        from paho.mqtt.client import Client
-        from paho.mqtt.enums import CallbackAPIVersion
-
-        self.results: list[dict] = []
-        self.states: list[str] = []
-        self.subscribed = threading.Event()
-        self._client = Client(CallbackAPIVersion.VERSION2)
-        self._client.on_connect = lambda client, *_: client.subscribe("cell-3/#", qos=1)
-        self._client.on_subscribe = lambda *_: self.subscribed.set()
-        self._client.on_message = self._keep
-        self._client.connect("127.0.0.1", port)
-        self._client.loop_start()
-        self.subscribed.wait()
-
-    def _keep(self, _client, _data, message) -> None:
-        if message.topic == "cell-3/result":
-            self.results.append(json.loads(message.payload))
-        else:
-            self.states.append(message.payload.decode())
-
-    def close(self) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
 
 
 @pytest.fixture

@@ -1,53 +1,15 @@
 """Real receivers: web server, OPC UA client, file. Each goes away; the line does not wait."""
 
 import asyncio
-import hashlib
-import hmac
 import json
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import yaml
 
+from receivers import SECRET, Receiver
 from sinks import listens, start, unique, until
 from station_process import free_port
-
-SECRET = "shared-with-the-mes"
-
-
-class Receiver:
-    """A web server that keeps what it is sent, and answers 500 while it is `ill`."""
-
-    def __init__(self, port: int) -> None:
-        self.messages: list[dict] = []
-        self.ill = False
-        self.wrong: list[str] = []
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                at, digest = (part.split("=")[1] for part in self.headers["X-Afrd-Signature"].split(","))
-                expected = hmac.new(SECRET.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
-                message = json.loads(body)
-                if digest != expected or self.headers["X-Afrd-Delivery"] != f"{message['station']}/{message['id']}":
-                    receiver.wrong.append(message["id"])
-                if not receiver.ill:
-                    receiver.messages.append(message)
-                self.send_response(500 if receiver.ill else 204)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                """Quiet."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def close(self) -> None:
-        """Nobody listens any more."""
-        self._server.shutdown()
-        self._server.server_close()
 
 
 def test_a_webhook_that_goes_away_gets_everything_after_in_order(serve, artefact, parts, tmp_path, monkeypatch):
