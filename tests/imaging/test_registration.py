@@ -6,7 +6,7 @@ import pytest
 from afrd.capture import LightRig
 from afrd.card import Lights
 from afrd.errors import DatasetError
-from afrd.imaging.motion import Motion
+from afrd.imaging import Imaging, Motion, Pixels
 from afrd.imaging.registration import estimate_shifts, move_back
 from surfaces import LIGHTS, SIDE, capture, drawn, part
 
@@ -118,6 +118,22 @@ def test_what_cannot_be_registered_is_refused() -> None:
     lights = np.pad(part(0), ((0, 0), (0, 0), (0, 0)), mode="wrap")
     with pytest.raises(DatasetError, match=r"capture 018: .*(more than a quarter of the picture|shows too little)"):
         Motion.learn("free", [("018", capture(lights, far))])
+
+
+def test_motion_is_of_captures_of_one_size() -> None:
+    """Shifts are in their pixels. The card of an earlier afrd holds no size, and its digest stays."""
+    motion = Motion.learn("constant", ((str(k), capture(part(k), drawn(0, 0.2))) for k in range(2)))
+    imaging = Imaging(pixels=Pixels(bits=8), motion=motion)
+    assert imaging.problem(np.zeros((LIGHTS, 1, SIDE, SIDE), np.uint8)) is None
+    what, fix = imaging.problem(np.zeros((LIGHTS, 1, SIDE, 100), np.uint8))
+    assert what == f"100×{SIDE}, but motion was learned from captures of {SIDE}×{SIDE}"
+    assert fix == "take it at that size, or train a model for this one"
+    written = '{"kind":"free","shifts":[[0.0,0.0]],"limit":0.5,"triggers":null}'
+    earlier = Motion.model_validate_json(written)
+    assert earlier.problem(np.zeros((1, 1, 9, 9))) is None and earlier.model_dump_json() == written
+    small = capture(part(1, side=96), drawn(0, 0.2))
+    with pytest.raises(DatasetError, match=r"capture b: 96×96, others are 128×128; motion is learned from .* one size"):
+        Motion.learn("free", [("a", capture(part(0), drawn(0, 0.2))), ("b", small)])
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (7, 7)])

@@ -6,10 +6,10 @@ unexplained is a fault of the rig: a light that was triggered too early or late,
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from afrd.errors import DatasetError
 from afrd.imaging.region import MovedRegion, Region
@@ -43,6 +43,7 @@ class Motion(BaseModel):
     limit: how far a light may lie from where the others, or for `free` training, have it, in pixels.
     triggers: when each light is triggered, in intervals; None: one after the other, as they are given.
     farthest: the largest shift of a light that was undone in training, in pixels; None: an earlier afrd kept none.
+    height, width: of the captures, since all of that is in their pixels; None likewise.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -52,6 +53,14 @@ class Motion(BaseModel):
     limit: float = Field(gt=0)
     triggers: tuple[int, ...] | None = None
     farthest: float | None = Field(None, ge=0)
+    height: int | None = Field(None, gt=0)
+    width: int | None = Field(None, gt=0)
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without what an earlier afrd kept none of, so that what was learned by it has the same digest still."""
+        added = ("farthest", "height", "width")
+        return {name: value for name, value in written(self).items() if name not in added or value is not None}
 
     @classmethod
     def learn(
@@ -62,10 +71,17 @@ class Motion(BaseModel):
     ) -> Self:
         """captures: ids and images, [N, C, H, W], of good ones whose lights were all in order. triggers: as of Motion.
 
-        Raises DatasetError: pictures that show nothing alike, or shifts larger than a quarter of the picture.
+        Raises DatasetError: pictures that show nothing alike, shifts larger than a quarter of the picture, or captures
+        of several sizes.
         """
-        found = []
+        found: list[np.ndarray] = []
+        size: tuple[int, ...] = ()
         for id, images in captures:
+            if images.shape[-2:] != (size := size or images.shape[-2:]):
+                raise DatasetError(
+                    f"capture {id}: {images.shape[-1]}×{images.shape[-2]}, others are {size[1]}×{size[0]}; motion is "
+                    f"learned from captures of one size"
+                )
             shifts, agreement = estimate_shifts(images)
             if agreement.min() < LEAST:
                 raise DatasetError(
@@ -89,7 +105,17 @@ class Motion(BaseModel):
             limit=round(max(MARGIN * left, LEAST_LIMIT), 3),
             triggers=triggers,
             farthest=round(float(np.linalg.norm(expected - expected.mean(-2, keepdims=True), axis=-1).max()), 3),
+            height=size[0],
+            width=size[1],
         )
+
+    def problem(self, images: np.ndarray) -> tuple[str, str] | None:
+        """Why it was not learned from such pictures, [..., H, W], and the fix."""
+        if self.height is None or images.shape[-2:] == (self.height, self.width):
+            return None
+        found = f"{images.shape[-1]}×{images.shape[-2]}"
+        what = f"{found}, but motion was learned from captures of {self.width}×{self.height}"
+        return what, "take it at that size, or train a model for this one"
 
     def register(self, images: np.ndarray, absent: Collection[int] = ()) -> Registered:
         """images: [N, C, H, W]. A light that does not fit the others' motion is named, and moved as they say.

@@ -124,7 +124,8 @@ class Imaging(BaseModel):
 
     def size_problem(self, images: np.ndarray) -> tuple[str, str] | None:
         """The same of their size alone."""
-        return next((found for part in (self.region, self.tiling) if part and (found := part.problem(images))), None)
+        parts = (self.region, self.tiling, self.motion)
+        return next((found for part in parts if part and (found := part.problem(images))), None)
 
     def looked_at(self, size: int) -> np.ndarray | None:
         """[size, size] bool, of the square at which a model sees a capture; None: everywhere, in tiles, or it moves."""
