@@ -113,10 +113,14 @@ def test_what_cannot_be_registered_is_refused() -> None:
     noise = rng.integers(0, 256, (LIGHTS, 1, SIDE, SIDE), np.uint8)
     with pytest.raises(DatasetError, match=r"capture 017: .*shows too little of what the others show.*motion: none"):
         Motion.learn("free", [("017", noise)])
-    far = np.zeros((LIGHTS, 2))
-    far[0, 0] = 45
-    lights = np.pad(part(0), ((0, 0), (0, 0), (0, 0)), mode="wrap")
-    with pytest.raises(DatasetError, match=r"capture 018: .*(more than a quarter of the picture|shows too little)"):
+
+
+@pytest.mark.parametrize(("width", "most"), [(SIDE, 32), (600, 128)])
+def test_shifts_farther_than_are_found_are_told_with_how_far_that_is(width: int, most: int) -> None:
+    lights, far = part(0, side=width)[:, :SIDE], np.zeros((LIGHTS, 2))
+    far[0, 0] = most * 1.35  # zero on average, shifts are 4/5 of it and less
+    said = rf"capture 018: image 1 is shifted by {0.8 * far[0, 0]:.0f}, -?0 px, more than the {most}, 32 px up to which"
+    with pytest.raises(DatasetError, match=said):
         Motion.learn("free", [("018", capture(lights, far))])
 
 

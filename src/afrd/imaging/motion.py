@@ -15,7 +15,7 @@ from afrd.errors import DatasetError
 from afrd.imaging.region import MovedRegion, Region
 from afrd.imaging.registration import LEAST, WINDOW, estimate_shifts, move_back
 
-MOST = 1 / 4  # of the picture's side: larger shifts are no motion between two pictures
+MOST = 1 / 4  # of the side of what is compared: larger shifts are no motion between two pictures
 MARGIN, LEAST_LIMIT = 3.0, 0.5  # the limit lies this far above what training left unexplained, and is at least this, px
 FASTER = (4.0, 0.25)  # px, or this share of training's largest shift, by which parts may move farther than in training
 STILL = 0.3  # px, below which lights lie on each other
@@ -71,8 +71,8 @@ class Motion(BaseModel):
     ) -> Self:
         """captures: ids and images, [N, C, H, W], of good ones whose lights were all in order. triggers: as of Motion.
 
-        Raises DatasetError: pictures that show nothing alike, shifts larger than a quarter of the picture, or captures
-        of several sizes.
+        Raises DatasetError: pictures that show nothing alike, shifts larger than a quarter of the picture or, of one of
+        more than 512 px, than 128 px, or captures of several sizes.
         """
         found: list[np.ndarray] = []
         size: tuple[int, ...] = ()
@@ -89,10 +89,11 @@ class Motion(BaseModel):
                     f"registered; take it out if it is bad, or train with motion: none"
                 )
             if (large := _too_large(shifts, images.shape)).any():
-                x, y = shifts[large.argmax()]
+                (x, y), (right, down) = shifts[large.argmax()], _most(images.shape)
                 raise DatasetError(
-                    f"capture {id}: image {int(large.argmax()) + 1} is shifted by {x:.0f}, {y:.0f} px, more than a "
-                    f"quarter of the picture; check the trigger, and that all images are of one part"
+                    f"capture {id}: image {int(large.argmax()) + 1} is shifted by {x:.0f}, {y:.0f} px, more than the "
+                    f"{right:g}, {down:g} px up to which shifts are found; check the trigger, and that all images are "
+                    f"of one part"
                 )
             found.append(shifts)
         each = np.stack(found)
@@ -121,8 +122,8 @@ class Motion(BaseModel):
         """images: [N, C, H, W]. A light that does not fit the others' motion is named, and moved as they say.
 
         absent: lights that are known to be out of order; they are moved, and not named. Neither they nor lights that
-        show nothing of what the others show have a say in how those moved. Where the others' motion is larger than a
-        quarter of the picture, or clearly than any in training, no light is trusted: what comes in at the border was
+        show nothing of what the others show have a say in how those moved. Where the others' motion is larger than the
+        shifts that are found, or clearly than any in training, no light is trusted: what comes in at the border was
         seen under none.
         """
         found, heard = np.zeros((len(images), 2)), [k for k in range(len(images)) if k not in absent]
@@ -192,4 +193,9 @@ def at_constant_velocity(
 
 def _too_large(shifts: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """[N] bool."""
-    return (np.abs(shifts) > MOST * np.minimum(shape[-2:], WINDOW)[::-1]).any(1)
+    return (np.abs(shifts) > _most(shape)).any(1)
+
+
+def _most(shape: tuple[int, ...]) -> np.ndarray:
+    """x, y in pixels, up to which shifts between pictures of a shape, [..., H, W], are found."""
+    return MOST * np.minimum(shape[-2:], WINDOW)[::-1]

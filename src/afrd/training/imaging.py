@@ -22,9 +22,8 @@ def learn_imaging(
     region_of: its region of interest, and how that follows a part, are taken over, if it has one. first: the one that a
         region is drawn on that follows the part, where it may not be among them; None: the first of them.
 
-    Raises DatasetError: captures that cannot be registered, or shifts larger than a quarter of the picture; a region
-    that is empty, of another size, or reaches outside; tiles that are too small or too many, or an overlap that is as
-    large as they are, or of none.
+    Raises DatasetError: captures that cannot be registered, as `Motion.learn`; a region that is empty, of another size,
+    or reaches outside; tiles that are too small or too many, or an overlap that is as large as they are, or of none.
     """
     options, imaging = captures.options, captures.imaging
     if options.dead_pixels == "repair":
