@@ -1,4 +1,4 @@
-"""The real bench: every method of suites/real.yaml on real captures, as they are and disturbed. Stopped, it goes on.
+"""The real bench: every method of suites/real.yaml on real captures, as they are and disturbed. Stopped, it continues.
 
     python benchmarks/real.py --tile DIR --flats DIR --work DIR [--sets tile flats flats-strong] [--methods …]
 

@@ -3,9 +3,9 @@
     python benchmarks/teachers.py TILE --work DIR [--looks TEACHER:SIZE …] [--draws 0 1 2] [--out FILE]
 
 TILE: one category in the layout of a user's own folders. --looks: teachers, each with the side that captures are
-resized to; DINOv2 reads 14/8 of it. Every capture is read once a look, its vectors stay in DIR (a started one is gone
-on with), and each draw (benchmarks/splits.py) learns from those of its good parts. I-AUROC of both measures, of each
-alone, and of two teachers' scores added: each is in units of held-out good parts already. --out is
+resized to; DINOv2 reads 14/8 of it. Every capture is read once a look, its vectors stay in DIR (what is there
+is not read again), and each draw (benchmarks/splits.py) learns from those of its good parts. I-AUROC of both measures,
+of each alone, and of two teachers' scores added: each is in units of held-out good parts already. --out is
 results/real/teachers.json.
 """
 

@@ -74,7 +74,7 @@ def load_card(run: Path) -> ModelCard:
     path = run / "model.yaml"
     if not path.is_file():
         if (run / "run.yaml").is_file():
-            raise RunError(f"{run}: this run is not finished; go on with afrd train … --out {run} --resume")
+            raise RunError(f"{run}: this run is not finished; continue it with afrd train … --out {run} --resume")
         raise RunError(f"{run}: no trained model here (model.yaml not found); pass the --out folder of afrd train")
     data = read_yaml(path)
     if data.get("format") != FORMAT:

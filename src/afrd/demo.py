@@ -1,6 +1,6 @@
 """The whole system on one page: render captures, learn from good ones, compare four fusions, report.
 
-Everything lands in one folder and is gone on with where it stopped.
+Everything lands in one folder; an unfinished run continues where it stopped.
 """
 
 from collections.abc import Mapping

@@ -183,7 +183,7 @@ def test_what_cannot_be_exported(trained, good, other_captures, tmp_path, monkey
     unfinished = tmp_path / "unfinished"
     unfinished.mkdir()
     (unfinished / "run.yaml").write_text((trained() / "run.yaml").read_text())
-    attempt("unfinished: this run is not finished; go on with afrd train", RunError, run=unfinished)
+    attempt("unfinished: this run is not finished; continue it with afrd train", RunError, run=unfinished)
     attempt(r"no trained model here", RunError, run=tmp_path / "nothing")
     attempt(r"a\.bin: an artefact for openvino ends in \.xml; name it .*a\.xml", ModelError, out="a.bin", to="openvino")
     attempt("target 'tensorrt': unknown; choose one of onnx, openvino, torch", ModelError, to="tensorrt")

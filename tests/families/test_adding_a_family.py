@@ -72,7 +72,7 @@ def test_it_is_exported_as_far_as_it_says(run, good, tmp_path):
         export_run(run, good, tmp_path / "a.onnx", to="onnx", precision="int8")
 
 
-def test_it_is_gone_on_with_by_its_settings(run, tiny, good):
+def test_it_is_continued_with_the_same_settings_only(run, tiny, good):
     with pytest.raises(RunError, match="cells: 8 → 4"):
         config = TrainConfig(fusion="toy", cells=4, image_size=64, false_alarm_rate=0.2)
         train(good, run, config, holdout=open_dataset(tiny, "Confetto", "val"), resume=True)

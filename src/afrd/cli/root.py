@@ -66,7 +66,7 @@ def demo(
 
 @app.command()
 def render(
-    out: Annotated[Path, typer.Argument(help="Folder for the data set; a started one is gone on with.")],
+    out: Annotated[Path, typer.Argument(help="Folder for the data set; an unfinished one is continued.")],
     classes: Annotated[str | None, typer.Option(help="Classes, separated by commas. [default: all]")] = None,
     train: Annotated[int, typer.Option(min=0, help="Good captures to learn from.")] = 60,
     val: Annotated[int, typer.Option(min=0, help="Good captures for the threshold.")] = 12,

@@ -125,7 +125,7 @@ def train(
         Path | None,
         typer.Option(help="Folder of defective captures, if you have some: <defect type>/<id>/<light>.png, masks/."),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out.")] = False,
     cache_dir: Annotated[
         Path | None,
         typer.Option(

@@ -101,7 +101,7 @@ class TrainConfig(Strict):
         return {"accelerator": self.accelerator, "devices": 1}
 
     def deciding(self) -> dict[str, Any]:
-        """What the trained model depends on: a run is gone on with if none of it has changed."""
+        """What the trained model depends on: a run is continued only if none of it has changed."""
         return _flat(self.model_dump(mode="json", exclude={"memory_gb"}))
 
     @model_validator(mode="wrap")

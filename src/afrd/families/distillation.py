@@ -1,6 +1,6 @@
 """The paper's network (`afrd.model.afrd`): lights are fused, a student learns to reproduce what comes of them.
 
-Trained by gradient, epoch by epoch; a run that was killed goes on at its last whole epoch.
+Trained by gradient, epoch by epoch; a run that was killed continues after its last whole epoch.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """A living line without a camera: rendered captures are learnt from, served, and sent to the station one by one.
 
-`make station`, or `python -m afrd.station.demo`. Everything lands in one folder and is gone on with where it stopped.
+`make station`, or `python -m afrd.station.demo`. Everything lands in one folder; an unfinished run
+continues where it stopped.
 """
 
 import argparse

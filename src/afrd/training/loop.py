@@ -52,7 +52,7 @@ def train(
         painted kinds count.
     region_of: as what an earlier model saw its captures: where it looked, this one looks, and it reads values as that
         one did, whatever the options say and these captures show.
-    resume: go on with the run in `out`, if there is one; without it `out` must not hold a run.
+    resume: continue the run in `out`, if there is one; without it `out` must not hold a run.
     resumable: keep the last whole epoch; it is three times the trained weights, written after every epoch.
     cache_dir: where features on disk go and stay for other runs; None puts them into `out` until the run is finished.
         Distillation alone writes them, where they do not fit memory or it is asked to. Features of all lights that lie

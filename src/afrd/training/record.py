@@ -1,4 +1,4 @@
-"""What a run folder was started with; compared when it is gone on with."""
+"""What a run folder was started with; compared when it is continued."""
 
 from pathlib import Path
 from typing import Any, Literal

@@ -50,19 +50,19 @@ def locked(out: Path) -> Iterator[None]:
             yield
     finally:
         if mine and not ((out / "run.yaml").is_file() and not (out / "model.yaml").is_file()):
-            (out / _LOCK).unlink(missing_ok=True)  # nothing to go on with
+            (out / _LOCK).unlink(missing_ok=True)  # nothing to continue
             if not any(out.iterdir()):
                 out.rmdir()
 
 
 def require_free(out: Path) -> None:
-    """Before hours are spent. Raises RunError: a run is there that is not to be gone on with."""
+    """Before hours are spent. Raises RunError: a run is there that is not to be continued."""
     if (out / "run.yaml").is_file():
-        raise RunError(f"{out}: holds a run already; pass --resume to go on with it, or another --out")
+        raise RunError(f"{out}: holds a run already; pass --resume to continue it, or another --out")
 
 
 def prepare(out: Path, record: RunRecord, resume: bool) -> None:
-    """Starts the run, or checks that it is the one to go on with."""
+    """Starts the run, or checks that it is the one to continue."""
     path = out / "run.yaml"
     if not path.is_file() and any(p.name != _LOCK and not is_half_written(p) for p in out.iterdir()):
         raise RunError(f"{out}: not empty and no run; choose another --out")
