@@ -29,7 +29,7 @@ app = typer.Typer(
 @app.command()
 def run(
     suite: Annotated[str, typer.Argument(help="table1, table2, table3, all, or a YAML file (classes, runs).")],
-    data: Annotated[Path, typer.Option(help="Data set: Eyecandies layout, or your own folders.")],
+    data: Annotated[Path, typer.Option(help="Data set: your own folders, or a public one (docs/datasets.md).")],
     out: Annotated[Path, typer.Option(help="Folder of the comparison; an unfinished one is continued.")],
     classes: Annotated[str | None, typer.Option(help="Separated by commas. [default: the suite's, else all]")] = None,
     methods: Annotated[str | None, typer.Option(help="Separated by commas. [default: the suite's]")] = None,

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-Data = Annotated[Path, typer.Argument(help="Data set: Eyecandies layout, or your own folders (see README).")]
+Data = Annotated[Path, typer.Argument(help="Data set: your own folders, or a public one (docs/datasets.md).")]
 Run = Annotated[Path, typer.Argument(help="Run folder that afrd train wrote, or a file of afrd export.")]
 Category = Annotated[str | None, typer.Option(help="Category (class) within the data set.")]
 Pattern = Annotated[
