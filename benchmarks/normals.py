@@ -2,9 +2,10 @@
 
     python benchmarks/normals.py DATA > benchmarks/results/normals.json
 
-DATA: rendered classes, as `afrd render` writes them, with `lights.yaml`. Good captures of the test split, the first
-`CAPTURES` per class. Pixels are the part's: nearer to the camera than the belt. Per class, means over captures of each
-capture's mean and median; `facing the camera` is the error of no knowledge at all, normal = (0, 0, 1) everywhere.
+DATA: rendered classes, as `afrd render` writes them, with `lights.yaml`; near lights have the distance that it says,
+and `near lights, linear, 3 rounds` is what `afrd views` computes. Good captures of the test split, the first `CAPTURES`
+per class. Pixels are the part's: nearer to the camera than the belt. Per class, means over captures of each capture's
+mean and median; `facing the camera` is the error of no knowledge at all, normal = (0, 0, 1) everywhere.
 """
 
 import json
@@ -16,12 +17,13 @@ import yaml
 
 from afrd.datasets.images import read_image
 from afrd.datasets.lights import read_lights
-from afrd.render.stage import CAMERA_HEIGHT, FOCAL
+from afrd.errors import DatasetError
+from afrd.render.stage import CAMERA_HEIGHT
+from afrd.views import stereo_of
 from afrd.views.photometric import PhotometricStereo
 
 CAPTURES, SPLIT = 10, "test_public"
-_AIM, _SPOT_DISTANCE = 0.6, 17.0  # cm above the belt, and from there to the spots: the renderer's stage
-DISTANCE = _SPOT_DISTANCE / ((CAMERA_HEIGHT - _AIM) / FOCAL)  # widths of the picture
+VIEWED = "near lights, linear, 3 rounds"
 _BELT = CAMERA_HEIGHT / 100 - 2e-5  # metres from the camera, less the step of the depth map
 
 
@@ -49,14 +51,17 @@ def good_captures(data: Path) -> list[str]:
 
 def main(folder: Path) -> None:
     rig = read_lights(folder / "lights.yaml")
+    if rig.distances is None:
+        raise DatasetError(f"{folder / 'lights.yaml'}: no light has a distance; render it again, which adds it")
     methods = {
         f"{'near' if distance else 'far'} lights, {'linear' if srgb else 'sRGB coded'}, {rounds or 'no'} rounds": (
             PhotometricStereo(rig.directions, distance=distance, srgb=srgb, rounds=rounds)
         )
-        for distance in (None, DISTANCE)
+        for distance in (None, rig.distances)
         for srgb in (False, True)
         for rounds in (0, 3)
     }
+    methods[VIEWED] = stereo_of(rig)
     # the wrong frame must be visibly wrong, or the numbers above mean nothing
     upside_down = PhotometricStereo([(x, -y, z) for x, y, z in rig.directions], rounds=0)
     classes = {}
@@ -78,7 +83,12 @@ def main(folder: Path) -> None:
         }
     methods_named = [key for key in next(iter(classes.values())) if key not in ("captures", "material")]
     over = {m: _both(np.mean([list(c[m].values()) for c in classes.values()], 0)) for m in methods_named}
-    print(json.dumps({"distance_in_widths": round(DISTANCE, 3), "mean_over_classes": over, **classes}, indent=1))
+    print(
+        json.dumps(
+            {"distance_in_widths": round(float(np.nanmean(rig.distances)), 3), "mean_over_classes": over, **classes},
+            indent=1,
+        )
+    )
 
 
 def _both(values: np.ndarray) -> dict[str, float]:

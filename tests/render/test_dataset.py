@@ -102,6 +102,18 @@ def test_lights_file_names_every_light_and_its_direction(out):
     assert [tuple(light["direction"]) if light["direction"] else None for light in lights] == list(
         LIGHT_DIRECTIONS.values()
     )
+    width = (10.5 - 0.6) / (711.11 / 512)  # of the picture, cm
+    away = [light.get("distance") for light in lights]
+    assert away == [None, *[pytest.approx(17 / width, abs=1e-3)] * 4, None]
+
+
+def test_a_folder_whose_lights_file_says_no_distance_goes_on(out, tmp_path):
+    older = tmp_path / "older"
+    render_dataset(older, ["Confetto"], train=1, val=0, test=0, size=32, seed=4, workers=1)
+    whole = (older / "lights.yaml").read_text()
+    (older / "lights.yaml").write_text(re.sub(r" *distance: .*\n", "", whole))
+    render_dataset(older, ["Confetto"], train=1, val=1, test=0, size=32, seed=4, workers=1)
+    assert (older / "lights.yaml").read_text() == whole
 
 
 def test_the_package_reads_what_it_renders(out):

@@ -54,6 +54,20 @@ def test_colour_shape_highlight_and_shadow(bump):
     assert views.relief[24, 4, 0] > views.relief[24, 44, 0]  # lit from the left
 
 
+def test_near_lights_are_taken_for_near():
+    """A flat plate, 2 widths from its lights: as far ones they make a dome of it."""
+    x, y = np.meshgrid((np.arange(SIZE) + 0.5) / SIZE - 0.5, 0.5 - (np.arange(SIZE) + 0.5) / SIZE)
+    towards = 2 * DIRECTIONS[:, :, None, None] - np.stack([x, y, np.zeros_like(x)])
+    away = np.linalg.norm(towards, axis=1)
+    values = (0.7 * 4 * towards[:, 2] / away**3)[:, None].repeat(3, 1)
+    degrees = []
+    for distances in ((2.0,) * 5, None):
+        rig = LightRig(NAMES, RIG.directions, distances)
+        seen = make_views(Capture("plate", capture(values).images, rig)).normals / 127.5 - 1
+        degrees.append(np.degrees(np.arccos((seen[..., 2] / np.linalg.norm(seen, axis=-1)).clip(-1, 1))).mean())
+    assert degrees[0] < 0.5 and degrees[1] > 5
+
+
 def test_command_line(bump, tmp_path):
     images = 255 * to_srgb(bump[0].clip(0, 1))
     for name, image in zip(NAMES, images, strict=True):

@@ -21,7 +21,7 @@ from afrd.progress import Progress
 from afrd.render.classes import CLASSES
 from afrd.render.rig_file import AIM, Rig
 from afrd.render.sample import render_object
-from afrd.render.stage import CAMERA_HEIGHT, FOCAL, LIGHT_DIRECTIONS, mitsuba
+from afrd.render.stage import CAMERA_HEIGHT, FOCAL, LIGHT_DIRECTIONS, SPOT_DISTANCE, mitsuba
 from afrd.render.writing import LAST, sample_name, write_sample
 
 RECIPE = 1
@@ -116,9 +116,13 @@ def render_dataset(
 
 def _lights(rig: Rig | None) -> list[dict[str, Any]]:
     """As in lights.yaml; distances in widths of the picture."""
-    if rig is None:
-        return [{"name": name, "direction": list(d) if d else None} for name, d in LIGHT_DIRECTIONS.items()]
     width = (CAMERA_HEIGHT - AIM[2]) / FOCAL
+    if rig is None:
+        away = {"distance": round(SPOT_DISTANCE / width, 4)}
+        return [
+            {"name": name, "direction": list(towards), **away} if towards else {"name": name, "direction": None}
+            for name, towards in LIGHT_DIRECTIONS.items()
+        ]
     lights = []
     for light in rig.lights:
         known: dict[str, Any] = {"direction": list(light.direction)} if light.direction else {}

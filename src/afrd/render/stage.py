@@ -37,7 +37,7 @@ LIGHT_DIRECTIONS: dict[str, tuple[float, float, float] | None] = {
 
 CAMERA_HEIGHT = 10.5
 FOCAL = 711.11 / 512  # focal length over image width, as in Eyecandies
-_SPOT_DISTANCE, _SPOT_RADIUS = 17.0, 1.1
+SPOT_DISTANCE, _SPOT_RADIUS = 17.0, 1.1  # from AIM
 _BELT_HALF = 9.0
 _SPOT_SAMPLES, _BOX_SAMPLES, _GUIDE_SAMPLES = 6, 9, 4  # a pixel
 _WALLS = 0.05  # share of a spot that the walls of the box send back from all around, in units of the light box
@@ -154,8 +154,8 @@ def on_picture(points: np.ndarray, size: int) -> np.ndarray:
 
 def _station(mi) -> dict[str, Lamp]:
     """The four spots; what all of them and the light box show follows from them."""
-    at = {name: np.array(AIM) + _SPOT_DISTANCE * np.array(LIGHT_DIRECTIONS[name]) for name in SPOTS}
-    return {name: Lamp({name: disc(mi, at[name], _SPOT_DISTANCE, _SPOT_RADIUS, EXPOSURE["spot"])}) for name in SPOTS}
+    at = {name: np.array(AIM) + SPOT_DISTANCE * np.array(LIGHT_DIRECTIONS[name]) for name in SPOTS}
+    return {name: Lamp({name: disc(mi, at[name], SPOT_DISTANCE, _SPOT_RADIUS, EXPOSURE["spot"])}) for name in SPOTS}
 
 
 def _sensor(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
