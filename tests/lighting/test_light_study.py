@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -74,7 +75,10 @@ def test_copies_are_named_and_cycles_counted(study):
     assert study.subset(LIGHTS).cycle_ms == 35.5
     assert study.assumed == ("a", "c", "d")
     assert [each.lights for each in study.front] == [("b",)]
-    assert "c and d show the same picture" in "\n".join(study.words())
+    assert "c and d show the same picture: one of them is enough" in "\n".join(study.words())
+    both = "\n".join(replace(study, recommended=("b", "c", "d")).words())
+    assert "c and d show nearly the same picture; c and d are recommended together all the same" in both
+    assert "enough" not in both
 
 
 def test_a_subset_scores_as_a_model_that_was_trained_on_these_lights(parts, cache, study, tmp_path):

@@ -15,20 +15,23 @@ EXPLAINED = 0.95  # of a light's detail, from which it is a sum of others
 SHARED = 0.05  # of the sum's detail that a light must bring to be named
 
 
-def sums(captures: CaptureSet, leave: Sequence[Sequence[int]] = ()) -> list[tuple[int, tuple[int, ...], float]]:
+def sums(captures: CaptureSet, copies: Sequence[Sequence[int]] = ()) -> list[tuple[int, tuple[int, ...], float]]:
     """Lights whose linear light is a sum of at least two others', as all spots of the spots: (light, of, share).
 
-    share: of the variance of its fine detail that the sum explains. leave: groups of copies, which are no sums. Of two
-    lights that are sums of one another and further ones, the one that is explained better is named.
+    share: of the variance of its fine detail that the sum explains. copies: groups of them; a light is no sum of its
+    copies. Of two lights that are sums of one another and further ones, the one that is explained better is named.
     """
-    copied = {k for group in leave for k in group}
-    kept = [k for k in range(len(captures.lights)) if k not in copied]
-    if len(kept) < 3:
+    beside = {k: set(group) for group in copies for k in group}
+    of_others = {
+        k: [i for i in range(len(captures.lights)) if i not in beside.get(k, {k})] for k in range(len(captures.lights))
+    }
+    if all(len(others) < 2 for others in of_others.values()):
         return []
     detail = np.concatenate([_detail(capture.images) for capture in _some(captures)], 1)  # [N, pixels]
     found = []
-    for k in kept:
-        others = [i for i in kept if i != k]
+    for k, others in of_others.items():
+        if len(others) < 2:
+            continue
         weights, rest = nnls(detail[others].T, detail[k])
         share = 1 - rest**2 / max(float(detail[k] @ detail[k]), 1e-12)
         brought = weights * np.linalg.norm(detail[others], axis=1)

@@ -155,9 +155,7 @@ class LightStudy:
                 "There are no labelled parts of both kinds: painted defects decide, which are not your defects, and "
                 "where that was tried chose no better than chance; put bad parts into test/ before you drop a light."
             )
-        lines += [
-            f"{_listed(group)} show the same picture: one of them is enough, or average them." for group in self.alike
-        ]
+        lines += [self._of_copies(group) for group in self.alike]
         lines += [
             f"{each.light} shows what {_listed(each.of)} show together ({each.share:.0%} of its detail)."
             for each in self.sums
@@ -167,6 +165,15 @@ class LightStudy:
                 f"No exposure_ms in lights.yaml for {_listed(self.assumed)}: {ASSUMED_MS:g} ms each are assumed."
             )
         return lines
+
+    def _of_copies(self, group: tuple[str, ...]) -> str:
+        taken = tuple(light for light in group if light in self.recommended)
+        if len(taken) < 2:
+            return f"{_listed(group)} show the same picture: one of them is enough, or average them."
+        return (
+            f"{_listed(group)} show nearly the same picture; {_listed(taken)} are recommended together all the same: "
+            f"no faster choice came within one standard error."
+        )
 
 
 def _listed(names: tuple[str, ...]) -> str:
