@@ -2,6 +2,7 @@
 
 import time
 from datetime import date, datetime, timedelta
+from hashlib import sha256
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
@@ -13,7 +14,6 @@ from afrd.station.history import Filter
 from afrd.station.page import Text, by, message, page, row_of, service_of
 from afrd.station.pictures import THUMBNAIL_FILE, map_overlay
 from afrd.station.records import VERDICTS
-from afrd.station.service import Service
 
 router = APIRouter(include_in_schema=False)
 PAGE = 48
@@ -31,30 +31,38 @@ def root() -> Response:
 @router.get("/live")
 def live(request: Request) -> Response:
     """The last part, large."""
-    return page(request, "live.html", "Live", **_live(service_of(request)), host=request.url.netloc)
+    return page(request, "live.html", "Live", **(_live(request) or {}))
 
 
 @router.get("/live/panel")
 def live_panel(request: Request, seen: str = "") -> Response:
-    """The same without the page around it; 204 where nothing has come since."""
+    """The same without the page around it; 204 where it shows what it did. seen: the mark that it carried then."""
+    values = _live(request, seen)
+    return Response(status_code=204) if values is None else page(request, "live_panel.html", "Live", **values)
+
+
+def _live(request: Request, seen: str | None = None) -> dict[str, Any] | None:
+    """None where nothing is new since the mark `seen`."""
     service = service_of(request)
     newest = service.history.page(limit=1)
-    if (newest[0].id if newest else "") == seen:
-        return Response(status_code=204)
-    return page(request, "live_panel.html", "Live", **_live(service), host=request.url.netloc)
-
-
-def _live(service: Service) -> dict[str, Any]:
-    newest = service.history.page(limit=1)
-    shift = service.config.shift_start(time.time())
-    return {
-        "row": newest[0] if newest else None,
+    row = newest[0] if newest else None
+    last = {
+        "current": service.shown_last(row.id if row else None),
+        "problems": service.problems(),
+        "refusals": list(service.refusals.newest)[:1],
+        "shift": service.config.shift_start(time.time()),
+    }
+    mark = sha256(repr((row and (row.id, row.state), last)).encode()).hexdigest()
+    if mark == seen:
+        return None
+    return last | {
+        "row": row,
+        "mark": mark,
         "lights": service.intake.lights,
-        "shift": shift,
-        "counts": service.statistics.counts(shift),
+        "counts": service.statistics.counts(last["shift"]),
         "drifting": service.drifts(),
         "rig_known": service.rig.known,
-        "refusals": list(service.refusals.newest),
+        "host": request.url.netloc,
     }
 
 

@@ -77,7 +77,8 @@ class Service:
         self.rig = RigWatch(None, lights)
         self._watch_rig()
         cameras = [source.name for source in config.sources if source.kind == "camera"]
-        telling = (self.sinks.tell, self._judged, cameras)
+        self._answered: str | None = None
+        telling = (self._tell, self._judged, cameras)
         self.line = Line(self.judge, self.store, config.queue, config.cycle_seconds, *telling)
         self.learning = Learning(self.engine, config, self.versions, self.store, self.judge)
         self.gallery = Gallery(self.engine, config.station, config.data, config.training)
@@ -197,6 +198,14 @@ class Service:
         model = self.judge.version.name
         shifts = [row.shifts for row in self.statistics.shifts(model, SHOWN, BASELINE)]
         return registration_charts(self.intake.lights, shifts)
+
+    def shown_last(self, id: str | None) -> bool:
+        """Whether no part came after this one, the newest on record. False also where nothing judges at present."""
+        return self.line.alive and not (self.store.trouble and self._answered not in (None, id))
+
+    def _tell(self, answer: Answer) -> None:
+        self._answered = answer["id"]
+        self.sinks.tell(answer)
 
     def _judged(self, taken: Taken, judgement: Judgement) -> None:
         self.rig.add(taken.id, judgement)
