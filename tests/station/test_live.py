@@ -2,10 +2,14 @@
 
 import resource
 import signal
+import time
 
 import pytest
 import yaml
+from sqlalchemy import insert
 
+from afrd.station.database import open_database, sqlite_url, writing
+from afrd.station.tables import CaptureRow
 from browser import TABLET, browser, needs_browser, tab
 from station_process import StationProcess
 
@@ -74,3 +78,22 @@ def test_a_verdict_is_not_current_while_newer_ones_are_not_on_record(page, stati
     station.post(parts[1], "third").raise_for_status()
     page.wait_for_selector("#live a:text-is('third')")
     page.wait_for_selector(".banner:text-is('not current')", state="detached")
+
+
+def test_a_light_that_moved_is_told(page, station, parts):
+    """Fifty captures whose lights lay alike, and thirty in which one lies two pixels aside."""
+    model = station.health()["model"]
+    rows = [
+        {
+            "station": "station", "id": f"part-{k}", "state": "judged", "source": "http", "taken_at": time.time(),
+            "digest": "", "files": {}, "bytes": 0, "light_notes": [], "late": False, "verdict": "good", "score": 0.5,
+            "threshold": 1.0, "model": model, "shifts": [[0, 0], [0.05 * (k % 3) + 2 * (k >= 50), 0], [0, 0]],
+        }
+        for k in range(80)
+    ]  # fmt: skip
+    engine = open_database(sqlite_url(station.data))
+    with writing(engine).begin() as connection:
+        connection.execute(insert(CaptureRow), rows)
+    engine.dispose()
+    page.wait_for_selector("#live .notes:has-text('light right, x: +1.9 px from where it lay')")
+    assert "light right, x: +1.9 px" in station.client.get("/rig").text

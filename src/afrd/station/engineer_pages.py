@@ -79,7 +79,7 @@ def rig(request: Request) -> Response:
             for quantity in dict.fromkeys(each.quantity for each in found)
         },
         known=service.rig.known,
-        drifting=[*service.drifts(), *drift.registration_advice(registration)],
+        drifting=service.drifts(registration),
         baseline=drift.BASELINE,
         weight=WEIGHT,
         scores=charts.scores_svg(shares) if shares else "",

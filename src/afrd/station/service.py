@@ -6,6 +6,7 @@ import re
 import secrets
 import shutil
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from afrd.imaging.registration import estimate_shifts
 from afrd.station.access import Access
 from afrd.station.config import StationConfig
 from afrd.station.database import hold_name, open_database, sqlite_url
-from afrd.station.drift import BASELINE, LOOKED_BACK, SHOWN, Chart, RigWatch, registration_charts
+from afrd.station.drift import BASELINE, LOOKED_BACK, SHOWN, Chart, RigWatch, registration_advice, registration_charts
 from afrd.station.exports import named_as_good
 from afrd.station.gallery import Gallery
 from afrd.station.guard import Sessions
@@ -183,9 +184,10 @@ class Service:
         """Let this version judge beside the active one; None ends it. Raises StationError."""
         self.shadow.watch(self.versions.set_shadow(number, self.judge, by))
 
-    def drifts(self) -> list[str]:
-        """What has changed in the rig, in words, each with its fix."""
-        return self.rig.drifting
+    def drifts(self, registration: Sequence[Chart] | None = None) -> list[str]:
+        """What has changed in the rig, in words, each with its fix. registration: its charts, if at hand."""
+        charts = self.registration_charts() if registration is None else registration
+        return self.rig.drifting + registration_advice(charts)
 
     def rig_charts(self) -> list[Chart]:
         """Of the captures that the active model judged."""
