@@ -1,6 +1,7 @@
 """No part is called good by lights that cannot be trusted: a shaded ball, its inversion, and faults made by hand."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -180,6 +181,18 @@ def test_the_command_line_says_it_and_never_good(run, tmp_path):
         "reject": {"whole": ("good", None), "dead": ("light fault", "good")},
         "leave-out": {"whole": ("good", None), "dead": ("good", None)},
     }
+
+
+def test_evaluation_by_the_command_counts_it_or_leaves_the_light_out(balls, run, tmp_path):
+    data, found = shutil.copytree(balls, tmp_path / "data"), {}
+    write_image(data / "test" / "good" / "200" / "south.png", np.zeros((3, SIZE, SIZE), np.uint8))
+    for mode in ("reject", "leave-out"):
+        command = [sys.executable, "-m", "afrd", "evaluate", run, data, "--json", tmp_path / f"{mode}.json"]
+        done = subprocess.run([*map(str, command), "--on-light-fault", mode], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        captures = json.loads((tmp_path / f"{mode}.json").read_text())["captures"]
+        found[mode] = next(each["outcome"] for each in captures if each["id"] == "good-200")
+    assert found == {"reject": "light fault", "leave-out": "passed"}
 
 
 def test_a_missing_light_needs_no_file_and_the_verdict_is_the_same(run, tmp_path):
