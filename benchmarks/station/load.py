@@ -26,7 +26,7 @@ def main() -> None:
         run = model(Path(temporary), options.lights, options.size)
         _, files = parts(12, options.lights, options.size)
         inspector = Inspector.load(run)
-        expected = [inspector.inspect(np.stack([decode(c, Path(n)) for n, c in each.items()])).score for each in files]
+        expected = [inspector.inspect(np.stack([decode(c, Path(n)) for n, c in each.items()])) for each in files]
         station = StationProcess(run, Path(temporary) / "data")
         can = capacity(station, files)
         result = flood(station, files, expected, 2 * can, options.minutes * 60)
