@@ -18,12 +18,15 @@ def main() -> None:
     options = parser.parse_args()
     with TemporaryDirectory() as temporary:
         run = options.model or model(Path(temporary), 3, 64)
-        station = StationProcess(run, Path(temporary) / "data")
-        for k, files in enumerate(parts(3, 3, 64)[1]):
-            station.post(files, f"part-{k}")
-        before = _outside(station)
-        counts, faults = fuzz(station, options.examples, options.seed)
-        written = sorted(map(str, _outside(station) - before))
+        data = Path(temporary).joinpath(*"abcdef", "data")  # however many folders up, what is written is seen
+        data.parent.mkdir(parents=True)
+        station = StationProcess(run, data)
+        known = {f"part-{k}": files for k, files in enumerate(parts(3, 3, 64)[1])}
+        for id, files in known.items():
+            station.post(files, id).raise_for_status()
+        before = _strange(Path(temporary), data)
+        counts, faults = fuzz(station, options.examples, options.seed, known)
+        written = sorted(map(str, _strange(Path(temporary), data) - before))
         health = station.health()
         station.kill()
     answers = {str(status): count for status, count in sorted(counts.items())}
@@ -32,8 +35,10 @@ def main() -> None:
     )
 
 
-def _outside(station: StationProcess) -> set[Path]:
-    return {path for path in station.data.parent.rglob("*") if station.data not in path.parents}
+def _strange(root: Path, data: Path) -> set[Path]:
+    """What lies beside the data folder, or in it where the station puts no captures."""
+    captures = {data / "captures", data / "incoming"}
+    return {path for path in root.rglob("*") if not captures & {path, *path.parents}}
 
 
 if __name__ == "__main__":
