@@ -1,5 +1,7 @@
 """What is said of the pictures, where, and which comes first."""
 
+import re
+
 import pytest
 from typer.testing import CliRunner
 
@@ -73,5 +75,31 @@ def test_the_number_of_tiles_is_said_before_the_long_work(tmp_path) -> None:
     (tmp_path / "run").touch()  # which ends it then
     options = ("--tile", 64, "--image-size", 64, "--false-alarm-rate", 0.5)
     done = afrd("train", tmp_path / "data", "--out", tmp_path / "run", *options, check=1)
-    assert "each capture is looked at as 4 tiles of 64 px" in done.stderr
+    assert "captures of 100×100 px are looked at as 4 tiles of 64 px; a place of the map is 8 px\n" in done.stderr
     assert "run: is a file" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--smallest-defect", 12), "4 tiles of 64 px; a place of the map is 8 px, a "
+         "defect of 12 px is 1.5 places wide; "
+         "with --resolution 6, tiles of 48 px, it is 2\n"),
+        (("--smallest-defect", 12, "--resolution", 6), "9 tiles of 48 px; a place of the map is 6 px, a defect of "
+         "12 px is 2 places wide\n"),
+        (("--smallest-defect", 2), "2 px is 0.25 places wide; with --resolution 4, tiles of 32 px, it is 0.5\n"),
+        (("--smallest-defect", 30), "one square; a place of the map is 12.5 px, a "
+         "defect of 30 px is 2.4 places wide\n"),
+    ],
+)  # fmt: skip
+def test_which_resolution_fits_the_smallest_defect_is_said_before_the_long_work(tmp_path, options, said) -> None:
+    write_folder(tmp_path / "data", {"train": {"good": 3}, "val": {"good": 1}}, size=100)
+    (tmp_path / "run").touch()  # which ends it then
+    given = ("--image-size", 64, "--false-alarm-rate", 0.5, *options)
+    done = afrd("train", tmp_path / "data", "--out", tmp_path / "run", *given, check=1)
+    assert said in done.stderr and "run: is a file" in done.stderr
+    finer = re.search(r"--resolution (\S+), tiles of (\d+) px, it is", done.stderr)
+    if finer:  # what is advised is what comes of it
+        done = afrd("train", tmp_path / "data", "--out", tmp_path / "run", *given, "--resolution", finer[1], check=1)
+        assert f"tiles of {finer[2]} px; a place of the map is {finer[1]} px" in done.stderr
+        assert "--resolution" not in done.stderr

@@ -153,7 +153,8 @@ def train(
     known = None
     if known_defects:
         known = read_known_defects(known_defects, captures.lights, category=category, pattern=pattern)
-    _say_what_is_learned_first(captures.with_options(settings.imaging).options)
+    options = captures.with_options(settings.imaging).options
+    _say_what_is_learned_first(options)
     with training_bars() as (on_features, on_epoch):
         card = run_training(
             captures,
@@ -163,13 +164,11 @@ def train(
             known_defects=known,
             resume=resume,
             cache_dir=cache_dir,
-            on_imaging=_say_tiles,
+            on_imaging=lambda imaging: _say_how_finely(imaging, settings, captures, options.smallest_defect),
             on_features=on_features,
             on_epoch=on_epoch,
         )
     if is_main_process():
-        defect = card.config["imaging"]["smallest_defect"]
-        typer.echo(card.imaging.resolution(card.image_size, captures[0].size, defect))
         if why := settings.why(card.fusion, len(card.lights.names)):
             typer.echo(f"model {card.fusion}: {why}")
         interval = card.threshold_interval
@@ -195,12 +194,12 @@ def _say_what_is_learned_first(options: Any) -> None:
         typer.echo(f"learning first how captures are seen: {', '.join(wanted)}", err=True)
 
 
-def _say_tiles(imaging: Any) -> None:
+def _say_how_finely(imaging: Any, settings: Any, captures: Any, smallest_defect: float | None) -> None:
     """Before the long work, which takes as many times as long as there are tiles."""
     from afrd.cli.bars import is_main_process
 
-    if imaging.tiles > 1 and is_main_process():
-        typer.echo(f"each capture is looked at as {imaging.tiles} tiles of {imaging.tiling.tile} px", err=True)
+    if is_main_process():
+        typer.echo(imaging.resolution(settings.image_size, captures[0].size, smallest_defect), err=True)
 
 
 def _merged(file: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from afrd.imaging.gain import Gain
 from afrd.imaging.motion import Motion, Registered
 from afrd.imaging.pixels import Pixels, Transfer
 from afrd.imaging.region import MovedRegion, Region, Shapes, fill
-from afrd.imaging.tiles import LEAST, STRIDE, Tiling
+from afrd.imaging.tiles import LEAST, STRIDE, WIDE, Tiling
 
 
 class ImagingOptions(BaseModel):
@@ -137,12 +137,22 @@ class Imaging(BaseModel):
         return len(self.tiling) if self.tiling else 1
 
     def resolution(self, image_size: int, size: tuple[int, int], defect: float | None = None) -> str:
-        """How finely captures of a size, height and width, are looked at, in words. defect: of this size, in pixels."""
+        """How finely captures of a size, height and width, are looked at, in words.
+
+        defect: the smallest, in pixels; where it is too few places wide, the resolution that fits is named.
+        """
         tile = self.tiling.tile if self.tiling else max(size)
         place = tile * STRIDE / image_size
         squares = f"{self.tiles} tiles of {tile} px" if self.tiling else "one square"
         words = f"captures of {size[1]}×{size[0]} px are looked at as {squares}; a place of the map is {place:.3g} px"
-        return words + (f", a defect of {defect:g} px is {defect / place:.2g} places wide" if defect else "")
+        if not defect:
+            return words
+        words += f", a defect of {defect:g} px is {defect / place:.2g} places wide"
+        fitting = max(LEAST, round(defect * image_size / (WIDE * STRIDE)))
+        if fitting >= tile:
+            return words
+        finer = fitting * STRIDE / image_size
+        return f"{words}; with --resolution {finer:.4g}, tiles of {fitting} px, it is {defect / finer:.2g}"
 
     def cut(self, images: np.ndarray, faulty: Collection[int] = ()) -> list[np.ndarray]:
         """images: as seen, [N, C, H, W]. Returns what the model looks at, one after the other.
