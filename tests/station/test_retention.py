@@ -73,7 +73,7 @@ def test_a_full_disk_is_announced_and_verdicts_go_on(artefact, serve, parts):
     review = station.client.post("/api/captures/before/review", json={"label": "good"})
     assert (review.status_code, "nothing was done: the disk of" in review.json()["detail"]) == (503, True)
     threshold = station.client.post("/threshold", data={"threshold": "1", "reason": "to try"})
-    assert (threshold.status_code, "Nothing was done: the disk of" in threshold.text) == (503, True)
+    assert (threshold.status_code, "nothing was done: the disk of" in threshold.text) == (503, True)
     assert station.client.get("/history/export.zip").status_code == 503  # and no ZIP that breaks off
     assert "Traceback" not in station.log.read_text()
     resource.prlimit(station.process.pid, resource.RLIMIT_FSIZE, (hard, hard))

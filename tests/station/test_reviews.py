@@ -2,6 +2,7 @@
 
 import base64
 import io
+from html import unescape
 
 import numpy as np
 import pytest
@@ -52,7 +53,7 @@ def test_a_mask_has_the_size_of_the_part(station):
         asked = {"label": "defect", "mask": url(drawing(height, width))}
         answer = station.client.post("/review/part-0", data=asked)
         assert answer.status_code == 422
-        assert f"{width} × {height} pixels, the part's images have 64 × 64" in answer.text
+        assert f"{width} × {height} pixels, the part's images have 64 × 64" in unescape(answer.text)
     assert station.client.get("/api/captures/part-0").json()["reviews"] == []
     asked = {"label": "defect", "mask": url(drawing(64, 64))}
     assert station.client.post("/review/part-0", data=asked).status_code == 303

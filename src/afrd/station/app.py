@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from sqlalchemy.exc import OperationalError
+from starlette.exceptions import HTTPException
 
 import afrd
 from afrd.datasets.problems import printable
@@ -53,27 +54,38 @@ def create_app(service: Service) -> FastAPI:
     app.include_router(login.router)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
 
-    @app.exception_handler(Refused)
-    async def refused(request: Request, error: Refused) -> JSONResponse:
+    def refuse(request: Request, error: Refused) -> None:
         service.refusals.add(request.client.host if request.client else "?", error)
+
+    @app.exception_handler(Refused)
+    async def refused(request: Request, error: Refused) -> Response:
+        refuse(request, error)
         headers = {"Retry-After": str(error.retry_after)} if error.retry_after else None
-        return JSONResponse({"detail": error.detail()}, error.status, headers)
+        return _not_done(request, error.status, str(error), error.detail(), headers)
+
+    @app.exception_handler(HTTPException)
+    async def not_so(request: Request, error: HTTPException) -> Response:
+        if error.status_code != 404:
+            refuse(request, Refused(error.status_code, str(error.detail)))
+        return _not_done(request, error.status_code, str(error.detail), error.detail, error.headers)
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
         """Without what was sent, which may be large, or nothing that JSON holds."""
         told = []
         for each in error.errors():
             place = [at if isinstance(at, int) else printable(at)[:64] for at in each["loc"]]
             told.append({"loc": place, "msg": printable(each["msg"]), "type": each["type"]})
-        return JSONResponse({"detail": told}, 422)
+        words = "; ".join(f"{each['loc'][-1]}: {each['msg']}" for each in told)
+        refuse(request, Refused(422, words))
+        return _not_done(request, 422, words, told)
 
     @app.exception_handler(AfrdError)
     async def failed(request: Request, error: AfrdError) -> Response:
         status = 404 if isinstance(error, DatasetError) else 422
-        if request.scope["path"].startswith("/api/"):
-            return JSONResponse({"detail": str(error)}, status)
-        return message(request, "Not done", str(error), status)
+        if status != 404:
+            refuse(request, Refused(status, str(error)))
+        return _not_done(request, status, str(error))
 
     @app.exception_handler(OperationalError)
     @app.exception_handler(OSError)
@@ -81,11 +93,8 @@ def create_app(service: Service) -> FastAPI:
         """A full disk, or a database that is not there: what was asked for was not done."""
         where = f"the disk of {service.config.data} or the database"
         text = f"nothing was done: {where} says: {reason_of(error)}; free or fix it, and do it again"
-        path = request.scope["path"]
-        _log.error("%s %s: %s", request.method, path, text)
-        if path.startswith("/api/"):
-            return JSONResponse({"detail": text}, 503, {"Retry-After": "30"})
-        return message(request, "Not done", text[0].upper() + text[1:], 503)
+        _log.error("%s %s: %s", request.method, request.scope["path"], text)
+        return _not_done(request, 503, text, headers={"Retry-After": "30"})
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -96,3 +105,14 @@ def create_app(service: Service) -> FastAPI:
 
     app.openapi = openapi
     return app
+
+
+def _not_done(
+    request: Request, status: int, words: str, detail: Any = None, headers: Mapping[str, str] | None = None
+) -> Response:
+    """JSON to programs, a page to people. detail: for JSON, where it is more than the words."""
+    if request.scope["path"].startswith("/api/"):
+        return JSONResponse({"detail": detail or words}, status, headers)
+    answer = message(request, "Not found" if status == 404 else "Not done", words, status)
+    answer.headers.update(headers or {})
+    return answer

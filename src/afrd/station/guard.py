@@ -107,8 +107,9 @@ class Guard:
         path = request.scope["path"]
         if path.startswith(_OPEN):
             return None
-        if "text/html" in request.headers.get("accept", "") and request.method not in _CHANGES:
-            return RedirectResponse(f"/login?to={quote(path)}", HTTPStatus.SEE_OTHER)
+        if "text/html" in request.headers.get("accept", ""):
+            asked = "ended=1" if request.method in _CHANGES else f"to={quote(path)}"
+            return RedirectResponse(f"/login?{asked}", HTTPStatus.SEE_OTHER)
         return _say(HTTPStatus.UNAUTHORIZED, "sign in, or send Authorization: Bearer NAME:SECRET", _BEARER)
 
     async def _person(self, request: Request) -> Person | None:

@@ -14,9 +14,9 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/login")
-def sign_in_page(request: Request, to: str = "/live") -> Response:
-    """The form."""
-    return page(request, "login.html", "Sign in", to=to, failed=False)
+def sign_in_page(request: Request, to: str = "/live", ended: bool = False) -> Response:
+    """The form. ended: what was asked for was not done, as nobody was signed in any more."""
+    return page(request, "login.html", "Sign in", to=to, failed=False, ended=ended)
 
 
 @router.post("/login")
@@ -35,7 +35,7 @@ def sign_in(
     person = service.access.by_password(name, password)
     if person is None:
         service.versions.record("nobody", "failed to sign in as", "".join(c for c in name if c.isprintable()))
-        return page(request, "login.html", "Sign in", 401, to=to, failed=True)
+        return page(request, "login.html", "Sign in", 401, to=to, failed=True, ended=False)
     service.versions.record(person.name, "signed in", person.role)
     answer = RedirectResponse(to if _here(to) else "/live", 303)
     secure = request.url.scheme == "https"
