@@ -91,3 +91,15 @@ def test_a_line_that_ends_by_itself_has_failed(store, judge, parts, monkeypatch)
     until(lambda: line.failed)
     line.stop()
     assert not line.failed
+
+
+def test_the_space_of_a_capture_is_all_that_lies_in_its_folder(store, judge, parts):
+    """Images to be removed are chosen by it."""
+    line = Line(judge, store, 2)
+    line.start()
+    line.submit(taken(parts, 0), line.reserve()).result(60)
+    line.stop()
+    store.review("part-0", "defect", None, "ada", mask=b"drawn")
+    row = store.find("part-0")
+    lying = list((store.files.root / row.folder).iterdir())
+    assert len(lying) == 3 + 3 and row.bytes == sum(path.stat().st_size for path in lying)

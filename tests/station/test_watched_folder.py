@@ -1,5 +1,7 @@
 """A watched folder: images of two parts that share an id are never judged as one, and what is not judged is told."""
 
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -124,3 +126,24 @@ def test_captures_that_cannot_be_moved_are_told_until_they_can(watched, started,
     (tmp_path / "drop/refused").unlink()
     until(lambda: not source.problems())
     assert (tmp_path / "drop/refused/1/reason.txt").exists()
+
+
+@pytest.mark.parametrize("days", [None, 30])
+def test_what_was_dealt_with_goes_after_the_days_it_is_kept(tmp_path, started, days):
+    there = {f"{where}/{id}": age for where in ("done", "refused") for id, age in (("new", 29), ("old", 31))}
+    for name, age in there.items():
+        folder = tmp_path / "drop" / name
+        folder.mkdir(parents=True)
+        (folder / "top.png").write_text("top")
+        os.utime(folder, (time.time() - age * 86400,) * 2)
+    (tmp_path / "drop/old").mkdir()  # not dealt with
+    os.utime(tmp_path / "drop/old", (0, 0))
+    config = FolderConfig(kind="folder", name="drop", path=Path("drop"), settle_seconds=0.1, keep_days=days)
+    started.append(Sources((config,), tmp_path, LIGHTS, lambda *_: {}))
+    started[0].start()
+    if days:
+        until(lambda: not any((tmp_path / f"drop/{where}/old").exists() for where in ("done", "refused")))
+    time.sleep(0.5)
+    kept = {name for name in there if (tmp_path / "drop" / name / "top.png").exists()}
+    assert kept == ({"done/new", "refused/new"} if days else set(there))
+    assert (tmp_path / "drop/old").is_dir()

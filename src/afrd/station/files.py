@@ -89,6 +89,13 @@ class CaptureFiles:
         path, scale = self.root / folder / MAP_FILE, fitting_scale(values)
         write_map_png16(path, values, scale, threshold=threshold, fast=True, flush_name=False)
 
+    def map_bytes(self, folder: str) -> int:
+        """Size of a capture's map; 0 where there is none."""
+        try:
+            return (self.root / folder / MAP_FILE).stat().st_size
+        except OSError:
+            return 0
+
     def flush_names(self, folder: str) -> None:
         """The names of what is in a capture's folder, to the disk."""
         flush(self.root / folder)

@@ -53,8 +53,8 @@ class Store:
         if self.files.is_incoming(taken.id) and (before := self.find_now(taken.id)) is not None:
             self._settle(before)
             raise _used(taken.id)
+        small = (THUMBNAIL_FILE, thumbnail(taken.images))
         try:
-            small = (THUMBNAIL_FILE, thumbnail(taken.images))
             self.files.write_incoming(taken.id, [*taken.files.values(), small])
         except OSError as error:
             folder = None
@@ -68,7 +68,7 @@ class Store:
             digest=taken.digest,
             folder=folder,
             files={light: name for light, (name, _) in taken.files.items()},
-            bytes=sum(len(content) for _, content in taken.files.values()),
+            bytes=sum(len(content) for _, content in [*taken.files.values(), small]),
             light_notes=[],
             late=False,
             note=None if folder else f"images are not stored: {self.trouble}",
@@ -107,6 +107,7 @@ class Store:
             with Session(self._writing) as session:
                 session.add(row)
                 row.note = AGAIN if row.state == "failed" else row.note or note
+                row.bytes += self.files.map_bytes(row.folder) if row.folder else 0
                 for name, value in _verdict(judgement).items():
                     setattr(row, name, value)
                 row.state, row.judged_at, row.seconds, row.late = "judged", time.time(), round(seconds, 6), late
@@ -210,6 +211,7 @@ class Store:
             if mask and row.folder:
                 review.mask = f"mask-{round(at * 1000)}.png"
                 self.files.write_mask(row.folder, review.mask, mask)
+                row.bytes += len(mask)
             row.label = label
             said = {"label": label, "type": defect_type}
             session.add_all([review, audited(self.station, by, "reviewed", id, said)])

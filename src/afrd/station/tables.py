@@ -16,7 +16,7 @@ class CaptureRow(Base):
 
     number: in the order in which they were taken. state: taken (not yet judged), judged, or failed (`note` says why).
     digest: SHA-256 of the images. folder: of images and map, relative to the data folder; None where they could not be
-    stored or were removed by retention. files: light → file name; bytes: of all of them.
+    stored or were removed by retention. files: light → file name; bytes: of these, thumbnail, map and masks.
     seconds: from arrival until the verdict is put on record, images and map being stored; inspection_seconds: of the
     inspection alone. late: longer than the cycle allows.
     own_threshold: what the model itself would have judged by, where a person set another; None where an older afrd kept

@@ -18,6 +18,7 @@ class FolderConfig(_Source):
 
     A capture is taken once all its images are there and none changed for `settle_seconds`; then they are moved to
     `done/`, or to `refused/` with the reason. One that stays incomplete for `incomplete_seconds` is refused.
+    keep_days: after so long they are removed from there; None for never.
     """
 
     kind: Literal["folder"]
@@ -25,6 +26,7 @@ class FolderConfig(_Source):
     pattern: str = "{id}/{light}.*"
     settle_seconds: float = Field(0.5, ge=0)
     incomplete_seconds: float = Field(60, gt=0)
+    keep_days: float | None = Field(None, gt=0)
 
 
 class CameraConfig(_Source):

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import shutil
 import threading
 import time
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from afrd.station.sources.config import FolderConfig
 
 _log = logging.getLogger("afrd.station")
 DONE, REFUSED = "done", "refused"
+_CLEAN_SECONDS = 60.0
 _LOOK_SECONDS = 1.0  # changes wake it at once; this often it looks without one
 
 
@@ -39,6 +41,7 @@ class WatchedFolder:
         self._seen: dict[Path, tuple[tuple[int, int], float]] = {}
         self._stuck: dict[str, str] = {}  # id → why
         self._strays = False
+        self._cleans_at = 0.0
 
     def run(self, offer, ending: threading.Event) -> None:
         """See `Source`."""
@@ -47,6 +50,20 @@ class WatchedFolder:
         pause = max(1, int(1000 * min(_LOOK_SECONDS, self._config.settle_seconds or _LOOK_SECONDS)))
         for _ in watch(self._folder, stop_event=ending, rust_timeout=pause, yield_on_timeout=True, debounce=50):
             self._look(offer, ending)
+            self._clean(ending)
+
+    def _clean(self, ending: threading.Event) -> None:
+        """Once in a while, what was dealt with long ago goes; a folder's time is that of the move into it."""
+        if self._config.keep_days is None or time.monotonic() < self._cleans_at:
+            return
+        self._cleans_at = time.monotonic() + _CLEAN_SECONDS
+        oldest = time.time() - self._config.keep_days * 86400
+        for own in (self._folder / DONE, self._folder / REFUSED):
+            for capture in own.iterdir() if own.is_dir() else ():
+                if ending.is_set():
+                    return
+                if capture.is_dir() and capture.stat().st_mtime < oldest:
+                    shutil.rmtree(capture, ignore_errors=True)
 
     def _look(self, offer, ending: threading.Event) -> None:
         now = time.monotonic()
