@@ -1,7 +1,8 @@
 """Further good parts into a joint model: `python -m benchmarks.station.growth`.
 
 Seconds of `grow` for 20 parts and what they go into, beside those of a training with all of them, and how far mean and
-covariance are apart.
+covariance are apart: from that training, which draws its disturbances from all parts, and from a fit to all parts with
+the disturbances of the first training.
 """
 
 import argparse
@@ -12,11 +13,16 @@ from tempfile import TemporaryDirectory
 import torch
 from benchmarks.station.models import write
 
-from afrd.checkpoint import load_model
-from afrd.datasets import open_dataset
+from afrd.checkpoint import load_card, load_model
+from afrd.datasets import CaptureSet, open_dataset
+from afrd.families import build_model
 from afrd.families.joint import JointConfig
+from afrd.model import JointGaussian
 from afrd.training import train
+from afrd.training.disturbed import BlurredCaptures, with_disturbances
+from afrd.training.features import Recompute
 from afrd.training.growth import grow
+from afrd.yaml_model import parse
 from captures import write_folder
 
 
@@ -46,8 +52,7 @@ def main() -> None:
         train(every, root / "scratch", config.model_copy(update={"growable": False, "folds": 0}), holdout=held_out)
         from_scratch = time.perf_counter() - began
         grown, scratch = (load_model(root / name)[0] for name in ("grown", "scratch"))
-        scale = scratch.covariance.diagonal().rsqrt()
-        apart = (grown.covariance - scratch.covariance) * scale[:, None] * scale
+        alike = _fitted(root / "first", first, every, options.lights)
     write(
         {
             "parts": options.parts,
@@ -63,11 +68,34 @@ def main() -> None:
                 )
             },
             "training_from_scratch_seconds": round(from_scratch, 2),
-            "mean_apart": float(((grown.mean - scratch.mean) * scale).abs().max()),
-            "covariance_apart": float(apart.abs().max()),
+            **_apart(grown, scratch),
+            "with_the_same_disturbances": _apart(grown, alike),
             "threads": torch.get_num_threads(),
         }
     )
+
+
+@torch.inference_mode()
+def _fitted(run: Path, first: CaptureSet, every: CaptureSet, lights: int) -> JointGaussian:
+    """To all captures at once, with the disturbances that the first training drew from its own."""
+    card, cpu = load_card(run), torch.device("cpu")
+    config = parse(JointConfig, card.config, run)
+    model = build_model(config, lights).eval()
+    first, every = first.read_as(card.imaging), every.read_as(card.imaging)
+    disturbed = with_disturbances(model, first, cpu, config.seed, config.disturbing.captures)
+    blurred = Recompute(model, BlurredCaptures(every, config.disturbing.blur), cpu).each()
+    model.fit(lambda: Recompute(model, every, cpu).each(), disturbed=disturbed, blurred=blurred)
+    return model
+
+
+def _apart(grown: JointGaussian, other: JointGaussian) -> dict[str, float]:
+    """Largest differences of mean and covariance, in standard deviations of the other."""
+    scale = other.covariance.diagonal().rsqrt()
+    covariance = (grown.covariance - other.covariance) * scale[:, None] * scale
+    return {
+        "mean_apart": float(((grown.mean - other.mean) * scale).abs().max()),
+        "covariance_apart": float(covariance.abs().max()),
+    }
 
 
 if __name__ == "__main__":
