@@ -223,7 +223,7 @@ def test_what_a_guest_cannot_do_is_said_at_training(tiny, tmp_path):
     ("fusion", "arguments", "said"),
     [
         ("anomalib:Nope", "{}", r"anomalib has no model 'Nope'; choose from .*Padim"),
-        ("anomalib:Dinomaly", "{}", r"Crop size 392 cannot be larger .*; choose another --image-size"),
+        ("anomalib:MHPatchcore", "{}", r"cannot be smaller than center crop .*; choose another --image-size"),
         ("anomalib:EfficientAd", "{}", r"train it by anomalib's Engine on a LightsDataModule"),
         ("anomalib:Stfpm", "{}", r"learns from a backbone of its own"),
         ("anomalib:Padim", "{n", r"--anomalib-arguments '\{n': no JSON"),

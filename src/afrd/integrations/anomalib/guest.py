@@ -22,10 +22,11 @@ from anomalib.data import ImageBatch, ImageItem
 from anomalib.engine import Engine
 from anomalib.models import AnomalibModule
 from anomalib.pre_processing import PreProcessor
+from lightning.pytorch import LightningDataModule
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 from torch.utils.data import DataLoader, Dataset
-from torchvision.transforms.v2 import Compose, Normalize, Resize
+from torchvision.transforms.v2 import CenterCrop, Compose, Normalize, Resize
 from torchvision.tv_tensors import Mask
 
 from afrd.datasets import CaptureSet, read_ahead
@@ -37,6 +38,7 @@ from afrd.model.teacher import Teacher
 
 STRIDES = (4, 8, 16)
 FEATURES = 100  # PaDiM's for a ResNet-18; anomalib has no number for a backbone from outside
+PATCH = 14  # pixels, of the transformers in the classes that take a crop_size
 
 
 class Guest(MultiLightModel):
@@ -74,7 +76,7 @@ class Guest(MultiLightModel):
         if captures.imaging and captures.imaging.tiling:
             raise ModelError("anomalib models look at the whole part at once: leave out --tile, or take --fusion joint")
         module, settings = self._module[0], job.config.anomalib
-        loader = DataLoader(_Pictures(self, captures), 8, shuffle=True, collate_fn=ImageBatch.collate)
+        data = _Data(_Pictures(self, captures))
         given = {"max_epochs": settings.epochs} if settings.epochs else {}
         logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
         with TemporaryDirectory() as folder, torch.enable_grad():
@@ -82,7 +84,7 @@ class Guest(MultiLightModel):
                 default_root_dir=folder, accelerator="cpu", devices=1, logger=False, enable_progress_bar=False, **given
             )
             try:
-                engine.fit(module, train_dataloaders=loader)
+                engine.fit(module, datamodule=data)
             except OSError as error:
                 raise _no_weights(job.config, error) from error
         self.guest = module.model.cpu()
@@ -121,6 +123,19 @@ class _Pictures(Dataset):
         return ImageItem(image=pictures[index % self.each], gt_label=torch.tensor(0), gt_mask=Mask(torch.zeros(size)))
 
 
+class _Data(LightningDataModule):
+    """As a data module: some classes ask their trainer's for the pictures, or for their number."""
+
+    name, category, train_batch_size = "captures", "", 8
+
+    def __init__(self, pictures: _Pictures) -> None:
+        super().__init__()
+        self.pictures = pictures
+
+    def train_dataloader(self) -> DataLoader:
+        return DataLoader(self.pictures, self.train_batch_size, shuffle=True, collate_fn=ImageBatch.collate)
+
+
 def lights_of(images: np.ndarray) -> Tensor:
     """[N, C, H, W] as a batch of one, float32 in [0, 1]."""
     return torch.from_numpy(images.astype(np.float32) / np.iinfo(images.dtype).max)[None]
@@ -128,15 +143,15 @@ def lights_of(images: np.ndarray) -> Tensor:
 
 def _module(config: AnomalibConfig, teacher: Teacher) -> AnomalibModule:
     """The class with its arguments, without anomalib's post-processing, metrics and pictures."""
-    kind, given = _class(config), _arguments(config)
+    kind, given = class_of(config.fusion), _arguments(config)
     takes = inspect.signature(kind.__init__).parameters
     parts = {name: False for name in ("post_processor", "evaluator", "visualizer") if name in takes}
     size = (config.image_size, config.image_size)
     try:
-        parts["pre_processor"] = kind.configure_pre_processor(size)
+        parts["pre_processor"] = _of_the_whole(kind, config.image_size)
     except ValueError as error:
         raise ModelError(f"{config.fusion}: {error}; choose another --image-size") from error
-    if "backbone" in takes and "backbone" not in given:
+    if "backbone" in takes and "backbone" not in given and kind is not models.Cfa:  # it takes torchvision's, by name
         if kind is models.Stfpm:  # one module from outside would be its teacher and its student
             raise ModelError("anomalib:Stfpm learns from a backbone of its own: name it in --anomalib-arguments")
         mean, std = (x.flatten().tolist() for x in (teacher.mean, teacher.std))
@@ -156,14 +171,29 @@ def _module(config: AnomalibConfig, teacher: Teacher) -> AnomalibModule:
             raise _no_weights(config, error) from error
 
 
+def _of_the_whole(kind: type[AnomalibModule], side: int) -> PreProcessor:
+    """What the class does to a picture of so many pixels, but that it resizes where it would cut the border off.
+
+    A map of the middle would be stretched over the whole part, and a defect at the border never seen.
+    """
+    crops = "crop_size" in inspect.signature(kind.configure_pre_processor).parameters
+    prepared = kind.configure_pre_processor((side, side), **({"crop_size": side // PATCH * PATCH} if crops else {}))
+    steps = list(getattr(prepared.transform, "transforms", ()))
+    for crop in [step for step in steps if isinstance(step, CenterCrop)]:
+        rest = [step for step in steps if not isinstance(step, (Resize, CenterCrop))]
+        return PreProcessor(Compose([Resize(crop.size, antialias=True), *rest]))
+    return prepared
+
+
 def _no_weights(config: AnomalibConfig, error: OSError) -> WeightsError:
     """What a class says that brings weights of its own, where there is no network."""
     said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     return WeightsError(f"{config.fusion}: its own weights cannot be fetched ({said}); fetch them once with a network")
 
 
-def _class(config: AnomalibConfig) -> type[AnomalibModule]:
-    name = config.fusion.partition(":")[2]
+def class_of(fusion: str) -> type[AnomalibModule]:
+    """fusion: anomalib:CLASS. Raises ModelError: no such class, or one that cannot be a family here."""
+    name = fusion.partition(":")[2]
     kind = getattr(models, name, None)
     if not (inspect.isclass(kind) and issubclass(kind, AnomalibModule)):
         there = ", ".join(sorted(models.list_models("pascal")))
