@@ -12,19 +12,27 @@ from afrd.training import TrainConfig, train
 CLASSES = {"supersimplenet": "Supersimplenet", "dinomaly": "Dinomaly"}
 
 
+def require(method: str) -> None:
+    """Raises ModelError: anomalib:CLASS of a class that anomalib has not, or that is no family here."""
+    from afrd.integrations.anomalib.guest import class_of
+
+    class_of(method.removesuffix("+each"))
+
+
 def guest(data: ClassData, job: Job, settings: Settings) -> Scored:
-    """Reads the mean of the lights, for the settings' epochs.
+    """Reads the mean of the lights, or each of them, for the settings' epochs.
 
     A class that takes no backbone from outside brings its own weights, and fails where they cannot be fetched.
     """
+    name, each, _ = job.method.partition("+each")
     config = TrainConfig.acting(
-        f"anomalib:{CLASSES[job.method]}",
+        f"anomalib:{CLASSES[name]}" if name in CLASSES else name,
         teacher=settings.teacher,
         teacher_weights=settings.teacher_weights,
         image_size=settings.image_size,
         false_alarm_rate=settings.false_alarm_rate,
         seed=job.seed,
-        anomalib={"epochs": settings.epochs},
+        anomalib={"epochs": settings.epochs, "reads": "each" if each else "mean-image"},
     )
     with TemporaryDirectory() as folder:
         run = Path(folder) / "run"

@@ -39,7 +39,8 @@ class Job:
     @property
     def id(self) -> str:
         """Names the result file; unique in a comparison."""
-        return f"{self.category}__{self.method}__{self.light}__seed{self.seed}"
+        method = self.method.replace(":", "-")  # which file names of some systems do not take
+        return f"{self.category}__{method}__{self.light}__seed{self.seed}"
 
 
 class Settings(Strict):

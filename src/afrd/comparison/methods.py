@@ -1,5 +1,10 @@
-"""Every method of the comparison by name: what it reads, whether it gives a map, what it needs; loaded when run."""
+"""Every method of the comparison by name: what it reads, whether it gives a map, what it needs; loaded when run.
 
+Beside those of the table: `anomalib:CLASS`, a class of anomalib on the lights' mean, or `anomalib:CLASS+each` on each
+light, scores and maps averaged.
+"""
+
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -46,10 +51,15 @@ class Method:
         return each if self.reads == "light" else (*each, MEAN_IMAGE)
 
     def load(self) -> Callable:
-        """Its function."""
+        """Its function. Raises ModelError: a class that anomalib does not have; MissingExtraError."""
         module, _, name = self.function.partition(":")
-        return getattr(import_module(f"afrd.comparison.{module}"), name)
+        function = getattr(import_module(f"afrd.comparison.{module}"), name)
+        if GUEST.fullmatch(self.name):
+            import_module("afrd.comparison.guest").require(self.name)
+        return function
 
+
+GUEST = re.compile(r"anomalib:(?P<kind>\w+)(?P<each>\+each)?")
 
 METHODS: dict[str, Method] = {
     method.name: method
@@ -108,7 +118,15 @@ def is_needed(method: str) -> bool:
 
 
 def get_method(name: str) -> Method:
-    """Raises ModelError: no method of that name."""
+    """name: of METHODS, or anomalib:CLASS, whose class is looked for when it is loaded. Raises ModelError: neither."""
+    if found := GUEST.fullmatch(name):
+        title = f"{found['kind']} (anomalib{', each light' if found['each'] else ''})"
+        return Method(name, title, "lights", "guest:guest", extra="baselines", features=False)
     if name not in METHODS:
-        raise ModelError(f"method {name!r}: unknown; choose from {', '.join(METHODS)}")
+        raise ModelError(f"method {name!r}: unknown; choose from {', '.join(METHODS)}, anomalib:CLASS")
     return METHODS[name]
+
+
+def place(name: str) -> tuple[int, str]:
+    """Sorts methods as the tables show them: those of METHODS in their order, then the others by name."""
+    return list(METHODS).index(name) if name in METHODS else len(METHODS), name

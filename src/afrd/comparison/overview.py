@@ -4,7 +4,7 @@ Knows no paper and no file format.
 """
 
 from afrd.comparison.grid import Cell, Heading, Row, Table, n_classes
-from afrd.comparison.methods import METHODS
+from afrd.comparison.methods import get_method
 from afrd.comparison.scoreboard import METRICS, OURS, Scoreboard
 
 
@@ -61,7 +61,7 @@ def defect_types(board: Scoreboard) -> Table:
     rows = [
         Row(
             f"{column.method_title}, {column.policy_title}"
-            if METHODS[column.method].reads != "lights"
+            if get_method(column.method).reads != "lights"
             else column.method_title,
             tuple(found[defect][column] for defect in types),
         )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from afrd.comparison.grid import Cell
-from afrd.comparison.methods import METHODS
+from afrd.comparison.methods import get_method
 from afrd.comparison.series import MEAN_SCORE, Column, Comparison
 from afrd.comparison.statistics import Area, Mean, areas, average, over_classes, over_seeds
 
@@ -28,7 +28,7 @@ class Scoreboard:
 
     def no_map(self, column: Column, metric: str) -> bool:
         """Whether the column cannot have the metric."""
-        return metric != "image_auroc" and (not METHODS[column.method].has_map or column.policy == MEAN_SCORE)
+        return metric != "image_auroc" and (not get_method(column.method).has_map or column.policy == MEAN_SCORE)
 
     def cell(self, name: str, column: Column, metric: str) -> Cell:
         """Of one class."""

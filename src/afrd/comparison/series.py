@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from afrd.comparison.job import ALL_LIGHTS, MEAN_IMAGE, Job
-from afrd.comparison.methods import METHODS, get_method
+from afrd.comparison.methods import get_method, place
 from afrd.comparison.results import read_results
 from afrd.comparison.statistics import Runs
 from afrd.errors import RunError
@@ -42,7 +42,7 @@ class Column(NamedTuple):
 
     @property
     def method_title(self) -> str:
-        return METHODS[self.method].title
+        return get_method(self.method).title
 
     @property
     def policy_title(self) -> str:
@@ -118,10 +118,10 @@ class Comparison:
     @property
     def columns(self) -> list[Column]:
         """Every column with a run, done or failed, in the order of the methods."""
-        methods, policies = list(METHODS), list(_POLICIES)
+        policies = list(_POLICIES)
         found = {column for _, column in (*self.series, *self.failed)}
         known = {column: policies.index(column.policy) if column.policy in policies else -1 for column in found}
-        return sorted(found, key=lambda c: (methods.index(c.method), known[c], len(c.policy), c.policy))
+        return sorted(found, key=lambda c: (place(c.method), known[c], len(c.policy), c.policy))
 
     def having(self, column: Column) -> list[str]:
         """The classes on which a column has a finished run."""

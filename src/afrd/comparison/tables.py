@@ -16,7 +16,7 @@ from afrd.comparison import paper
 from afrd.comparison.formats import html, latex, markdown
 from afrd.comparison.grid import Cell, Heading, Row, Table, Tables, mark_best, n_classes
 from afrd.comparison.job import ALL_LIGHTS
-from afrd.comparison.methods import METHODS
+from afrd.comparison.methods import get_method
 from afrd.comparison.overview import defect_types, every_policy
 from afrd.comparison.paired import ATTENTION, AUTO, JOINT, paired_tables, verdicts
 from afrd.comparison.robustness import robustness
@@ -82,13 +82,13 @@ def write_tables(folder: Path, out: Path) -> list[Path]:
 
 
 def _policy_of(method: str, fixed: str) -> Column:
-    return Column(method, fixed if METHODS[method].reads != "lights" else ALL_LIGHTS)
+    return Column(method, fixed if get_method(method).reads != "lights" else ALL_LIGHTS)
 
 
 def _table_1(fixed: str) -> tuple:
     wanted = [
         _Wanted(
-            METHODS[ours].title if ours != "attention" else "AFRD (attention)",
+            get_method(ours).title if ours != "attention" else "AFRD (attention)",
             _policy_of(ours, fixed),
             printed=("I", theirs, ""),
         )
@@ -108,7 +108,7 @@ def _shown(comparison: Comparison) -> list[str]:
 def _table_2(n_lights: int, ours: Sequence[str]) -> tuple:
     wanted = [_Wanted(f"L{i + 1}", Column("rd", str(i)), printed=("II", "rd", f"L{i + 1}")) for i in range(n_lights)]
     wanted += [_Wanted("ORACLE light", Column("rd", ORACLE_LIGHT))]
-    wanted += [_Wanted(METHODS[name].title, Column(name, ALL_LIGHTS)) for name in ours]
+    wanted += [_Wanted(get_method(name).title, Column(name, ALL_LIGHTS)) for name in ours]
     notes = (
         "L1, L2, …: Reverse Distillation (RD) on that light alone. Late fusion combines the maps of all these.",
         "ORACLE light: of each class the light that is best on the test labels (in brackets), which nobody has when a "
@@ -129,7 +129,7 @@ def _table_3(fixed: str) -> tuple:
 
 def _au_pro(fixed: str, ours: Sequence[str]) -> tuple:
     names = ("rd", *ours)
-    wanted = [_Wanted(METHODS[name].title, _policy_of(name, fixed), "au_pro") for name in names]
+    wanted = [_Wanted(get_method(name).title, _policy_of(name, fixed), "au_pro") for name in names]
     note = f"Not in the paper. RD reads light L{int(fixed) + 1} alone. False-positive rate up to 0.3."
     return "III-AU-PRO", "Table III, continued: AU-PRO", wanted, (note, _PIXEL_NOTE)
 
