@@ -44,6 +44,7 @@ class Motion(BaseModel):
     triggers: when each light is triggered, in intervals; None: one after the other, as they are given.
     farthest: the largest shift of a light that was undone in training, in pixels; None: an earlier afrd kept none.
     height, width: of the captures, since all of that is in their pixels; None likewise.
+    of_region: whether it is the motion of what the region of interest shows, not of the middle of the picture.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -55,12 +56,13 @@ class Motion(BaseModel):
     farthest: float | None = Field(None, ge=0)
     height: int | None = Field(None, gt=0)
     width: int | None = Field(None, gt=0)
+    of_region: bool = False
 
     @model_serializer(mode="wrap")
     def _as_written(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Without what an earlier afrd kept none of, so that what was learned by it has the same digest still."""
-        added = ("farthest", "height", "width")
-        return {name: value for name, value in written(self).items() if name not in added or value is not None}
+        added = {"farthest": None, "height": None, "width": None, "of_region": False}
+        return {name: value for name, value in written(self).items() if name not in added or value != added[name]}
 
     @classmethod
     def learn(
@@ -68,8 +70,11 @@ class Motion(BaseModel):
         kind: Literal["constant", "free"],
         captures: Iterable[tuple[str, np.ndarray]],
         triggers: tuple[int, ...] | None = None,
+        inside: np.ndarray | None = None,
     ) -> Self:
         """captures: ids and images, [N, C, H, W], of good ones whose lights were all in order. triggers: as of Motion.
+
+        inside: [H, W] bool, the region of interest, whose motion is learned; None: that of the middle of the picture.
 
         Raises DatasetError: pictures that show nothing alike, shifts larger than a quarter of the picture or, of one of
         more than 512 px, than 128 px, or captures of several sizes.
@@ -82,11 +87,12 @@ class Motion(BaseModel):
                     f"capture {id}: {images.shape[-1]}×{images.shape[-2]}, others are {size[1]}×{size[0]}; motion is "
                     f"learned from captures of one size"
                 )
-            shifts, agreement = estimate_shifts(images)
+            shifts, agreement = estimate_shifts(images, inside)
             if agreement.min() < LEAST:
+                where, larger = (" in the region", ", draw a larger region") if inside is not None else ("", "")
                 raise DatasetError(
-                    f"capture {id}: image {int(agreement.argmin()) + 1} shows too little of what the others show to be "
-                    f"registered; take it out if it is bad, or train with motion: none"
+                    f"capture {id}: image {int(agreement.argmin()) + 1} shows too little of what the others show"
+                    f"{where} to be registered; take it out if it is bad{larger}, or train with motion: none"
                 )
             if (large := _too_large(shifts, images.shape)).any():
                 (x, y), (right, down) = shifts[large.argmax()], _most(images.shape)
@@ -108,6 +114,7 @@ class Motion(BaseModel):
             farthest=round(float(np.linalg.norm(expected - expected.mean(-2, keepdims=True), axis=-1).max()), 3),
             height=size[0],
             width=size[1],
+            of_region=inside is not None,
         )
 
     def problem(self, images: np.ndarray) -> tuple[str, str] | None:
@@ -118,20 +125,24 @@ class Motion(BaseModel):
         what = f"{found}, but motion was learned from captures of {self.width}×{self.height}"
         return what, "take it at that size, or train a model for this one"
 
-    def register(self, images: np.ndarray, absent: Collection[int] = ()) -> Registered:
+    def register(
+        self, images: np.ndarray, absent: Collection[int] = (), inside: np.ndarray | None = None
+    ) -> Registered:
         """images: [N, C, H, W]. A light that does not fit the others' motion is named, and moved as they say.
 
+        inside: [H, W] bool, the region of interest; it counts where motion was learned of one.
         absent: lights that are known to be out of order; they are moved, and not named. Neither they nor lights that
         show nothing of what the others show have a say in how those moved. Where the others' motion is larger than the
         shifts that are found, or clearly than any in training, no light is trusted: what comes in at the border was
         seen under none.
         """
+        inside = inside if self.of_region else None
         found, heard = np.zeros((len(images), 2)), [k for k in range(len(images)) if k not in absent]
-        found[heard], agreement = estimate_shifts(images[heard])
+        found[heard], agreement = estimate_shifts(images[heard], inside)
         alike = [k for k, agrees in zip(heard, agreement, strict=True) if agrees >= LEAST]
         if 1 < len(alike) < len(heard):
             heard = alike
-            found[heard], agreement = estimate_shifts(images[heard])
+            found[heard], agreement = estimate_shifts(images[heard], inside)
             alike = [k for k, agrees in zip(heard, agreement, strict=True) if agrees >= LEAST]
         learned = np.array(self.shifts)
         expected = learned + np.median(found[heard] - learned[heard], 0)

@@ -183,8 +183,11 @@ class Imaging(BaseModel):
     def see_common(self, images: np.ndarray, absent: Collection[int] = ()) -> Registered:
         """images: in the common form already."""
         images, replaced = dead_pixels.replace(images) if self.repairs else (images, ())
+        inside = self.region.inside if self.region else None
         seen = (
-            self.motion.register(images, absent) if self.motion else Registered(images, np.zeros((len(images), 2)), ())
+            self.motion.register(images, absent, inside)
+            if self.motion
+            else Registered(images, np.zeros((len(images), 2)), ())
         )
         seen = seen._replace(replaced=replaced, region=self.region)
         if self.region and self.alignment:

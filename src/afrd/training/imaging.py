@@ -10,6 +10,7 @@ from afrd.imaging import Imaging, ImagingOptions, Motion
 from afrd.imaging.alignment import Alignment
 from afrd.imaging.gain import Gain
 from afrd.imaging.motion import LEARNED_FROM
+from afrd.imaging.region import AUTO
 from afrd.imaging.tiles import LEAST, MOST, STRIDE, Tiling, tile_for, tiles_of
 from afrd.model import MultiLightModel
 
@@ -30,26 +31,29 @@ def learn_imaging(
         imaging = imaging.model_copy(update={"repairs": True})
         captures = captures.read_as(imaging)
     chosen = captures[:: math.ceil(len(captures) / LEARNED_FROM)]
-    if options.motion not in (None, "none"):
-        seen = ((capture.id, capture.images) for capture in read_ahead(chosen))
-        motion = Motion.learn(options.motion, seen, chosen.lights.triggers)
-        imaging = imaging.model_copy(update={"motion": motion})
     if region_of and region_of.region:
         imaging = imaging.model_copy(update={"region": region_of.region, "alignment": region_of.alignment})
         if problem := imaging.size_problem(chosen[0].images):
             raise DatasetError(f"capture {chosen[0].id}: {problem[0]}; {problem[1]}")
+        imaging = _with_motion(imaging, chosen)
     elif options.roi is not None:
+        follows, auto = options.align == "part", options.roi == AUTO
+        if follows or auto:  # where the region lies, captures that are registered tell
+            imaging = _with_motion(imaging, chosen)
         registered = chosen.read_as(imaging)
-        size = registered[0].size
-        region = read_region(options.roi, size, (capture.images for capture in read_ahead(registered)))
+        region = read_region(options.roi, chosen[0].size, (capture.images for capture in read_ahead(registered)))
         alignment = None
-        if options.align == "part":
+        if follows:
             seen = (capture.images for capture in read_ahead(registered))
             drawn_on = (first or captures).read_as(imaging)[0]
             alignment = Alignment.to(drawn_on.images).learned(region, seen)
         imaging = imaging.model_copy(update={"region": region, "alignment": alignment})
+        if not follows:
+            imaging = _with_motion(imaging, chosen)
     elif options.align == "part":
         raise DatasetError("align: part lets a region of interest follow the part, and there is none; draw one: roi")
+    else:
+        imaging = _with_motion(imaging, chosen)
     if options.gain == "rig":
         gain = Gain.learn(capture.images for capture in read_ahead(captures.read_as(imaging)))
         imaging = imaging.model_copy(update={"gain": gain})
@@ -77,6 +81,20 @@ def learn_imaging(
             f"smallest_defect"
         )
     return imaging
+
+
+def _with_motion(imaging: Imaging, captures: CaptureSet) -> Imaging:
+    """With the motion that the options of captures, which are read without a region, ask for, if they do.
+
+    Of the region's part of the picture; of the middle where the region follows the part, and lies anywhere.
+    """
+    kind = captures.options.motion
+    if kind is None or kind == "none":
+        return imaging
+    inside = imaging.region.inside if imaging.region and not imaging.alignment else None
+    seen = ((capture.id, capture.images) for capture in read_ahead(captures))
+    motion = Motion.learn(kind, seen, captures.lights.triggers, inside)
+    return imaging.model_copy(update={"motion": motion})
 
 
 def tiling_of(captures: CaptureSet, image_size: int) -> Tiling | None:
