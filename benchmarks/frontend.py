@@ -4,14 +4,14 @@
 
 A capture of so many megapixels (textured noise, PNG) is read and inspected in tiles of 256 px by a joint model that was
 fitted to a few small captures: its answers mean nothing, its time is that of any. Every size is a process of its own,
-on one thread. Times are of the processor, so that a busy machine does not count; memory is the process's peak, of
-which `idle` is there before the first capture is read.
+on one thread. Times are of the processor, so that a busy machine does not count. The model's time is that of one tile
+alone, taken again and again while a capture is inspected, so that both see the same machine; these runs are not in the
+inspection's time. Memory is the process's own peak (VmHWM); `idle` is there before the first capture is read.
 """
 
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -36,6 +36,7 @@ from afrd.runtimes import open_runtime
 from afrd.training import TrainConfig, train
 
 TILE = 256
+ALONE = 21  # times that one tile is run by itself during an inspection, at most
 
 
 def textured(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
@@ -65,6 +66,32 @@ def clocked(call, *arguments):
     return result, time.process_time() - started
 
 
+def memory(of: str) -> float:
+    """GB of this program alone: VmRSS, or VmHWM, its peak; `ru_maxrss` holds that of the program that started it."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 / 1e9 for line in lines if line.startswith(f"{of}:"))
+
+
+class Interleaved:
+    """A runtime that runs one tile by itself between the others. alone: its times; spent: on it, all in seconds."""
+
+    def __init__(self, runtime, tile: np.ndarray, every: int) -> None:
+        self.runtime, self.tile, self.every = runtime, tile, every
+        self.alone: list[float] = []
+        self.spent, self.calls = 0.0, 0
+
+    def __getattr__(self, name: str):
+        return getattr(self.runtime, name)
+
+    def run(self, images: np.ndarray, left_out=()):
+        if self.calls % self.every == 0:
+            _, seconds = clocked(self.runtime.run, self.tile)
+            self.alone.append(seconds)
+            self.spent += seconds
+        self.calls += 1
+        return self.runtime.run(images, left_out)
+
+
 def one_size(run: Path, megapixels: float, lights: int) -> dict[str, float]:
     """All steps of one capture, in this process."""
     cv2.setNumThreads(1)
@@ -74,7 +101,6 @@ def one_size(run: Path, megapixels: float, lights: int) -> dict[str, float]:
     runtime = open_runtime(run)
     imaging = Imaging(pixels=Pixels(bits=8), tiling=tiles_of(size, TILE, None))
     runtime.card = runtime.card.model_copy(update={"imaging": imaging})
-    inspector = Inspector(runtime)
     rig = LightRig(tuple(f"light{k}" for k in range(lights)))
     with tempfile.TemporaryDirectory() as folder:
         # written by another process, so that it does not count in this one's peak
@@ -82,20 +108,19 @@ def one_size(run: Path, megapixels: float, lights: int) -> dict[str, float]:
         subprocess.run(written_by, check=True)
         files = tuple(Path(folder) / "a" / f"light{k}.png" for k in range(lights))
         captures = CaptureSet(Path(folder), None, None, rig, [Record("a", files)]).read_as(imaging)
-        idle = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+        idle = memory("VmRSS")
         capture, decoding = clocked(captures.__getitem__, 0)
         tile = imaging.cut(capture.images)[imaging.tiles // 2][None]
         runtime.run(tile)
-        before = [clocked(runtime.run, tile)[1] for _ in range(5)]
-        inspection, inspecting = clocked(inspector.inspect_capture, capture)
-        model = float(np.median(before + [clocked(runtime.run, tile)[1] for _ in range(5)]))
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+        interleaved = Interleaved(runtime, tile, -(-imaging.tiles // ALONE))
+        inspection, inspecting = clocked(Inspector(interleaved).inspect_capture, capture)
+        inspecting, model = inspecting - interleaved.spent, float(np.median(interleaved.alone))
+        peak = memory("VmHWM")
     _, light_check = clocked(runtime.card.light_reference.check, capture.images)
     _, rig_check = clocked(measure_rig, capture.images)
     _, resizing = clocked(resize, capture.images, (TILE, TILE))
     _, full_map = clocked(lambda: inspection.anomaly_map)
     tiles, whole = imaging.tiles, decoding + inspecting
-    steps = decoding + light_check + rig_check + full_map  # of which a model knows nothing
     return {
         "megapixels": round(size[0] * size[1] / 1e6, 2),
         "tiles": tiles,
@@ -103,7 +128,6 @@ def one_size(run: Path, megapixels: float, lights: int) -> dict[str, float]:
         "inspection, s": inspecting,
         "model of one tile, s": model,
         "whole over tiles x model": whole / (tiles * model),
-        "share of decoding, checks and map": steps / (whole + full_map),
         "light check, s": light_check,
         "rig measurement, s": rig_check,
         "resizing to one square, s": resizing,
