@@ -1,5 +1,8 @@
 """Known shifts are found and undone; what a light does to a surface, and a defect, are not taken for motion."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -8,6 +11,8 @@ from afrd.card import Lights
 from afrd.errors import DatasetError
 from afrd.imaging import Imaging, Motion, Pixels
 from afrd.imaging.registration import estimate_shifts, move_back
+from captures import write_image, write_lights
+from command import afrd
 from surfaces import LIGHTS, SIDE, capture, drawn, part
 
 
@@ -149,3 +154,26 @@ def test_pictures_that_are_too_small_are_not_compared(size) -> None:
 def test_one_light_has_nothing_to_be_registered_to() -> None:
     images = capture(part(0), np.zeros((LIGHTS, 2)))[:1]
     assert Motion.learn("constant", [("a", images)]).register(images).shifts.tolist() == [[0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("images", "said"),
+    [
+        (
+            capture(part(0)[:3], np.array([[-3.0, 1.0], [0.0, 0.0], [3.0, -1.0]])),
+            r"lights are shifted against each other, px right and down: a -3\.0 \+1\.0, b [+-]0\.0 [+-]0\.0, "
+            r"c \+3\.0 -1\.0; see motion under imaging in lights.yaml\n",
+        ),
+        (capture(part(0)[:3], np.zeros((3, 2))), r"lights lie on each other, to 0\.\d\d px\n"),
+        (
+            np.random.default_rng(0).integers(0, 256, (3, 1, SIDE, SIDE), np.uint8),
+            r"shifts between lights cannot be told: they show too little alike\n",
+        ),
+    ],
+)
+def test_check_says_how_lights_are_shifted(tmp_path: Path, images: np.ndarray, said: str) -> None:
+    for k in range(2):
+        for name, image in zip("abc", images, strict=True):
+            write_image(tmp_path / "train" / "good" / f"{k}" / f"{name}.png", (image[0] // 3 * 3) + k)  # no copies
+    write_lights(tmp_path / "lights.yaml", "abc")
+    assert re.search(rf"3 lights: a, b, c\n +{said}", afrd("check", tmp_path).stdout)
