@@ -1,5 +1,7 @@
 """Motion, a region of interest and a single light, from training to a verdict, by run folder and artefact."""
 
+import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +14,22 @@ from afrd.export import export_run
 from afrd.inspector import Inspector
 from afrd.training import TrainConfig, train
 from captures import write_folder, write_image, write_lights
+from command import afrd
 from quick import QUICK
 from surfaces import LIGHTS, SIDE, capture, part
 
 NAMES = tuple(f"light{k}" for k in range(LIGHTS))
 ON_BELT = (np.arange(LIGHTS) - 2)[:, None] * np.array([1.5, 0.0])
 ROI = (slice(24, 104), slice(16, 112))
+_opened: Counter[str] | None = None
+
+
+def _count(event: str, arguments: tuple) -> None:
+    if _opened is not None and event == "open":
+        _opened[str(arguments[0])] += 1
+
+
+sys.addaudithook(_count)
 
 
 def _write(folder: Path, images: np.ndarray) -> None:
@@ -145,6 +157,25 @@ def test_captures_read_otherwise_are_registered_too(data, inspector) -> None:
     other = inspector.imaging.model_copy(update={"motion": None})
     with pytest.raises(DatasetError, match=r"read as 8-bit srgb values, a region.*trained with .*constant motion"):
         inspector.inspect_capture(captures.read_as(other)[4])
+
+
+def test_every_picture_is_decoded_once(data, run, tmp_path) -> None:
+    """By motion, region, light check, rig and what is written of it alike; beside its header, at the opening."""
+    pictures = {str(path) for path in (data / "test").rglob("light*.png")}
+    assert len(pictures) == 6 * LIGHTS
+
+    def opened(call) -> Counter[str]:
+        global _opened
+        _opened = Counter()
+        call()
+        found, _opened = _opened, None
+        return Counter({path: found[path] for path in pictures})
+
+    headers = opened(lambda: open_dataset(data, split="test"))
+    expected = Counter({path: count + 1 for path, count in headers.items()})
+    assert opened(lambda: afrd("evaluate", run, data, "--split", "test", "--json", tmp_path / "e.json")) == expected
+    assert opened(lambda: afrd("predict", run, data / "test", "--out", tmp_path / "out")) == expected
+    assert len(list((tmp_path / "out").rglob("*.png"))) > 6
 
 
 @pytest.mark.parametrize("fusion", ["auto", "nearest", "joint", "mean", "attention", "single:0"])
