@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 import afrd
 from afrd.datasets.problems import printable
 from afrd.errors import AfrdError, DatasetError
-from afrd.station import api, downloads, engineer_pages, login, model_pages, pages
+from afrd.station import api, downloads, engineer_pages, login, model_pages, pages, part_views
 from afrd.station.guard import Guard
 from afrd.station.page import message
 from afrd.station.refusals import Refused
@@ -47,6 +47,7 @@ def create_app(service: Service) -> FastAPI:
     app.state.service = service
     app.add_middleware(Guard, access=service.access, sessions=service.sessions, refusals=service.refusals)
     app.include_router(api.router)
+    app.include_router(part_views.router)
     app.include_router(pages.router)
     app.include_router(engineer_pages.router)
     app.include_router(model_pages.router)
