@@ -4,7 +4,10 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+
+import afrd
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "afrd"
@@ -31,6 +34,17 @@ def imports(path: Path) -> set[str]:
 def test_every_package_stands_on_one_floor():
     packages = {path.stem for path in SOURCE.iterdir() if path.stem.strip("_") not in ("init", "main", "pycache", "py")}
     assert {name for name in packages if not name.startswith("__")} == set(floors())
+
+
+def test_what_has_a_public_name_is_typed_strictly():
+    strict = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mypy"]["files"]
+    homes = {getattr(afrd, name).__module__ for names in afrd._HOMES.values() for name in names}
+    assert {f"src/{home.replace('.', '/')}.py" for home in homes} - set(strict) == set()
+
+
+def test_no_file_has_more_than_300_lines():
+    files = [path for folder in ("src", "tests", "benchmarks") for path in (ROOT / folder).rglob("*.py")]
+    assert [str(path) for path in files if len(path.read_text(encoding="utf-8").splitlines()) > 300] == []
 
 
 def test_imports_go_down():

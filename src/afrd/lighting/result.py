@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from afrd.files import write_text
 from afrd.lighting.choice import Interval, pareto
@@ -103,7 +104,7 @@ class LightStudy:
         """The best of so many lights that was looked at."""
         return max((each for each in self.subsets if len(each.lights) == size), key=lambda each: each.value)
 
-    def to_json(self) -> dict:
+    def to_json(self) -> dict[str, Any]:
         """lights, subsets, alike, recommended: names and figures only."""
         return {
             "lights": list(self.lights),

@@ -136,7 +136,7 @@ class _Judge:
         self.painting = self._resampled(np.flatnonzero(self.painted))
 
     def _resampled(self, rows: np.ndarray, resamples: int = 500) -> Resampled:
-        groups = [f"{self.parts[i].of == TEST} {self.parts[i].group}" for i in rows]
+        groups = [f"{self.parts[i].of == TEST} {self.parts[i].group}" for i in rows.tolist()]
         return Resampled(self.anomalous[rows], groups, resamples)
 
     def value(self, scores: np.ndarray) -> tuple[float, float]:
@@ -161,7 +161,7 @@ class _Judge:
 
     def _by_kind(self, scores: np.ndarray, rows: np.ndarray) -> dict[str, float]:
         """Each kind of defect against all good parts."""
-        kinds = dict.fromkeys(kind for i in np.flatnonzero(rows) for kind in self.parts[i].kinds)
+        kinds = dict.fromkeys(kind for i in np.flatnonzero(rows).tolist() for kind in self.parts[i].kinds)
         has = {kind: np.array([kind in part.kinds for part in self.parts]) for kind in kinds}
         return {kind: self._auroc(scores, rows & (~self.anomalous | has[kind])) for kind in kinds}
 
@@ -171,7 +171,8 @@ class _Judge:
 
         def found(lights: Lights) -> np.ndarray:
             each = scores[lights]
-            return each[bad] > np.quantile(each[good], 1 - FALSE_ALARMS, method="higher")
+            found_bad: np.ndarray = each[bad] > np.quantile(each[good], 1 - FALSE_ALARMS, method="higher")
+            return found_bad
 
         n = len(rig)
         alone = np.stack([found((k,)) for k in range(n)])
@@ -189,9 +190,11 @@ class _Judge:
         ]
 
 
-def _seen(captures: CaptureSet, holdout: CaptureSet, test: CaptureSet | None, first: CaptureSet, config: JointConfig):
+def _seen(
+    captures: CaptureSet, holdout: CaptureSet, test: CaptureSet | None, first: CaptureSet, config: JointConfig
+) -> tuple[CaptureSet, CaptureSet, CaptureSet | None]:
     """All three as the model sees them; whole, as a study has no tiles."""
-    options = captures.options
+    options = captures.options or config.imaging
     if options.tile or options.resolution or options.smallest_defect:
         warnings.warn("a study of lights looks at whole captures, not at tiles", stacklevel=3)
         whole = options.model_copy(update={"tile": None, "resolution": None, "smallest_defect": None})
@@ -215,7 +218,8 @@ def _prepared(
     pin_float32()
     torch.manual_seed(config.seed)
     model = build_model(config, len(captures.lights)).to(device).eval()
-    look_where(model, captures.imaging)
+    if captures.imaging:  # as `_seen` made it
+        look_where(model, captures.imaging)
     model.to(device)
     digests = [captures.digest(), holdout.digest(), test.digest() if test else ""]
     settings = config.model_dump(mode="json", exclude={"lights", "imaging", "accelerator", "on_light_fault", "tail"})
@@ -226,7 +230,7 @@ def _prepared(
         with locked_file(store / f".{name}.lock"):
             if (store / name).is_dir():
                 return Prepared.load(store / name, model)
-            prepared = prepare(model, captures, holdout, test, config, store, digests[0], on_parts)
+            prepared: Prepared = prepare(model, captures, holdout, test, config, store, digests[0], on_parts)
             if cache_dir:
                 prepared.save(store / name)
             return prepared
