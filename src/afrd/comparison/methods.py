@@ -64,11 +64,11 @@ GUEST = re.compile(r"anomalib:(?P<kind>\w+)(?P<each>\+each)?")
 METHODS: dict[str, Method] = {
     method.name: method
     for method in (
-        Method("rd", "RD", "light", "distillation:distil"),
-        Method("mean", "mean", "lights", "distillation:distil"),
-        Method("attention", "attention", "lights", "distillation:distil"),
-        Method("paper-attention", "attention, eq. 6", "lights", "distillation:distil"),
-        Method("joint", "joint Gaussian", "lights", "distillation:distil"),
+        Method("rd", "RD", "light", "own:trained"),
+        Method("mean", "mean", "lights", "own:trained"),
+        Method("attention", "attention", "lights", "own:trained"),
+        Method("paper-attention", "attention, eq. 6", "lights", "own:trained"),
+        Method("joint", "joint Gaussian", "lights", "own:trained"),
         Method("nearest", "nearest patches", "lights", "inspected:inspect", features=False),
         Method("auto", "default", "lights", "inspected:inspect", features=False),
         Method("late-mean", "late fusion, mean", "lights", "late_fusion:mean", after="rd"),

@@ -1,4 +1,4 @@
-"""Ours: Reverse Distillation on one light, and every fusion of lights, from the shared features of a class."""
+"""Ours: Reverse Distillation on one light, the fusions of lights and the joint Gaussian, from shared features."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ from afrd.training import TrainConfig, train
 from afrd.training.features import FeatureCache
 
 
-def distil(data: ClassData, job: Job, settings: Settings) -> Scored:
+def trained(data: ClassData, job: Job, settings: Settings) -> Scored:
     """Train as `afrd train` does, last epoch, and score held-out and test captures."""
     config = TrainConfig.acting(
         fusion=job.method if job.light == ALL_LIGHTS else f"single:{job.light}",
