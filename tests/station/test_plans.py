@@ -39,12 +39,25 @@ def engine(tmp_path_factory):
         lambda history, _: history.page(Filter(label="good")),
         lambda history, _: history.page(Filter(model=MODEL)),
         lambda _, statistics: statistics.newest(MODEL),
+        lambda _, statistics: statistics.newest(MODEL, None, NOW),
         lambda _, statistics: statistics.rig(MODEL, 10),
         lambda _, statistics: statistics.shifts(MODEL, 10, 5),
         lambda _, statistics: statistics.to_review(),
         lambda _, statistics: statistics.next_to_review(),
     ],
-    ids=["newest", "older", "verdict", "label", "model", "scores", "rig", "shifts", "to review", "next"],
+    ids=[
+        "newest",
+        "older",
+        "verdict",
+        "label",
+        "model",
+        "scores",
+        "scores of a day",
+        "rig",
+        "shifts",
+        "to review",
+        "next",
+    ],
 )
 def test_nothing_is_sorted_to_find_the_newest(engine, read):
     asked = []

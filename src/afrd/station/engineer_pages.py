@@ -23,9 +23,10 @@ def threshold(request: Request, at: float | None = None) -> Response:
     parts = service.statistics.newest(version.name)
     share = now / own if own > 0 else 1.0
     alarms, good, low, high = statistics.false_alarms(parts, share)
-    past_day = [part for part in parts if part.taken_at >= time.time() - 86400]
-    asked = at is not None and 0 < at < float("inf") and own > 0
-    change = statistics.what_if(past_day, at / own) if asked else None
+    change = None
+    if at is not None and 0 < at < float("inf") and own > 0:
+        past_day = service.statistics.newest(version.name, limit=None, since=time.time() - 86400)
+        change = statistics.what_if(past_day, at / own)
     return page(
         request,
         "threshold.html",

@@ -149,9 +149,10 @@ class Statistics:
         with Session(self._engine, expire_on_commit=False) as session:
             return session.scalar(query)
 
-    def newest(self, model: str, limit: int = NEWEST, since: float | None = None) -> list[Scored]:
+    def newest(self, model: str, limit: int | None = NEWEST, since: float | None = None) -> list[Scored]:
         """Parts that a model judged, newest first; light faults aside, whose scores mean nothing.
 
+        limit: None for all. since: seconds since 1970.
         Left out, too, are parts of an older afrd of which the model's own threshold is not known.
         """
         columns = (CaptureRow.id, CaptureRow.score, CaptureRow.own_threshold, CaptureRow.verdict, CaptureRow.label)
@@ -163,7 +164,11 @@ class Statistics:
             .limit(limit)
         )
         if since is not None:
-            query = query.where(CaptureRow.taken_at >= since)
+            later = CaptureRow.taken_at >= since
+            first = select(func.min(CaptureRow.number)).where(self._of_station, later).scalar_subquery()
+            query = query.where(
+                CaptureRow.number >= first, later
+            )  # the number bounds what is read of the model's index
         with Session(self._engine) as session:
             return [Scored(*row) for row in session.execute(query)]
 
