@@ -3,6 +3,7 @@
 import io
 import os
 import zipfile
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from station_process import StationProcess, uploads
 
 pytestmark = needs_browser
 PAGES = ("live", "history", "review", "threshold", "models", "models/1", "rig", "parts/part-2")
+CHARTS = {"threshold": 1, "rig": 5}  # at least: the histogram; a quantity of all lights and of each, and the scores
 SHOTS = os.environ.get("AFRD_SCREENSHOTS")  # a folder: python -m pytest tests/station/test_pages.py makes them anew
 
 
@@ -55,14 +57,18 @@ def page(chromium, station):
 
 
 def test_every_page_is_accessible_and_fits_panel_and_phone_light_and_dark(chromium, station):
-    for size, scheme in ((TABLET, "light"), (PHONE, "dark")):
+    for size, scheme in product((TABLET, PHONE), ("light", "dark")):
         page = tab(chromium, station.url, viewport=size, color_scheme=scheme)
         for name in PAGES:
             page.goto(f"/{name}")
             page.wait_for_load_state("networkidle") if name != "live" else page.wait_for_selector(".big")
             assert serious_faults(page) == [], name
             assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), f"{name} is too wide"
-            if SHOTS:
+            if name in CHARTS:
+                assert page.locator("svg.chart").count() >= CHARTS[name], name
+            if name == "models/1":
+                assert page.locator("td:text-is('left, right, top')").count() == 1
+            if SHOTS and (size, scheme) in ((TABLET, "light"), (PHONE, "dark")):
                 kind = "phone-dark" if size is PHONE else "panel"
                 page.screenshot(path=Path(SHOTS) / f"station-{name.replace('/', '-')}-{kind}.png")
         page.context.close()
@@ -108,6 +114,30 @@ def test_all_lights_zoom_in_step_and_the_map_fades(page):
     assert page.eval_on_selector(".viewer .map", "each => getComputedStyle(each).opacity") == "0.25"
     page.click("text=Whole part")
     assert "matrix(1, 0, 0, 1, 0, 0)" in page.eval_on_selector(".grid img", "each => getComputedStyle(each).transform")
+
+
+def test_keys_zoom_and_move_all_lights_in_step(page):
+    page.goto("/parts/part-2")
+    pictures = page.locator(".grid .stage img")
+
+    def transforms() -> set[str]:
+        return set(pictures.evaluate_all("all => all.map(each => getComputedStyle(each).transform)"))
+
+    page.keyboard.press("ArrowDown")  # scrolls, as long as nothing is zoomed
+    assert transforms() == {"matrix(1, 0, 0, 1, 0, 0)"}
+    page.keyboard.press("+")
+    page.keyboard.press("ArrowRight")
+    assert transforms() == {"matrix(1.5, 0, 0, 1.5, -40, 0)"}
+    page.focus(".grid [data-opacity]")
+    page.keyboard.press("ArrowRight")  # is the slider's
+    assert page.input_value(".grid [data-opacity]") == "1"
+    page.keyboard.press("0")
+    assert transforms() == {"matrix(1, 0, 0, 1, 0, 0)"}
+    page.focus(".grid")
+    page.keyboard.press("+")
+    page.keyboard.press("ArrowUp")
+    assert transforms() == {"matrix(1.5, 0, 0, 1.5, 0, 40)"}
+    assert page.eval_on_selector(".viewer.large", "each => each.dataset.zoomed") == "1.5"  # by the first key alone
 
 
 def test_a_part_is_shown_beside_the_good_parts_that_look_most_like_it(page, station):
@@ -231,4 +261,9 @@ def test_an_empty_station_says_what_to_do(artefact, serve, chromium):
         page.goto(f"/{name}")
         assert words in page.inner_text("main"), name
         assert serious_faults(page) == [], name
+    dark = make_capture(np.random.default_rng(6), 3, 64)[0]
+    dark[0] = 0
+    assert station.post(uploads(dark, ("left", "right", "top"))).json()["verdict"] == "light fault"
+    page.goto("/rig")  # shows its charts also where no part has a score yet
+    assert page.locator("svg.chart").count() >= 4
     page.context.close()

@@ -2,7 +2,7 @@
 "use strict";
 
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
+  if (typing(event)) return; // of viewer.js
   const target = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
   if (target) target.click();
 });

@@ -31,7 +31,8 @@ function move(viewer, x, y, absolute) {
 }
 
 function typing(event) {
-  return event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName);
+  const into = event.target.closest("input:not([type=range]), select, textarea");
+  return event.ctrlKey || event.metaKey || event.altKey || into !== null;
 }
 
 document.addEventListener("click", (event) => {
@@ -51,19 +52,27 @@ document.addEventListener("input", (event) => {
     viewerOf(event.target).style.setProperty("--map", event.target.value / 100);
 });
 
+const STEP = 40; // pixels that an arrow key moves a picture
+const ARROWS = { ArrowLeft: [STEP, 0], ArrowRight: [-STEP, 0], ArrowUp: [0, STEP], ArrowDown: [0, -STEP] };
+const ZOOMS = { "+": 1.5, "-": 1 / 1.5, 0: 0 };
+
 document.addEventListener("keydown", (event) => {
   if (typing(event)) return;
-  const viewer = viewerOf(event.target) || document.querySelector("[data-viewer]");
-  if (!viewer) return;
-  const lights = viewer.querySelectorAll("[data-light]");
+  const focused = viewerOf(event.target);
+  const viewers = focused ? [focused] : [...document.querySelectorAll("[data-viewer]")];
+  if (!viewers.length) return;
+  const lights = viewers[0].querySelectorAll("[data-light]");
   if (event.key >= "1" && event.key <= "9" && lights[event.key - 1]) showLight(lights[event.key - 1]);
   else if (event.key === "m") {
-    const slider = viewer.querySelector("[data-opacity]");
+    const slider = viewers[0].querySelector("[data-opacity]");
     slider.value = slider.value > 0 ? 0 : 70;
     slider.dispatchEvent(new Event("input", { bubbles: true }));
-  } else if (event.key === "+") zoom(viewer, 1.5);
-  else if (event.key === "-") zoom(viewer, 1 / 1.5);
-  else if (event.key === "0") zoom(viewer, 0);
+  } else if (event.key in ZOOMS) viewers.forEach((viewer) => zoom(viewer, ZOOMS[event.key]));
+  else if (event.key in ARROWS && !event.target.matches("input")) {
+    const zoomed = viewers.filter((viewer) => viewer.dataset.zoomed > 1); // else the arrow scrolls the page
+    if (zoomed.length) event.preventDefault();
+    zoomed.forEach((viewer) => move(viewer, ...ARROWS[event.key]));
+  }
 });
 
 document.addEventListener("wheel", (event) => {
