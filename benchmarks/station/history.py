@@ -1,24 +1,30 @@
 """Pages of a station that has judged 100,000 parts: `python -m benchmarks.station.history`.
 
-Wall time of a request, and the processor time of the station for it, which a busy neighbour does not lengthen.
+Wall time of a request, and the processor time of the station for it, which a busy neighbour does not lengthen. The
+parts have reviews, shifts, and the opinions of a second version, but no images on the disk.
 """
 
 import argparse
 import random
 import time
+from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 import psutil
 from benchmarks.station.models import model, write
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
 from afrd.station.database import open_database, sqlite_url, writing
-from afrd.station.tables import CaptureRow
+from afrd.station.tables import CaptureRow, ModelRow, OpinionRow, ReviewRow
 from station_process import StationProcess
 
-PAGES = ("live", "history", "history?verdict=anomalous", "history?label=defect", "review", "threshold", "models", "rig")
+PAGES = (
+    "live", "history", "history?verdict=anomalous", "history?label=defect", f"history?day={date.today()}",
+    "history?shown_by=top", "history?score_from=1.2", "review", "threshold", "models", "models/1", "models/2", "rig",
+)  # fmt: skip
+BESIDE = "beside@1"  # a version that has an opinion of every part
 
 
 def main() -> None:
@@ -57,11 +63,24 @@ def _fill(data: Path, parts: int, model_name: str) -> None:
                 "shown_by": "top" if score > 1 else None, "light_evidence": {"left": 0.2, "right": 0.2, "top": 0.6},
                 "light_notes": [], "model": model_name, "seconds": 0.1, "inspection_seconds": 0.08, "late": False,
                 "rig_deviations": [[rng.gauss(0, 0.01) for _ in range(4)] for _ in range(5)],
+                "shifts": [[rng.gauss(0, 0.1), rng.gauss(0, 0.1)] for _ in range(3)] if k % 10 == 0 else None,
                 "label": rng.choice(["good", "defect"]) if rng.random() < 0.02 else None,
             }
         )  # fmt: skip
     with writing(open_database(sqlite_url(data))).begin() as connection:
         connection.execute(insert(CaptureRow), rows)
+        (first,) = connection.execute(select(ModelRow.__table__)).mappings()
+        version = {name: first[name] for name in first if name != "number"}
+        connection.execute(insert(ModelRow), version | {"name": BESIDE, "activated_at": None})
+        found = connection.execute(select(CaptureRow.number, CaptureRow.score, CaptureRow.label)).all()
+        own = {"model": BESIDE, "at": now, "threshold": 1.0}
+        opinions = [
+            own | {"capture": number, "score": score * 1.05, "verdict": "anomalous" if score * 1.05 > 1 else "good"}
+            for number, score, _ in found
+        ]
+        connection.execute(insert(OpinionRow), opinions)
+        said = [{"capture": number, "at": now, "by": "ada", "label": label} for number, _, label in found if label]
+        connection.execute(insert(ReviewRow), said)
 
 
 def _timed(station: StationProcess, page: str) -> dict[str, float]:

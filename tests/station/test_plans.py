@@ -38,6 +38,9 @@ def engine(tmp_path_factory):
         lambda history, _: history.page(Filter(verdict="good")),
         lambda history, _: history.page(Filter(label="good")),
         lambda history, _: history.page(Filter(model=MODEL)),
+        lambda history, _: history.page(Filter(shown_by="top")),
+        lambda history, _: history.page(Filter(since=NOW - 80, until=NOW - 20)),
+        lambda history, _: history.page(Filter(since=NOW - 80, until=NOW - 20), before="part-50"),
         lambda _, statistics: statistics.newest(MODEL),
         lambda _, statistics: statistics.newest(MODEL, None, NOW),
         lambda _, statistics: statistics.rig(MODEL, 10),
@@ -51,6 +54,9 @@ def engine(tmp_path_factory):
         "verdict",
         "label",
         "model",
+        "light",
+        "day",
+        "older of a day",
         "scores",
         "scores of a day",
         "rig",
@@ -71,6 +77,22 @@ def test_nothing_is_sorted_to_find_the_newest(engine, read):
             steps = [step[3] for step in plan]
             assert not any("TEMP B-TREE" in step or step.startswith("SCAN") for step in steps), (statement, steps)
     assert asked
+
+
+def test_the_pages_of_a_day_follow_each_other(engine):
+    """Parts of the same moment, too: none twice, none left out."""
+    with writing(engine).begin() as connection:
+        connection.execute(
+            insert(CaptureRow), [_row(k) | {"station": "b", "taken_at": NOW - k // 3} for k in range(20)]
+        )
+    history, wanted = History(engine, "b"), Filter(since=NOW - 5, until=NOW)
+    every = [row.id for row in history.page(wanted)]
+    assert every == [f"part-{k}" for group in range(1, 6) for k in reversed(range(3 * group, 3 * group + 3))]
+    found, before = [], None
+    while rows := history.page(wanted, 4, before):
+        found += [row.id for row in rows]
+        before = found[-1]
+    assert found == every
 
 
 def test_the_check_sees_a_query_without_an_index(engine):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 SQLITE_FILE = "station.sqlite"
-LATEST = "0004"  # of migrations/versions: a database that has it is opened without alembic, which takes long to load
+LATEST = "0005"  # of migrations/versions: a database that has it is opened without alembic, which takes long to load
 _BUSY_SECONDS = 10
 _KILLED_SECONDS = 5
 _WRITES = "writes"

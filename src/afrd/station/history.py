@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Engine, Select, select
+from sqlalchemy import Engine, Select, select, tuple_
 from sqlalchemy.orm import Session
 
 from afrd.station.records import NOT_JUDGED
@@ -31,13 +31,15 @@ class History:
 
     def page(self, wanted: Filter = Filter(), limit: int = 50, before: str | None = None) -> list[CaptureRow] | None:
         """Newest first; before: id of the last capture of the page above. None where there is no such capture."""
+        by_time = wanted.since is not None or wanted.until is not None  # as the index of times lies
+        order = (CaptureRow.taken_at, CaptureRow.number) if by_time else (CaptureRow.number,)
         with Session(self._engine, expire_on_commit=False) as session:
-            query = self.query(wanted).order_by(CaptureRow.number.desc()).limit(limit)
+            query = self.query(wanted).order_by(*(column.desc() for column in order)).limit(limit)
             if before is not None:
-                number = session.scalar(self._of_station(select(CaptureRow.number)).where(CaptureRow.id == before))
-                if number is None:
+                last = session.execute(self._of_station(select(*order)).where(CaptureRow.id == before)).one_or_none()
+                if last is None:
                     return None
-                query = query.where(CaptureRow.number < number)
+                query = query.where(tuple_(*order) < tuple_(*last))
             return list(session.scalars(query))
 
     def get(self, id: str) -> tuple[CaptureRow, list[ReviewRow]] | None:

@@ -34,6 +34,7 @@ class CaptureRow(Base):
         Index("captures_by_verdict", "station", "verdict", "number"),
         Index("captures_by_state", "station", "state", "number"),
         Index("captures_by_label", "station", "label", "number"),
+        Index("captures_by_light", "station", "shown_by", "number"),
         Index("captures_by_time", "station", "taken_at"),
         {"sqlite_autoincrement": True},  # a number is never used again
     )
