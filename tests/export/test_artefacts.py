@@ -188,6 +188,24 @@ def test_a_device_that_is_not_there(made, name, by):
         Inspector.load(made / name, device="bogus")
 
 
+def test_fixed_shapes_as_an_npu_wants_them_give_the_same_answer(made, labelled):
+    openvino = pytest.importorskip("openvino")
+    from afrd.runtimes import openvino_runtime as ours
+
+    card = ours.parse_card(ours._card(made / "a.xml"), made / "a.xml")
+    model = openvino.Core().read_model(made / "a.xml")
+    assert model.is_dynamic()
+    ours.fix_shapes(model, card)
+    assert not model.is_dynamic() and list(model.input().shape) == [1, 6, 3, 64, 64]
+    settings = {"INFERENCE_PRECISION_HINT": "f32"}
+    fixed = ours.OpenVinoRuntime(openvino.Core().compile_model(model, "CPU", settings), card)
+    for capture in labelled[6:10]:
+        images = capture.images[None]
+        one, other = fixed.run(images), ours.open_runtime(made / "a.xml", "cpu").run(images)
+        for mine, theirs in zip(one, other, strict=True):
+            np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("size", [(64, 64), (128, 192), (100, 77), (32, 32), (33, 50), (13, 7), (1, 1), (640, 480)])
 def test_maps_are_resized_as_torch_does(size):
     anomaly_map = np.random.default_rng(0).random((64, 64), np.float32)

@@ -46,6 +46,8 @@ def open_runtime(path: Path, device: str) -> OpenVinoRuntime:
         model = core.read_model(path)
     except RuntimeError as error:
         raise damaged(path, error) from error
+    if name.startswith("NPU"):
+        fix_shapes(model, card)
     settings = {"PERFORMANCE_HINT": "LATENCY"}
     if name.startswith(("CPU", "GPU")):
         settings["INFERENCE_PRECISION_HINT"] = "f32"  # else some take half precision, whose scores are others
@@ -57,6 +59,12 @@ def open_runtime(path: Path, device: str) -> OpenVinoRuntime:
             f"device {device!r}: OpenVINO cannot compile {path.name} for it ({reason}); use cpu"
         ) from error
     return OpenVinoRuntime(compiled, card)
+
+
+def fix_shapes(model: openvino.Model, card: ArtefactCard) -> None:
+    """In place: one part at a time, with the lights and the size of the card. The compiler of NPUs wants it so."""
+    lights, image = len(card.model.lights.names), card.input
+    model.reshape({INPUT: [1, lights, image.channels, image.height, image.width]})
 
 
 def _card(path: Path) -> str | None:
