@@ -60,6 +60,16 @@ def test_features_on_disk_are_found_again_and_only_by_what_made_them(teacher, ca
     assert len(passes) == 60
 
 
+def test_what_they_take_is_told_before_the_teacher_reads_and_only_then(teacher, captures, tmp_path):
+    m, told = model(teacher, "mean"), []
+    given = {"budget_gb": 1, "folder": tmp_path, "data_digest": "d", "on_needed": lambda *what: told.append(what)}
+    for where in ("memory", "disk", "disk"):  # the second time they lie there
+        cache_features(m, captures, where=where, progress=lambda done, total: told.append("reads"), **given)
+    size = feature_bytes(m, len(captures))
+    assert [what for what in told if what != "reads"] == [(size, "memory"), (size, "disk")]
+    assert told[0] == (size, "memory")
+
+
 def test_auto_goes_to_disk_when_the_budget_is_too_small(teacher, captures, tmp_path):
     m = model(teacher)
     needed = feature_bytes(m, len(captures)) / 1e9

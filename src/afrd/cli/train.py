@@ -165,6 +165,7 @@ def train(
             resume=resume,
             cache_dir=cache_dir,
             on_imaging=lambda imaging: _say_how_finely(imaging, settings, captures, options.smallest_defect),
+            on_needed=_say_needed,
             on_features=on_features,
             on_epoch=on_epoch,
         )
@@ -192,6 +193,11 @@ def _say_what_is_learned_first(options: Any) -> None:
     wanted = [name for name in ("motion", "roi", "align", "gain") if getattr(options, name) not in (None, "none")]
     if wanted and is_main_process():
         typer.echo(f"learning first how captures are seen: {', '.join(wanted)}", err=True)
+
+
+def _say_needed(size: int, where: str) -> None:
+    """size: bytes. where: "memory" or "disk"."""
+    typer.echo(f"the teacher's features take {size / 1e9:.2g} GB {'on disk' if where == 'disk' else 'in memory'}")
 
 
 def _say_how_finely(imaging: Any, settings: Any, captures: Any, smallest_defect: float | None) -> None:

@@ -62,6 +62,7 @@ class Job:
         found by, of the captures to learn from and of the held-out ones.
     resumable: keep what a killed run needs to go on.
     known: defective captures that the user has, read as `captures`; None: none.
+    on_needed(bytes, "memory" or "disk"): what features will take, or None.
     on_features(done, captures to read); on_epoch(epoch, epochs): progress, or None.
     """
 
@@ -73,6 +74,7 @@ class Job:
     holdout_digest: str
     resumable: bool = True
     known: CaptureSet | None = None
+    on_needed: Callable[[int, str], None] | None = None
     on_features: Progress | None = None
     on_epoch: Callable[[Any, int], None] | None = None
 

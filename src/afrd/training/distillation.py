@@ -63,6 +63,7 @@ def _features(model: AFRD, captures: CaptureSet, job: Job) -> FeatureCache | Rec
         data_digest=job.data_digest,
         device=job.fabric.device,
         progress=job.on_features,
+        on_needed=job.on_needed if job.fabric.is_global_zero else None,
     )
 
 

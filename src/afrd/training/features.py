@@ -8,7 +8,7 @@ disk already serve every fusion: no second teacher pass.
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +99,7 @@ def cache_features(
     data_digest: str,
     device: torch.device | None = None,
     progress: Progress | None = None,
+    on_needed: Callable[[int, str], None] | None = None,
 ) -> FeatureCache:
     """One teacher pass over all captures.
 
@@ -106,6 +107,7 @@ def cache_features(
     folder: features on disk go to a folder of their own in here and are found again by teacher, image size, lights
         and data digest; processes that want the same ones wait for the one that writes them. Where those of all
         lights are here already, they are read instead, and nothing is written.
+    on_needed(bytes, "memory" or "disk"): what they will take, before the teacher reads; not where they lie on disk.
     Raises RunError: more than the budget asked for in memory, or more than the disk has free.
     """
     count = len(captures) * tiles_in(captures)
@@ -120,6 +122,8 @@ def cache_features(
     stored = stored_features(model, folder, data_digest)
     source = stored or Recompute(model, captures, device)
     if in_memory:
+        if on_needed:
+            on_needed(needed, "memory")
         levels = [_empty((count, *shape)) for shape in _shapes(model)]
         _fill(levels, model, source, captures, progress)
         return FeatureCache(levels, bool(model.fixed_fusion))
@@ -128,6 +132,8 @@ def cache_features(
     target = folder / _key(model, data_digest)
     if not (target / "features.json").is_file():
         _require_room(folder, needed)
+        if on_needed:
+            on_needed(needed, "disk")
     with locked_file(folder / f".{target.name}.lock"):  # another training may write them now: then they are read
         if not (target / "features.json").is_file():
             _write(target, model, source, captures, needed, progress)

@@ -41,6 +41,7 @@ def train(
     resumable: bool = True,
     cache_dir: str | Path | None = None,
     on_imaging: Callable[[Imaging], None] | None = None,
+    on_needed: Callable[[int, str], None] | None = None,
     on_features: Progress | None = None,
     on_epoch: Callable[[Epoch, int], None] | None = None,
 ) -> ModelCard:
@@ -58,6 +59,7 @@ def train(
         Distillation alone writes them, where they do not fit memory or it is asked to. Features of all lights that lie
         there serve joint and every fusion of distillation, for the threshold too.
     on_imaging(as what captures are seen), before the long work;
+    on_needed(bytes, "memory" or "disk"): what the teacher's features will take, before they are written;
     on_features(done, captures to read; the joint model reads copies of each, too, and some with painted defects);
     on_epoch(epoch, epochs): progress.
     Raises DatasetError (damaged captures, captures that are not good, too few, known defects that are) before anything
@@ -130,6 +132,7 @@ def train(
         holdout_digest=record.holdout_digest,
         resumable=resumable,
         known=known,
+        on_needed=on_needed,
         on_features=on_features,
         on_epoch=on_epoch,
     )
