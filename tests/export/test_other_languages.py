@@ -14,7 +14,8 @@ import pytest
 from onnx import TensorProto, helper
 
 import csharp
-from afrd.export.graph import IR_VERSION, OPSET
+from afrd.errors import ModelError
+from afrd.export.graph import IR_VERSION, OPSET, require_promised
 from afrd.inspector import Inspector
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -121,8 +122,29 @@ def test_what_it_cannot_judge_is_an_error_and_no_verdict(program, artefact, tmp_
     assert program(tmp_path / "gone.onnx", short).returncode == 1
 
 
-def test_opset_and_ir_version_are_those_that_stations_were_promised(artefact):
-    model = onnx.load(artefact)
+@pytest.mark.parametrize(
+    ("fusion", "precision"),
+    [
+        ("attention", "fp32"),
+        ("attention", "fp16"),
+        pytest.param("attention", "int8", marks=pytest.mark.slow),
+        pytest.param("joint", "fp32", marks=pytest.mark.slow),
+    ],
+)
+def test_opset_and_ir_version_are_those_that_stations_were_promised(exported, fusion, precision):
+    model = onnx.load(exported(fusion, "onnx", precision).files[0])
     assert model.ir_version == IR_VERSION == 10
     assert {(entry.domain, entry.version) for entry in model.opset_import} == {("", OPSET)} and OPSET == 18
     onnx.checker.check_model(model)
+
+
+@pytest.mark.parametrize(("field", "said"), [("opset", r"opsets \{'': 21\}"), ("ir", "IR version 11")])
+def test_another_opset_or_ir_version_is_never_written(exported, field, said):
+    model = onnx.load(exported("attention", "onnx").files[0])
+    require_promised(model)
+    if field == "opset":
+        model.opset_import[0].version = 21
+    else:
+        model.ir_version = 11
+    with pytest.raises(ModelError, match=said):
+        require_promised(model)

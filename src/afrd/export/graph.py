@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
+from afrd.errors import ModelError
 from afrd.model import MultiLightModel
 from afrd.model.resizing import matrices, resize
 from afrd.runtimes import Input
@@ -78,6 +79,16 @@ def write_onnx(program: ExportedProgram, path: Path) -> tuple[onnx.ModelProto, l
     model.ir_version = IR_VERSION
     onnx.save(model, path)
     return model, exact
+
+
+def require_promised(model: onnx.ModelProto) -> None:
+    """Raises ModelError: an opset or IR version that stations were not promised, as a later step may have set it."""
+    opsets = {entry.domain: entry.version for entry in model.opset_import}
+    if opsets != {"": OPSET} or model.ir_version != IR_VERSION:
+        raise ModelError(
+            f"the graph has opsets {opsets} and IR version {model.ir_version} instead of {OPSET} and {IR_VERSION}; "
+            f"install the versions of onnx and nncf in constraints.txt"
+        )
 
 
 def _scopes(node: onnx.NodeProto) -> str:

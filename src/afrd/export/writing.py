@@ -56,7 +56,7 @@ def _write_torch(model: MultiLightModel, card: ArtefactCard, captures: Sequence[
 def _write_onnx(model: MultiLightModel, card: ArtefactCard, captures: Sequence[Capture], path: Path) -> list[Path]:
     import onnx
 
-    from afrd.export.graph import trace, write_onnx
+    from afrd.export.graph import require_promised, trace, write_onnx
     from afrd.export.precision import halve_weights, quantise
 
     graph, exact = write_onnx(trace(model, card.input), path)
@@ -65,6 +65,7 @@ def _write_onnx(model: MultiLightModel, card: ArtefactCard, captures: Sequence[C
     if card.precision == "fp16":
         graph = halve_weights(graph)
     onnx.helper.set_model_props(graph, {CARD_KEY: card.model_dump_json()})
+    require_promised(graph)
     onnx.checker.check_model(graph, full_check=True)
     onnx.save(graph, path)
     return [path]
