@@ -1,6 +1,7 @@
 """anomalib's Engine with our lights and models in it, and anomalib's models in our commands."""
 
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -64,6 +65,8 @@ def test_engine_trains_tests_and_predicts_as_our_commands_do(trained, tiny):
     engine, module, data = trained
     (figures,) = engine.test(module, datamodule=data, verbose=False)
     run = engine.trainer.default_root_dir + "/afrd"
+    drawn = {path.stem for path in Path(engine.trainer.default_root_dir).rglob("*.png")}
+    assert len(drawn & {record.images[0].stem for record in open_dataset(tiny, split="test").records}) == 16
     ours = evaluate(Inspector.load(run, check_lights=False), open_dataset(tiny, "Confetto", "test"), resamples=20)
     assert figures["image_AUROC"] == pytest.approx(ours.image_auroc, abs=1e-6)
     assert figures["pixel_AUROC"] == pytest.approx(ours.pixel_auroc, abs=2e-3)  # theirs is not binned
@@ -105,10 +108,15 @@ def test_a_model_of_some_of_the_lights_is_tested_on_these_in_its_order(tmp_path)
 
 def test_the_papers_network_is_trained_by_the_engine_too(tiny, tmp_path):
     module = MultiLight("attention", str(tmp_path / "run"), {"image_size": 64, "epochs": 1, "seed": 3})
-    Engine(default_root_dir=tmp_path, **QUIET).fit(module, datamodule=LightsDataModule(tiny, "Confetto"))
+    engine, data = Engine(default_root_dir=tmp_path, **QUIET), LightsDataModule(tiny, "Confetto")
+    engine.train(module, datamodule=data)  # fits, then tests
     config = TrainConfig(fusion="attention", image_size=64, epochs=1, seed=3)
     train(open_dataset(tiny), tmp_path / "ours", config, holdout=open_dataset(tiny, split="val"))
     assert load_card(tmp_path / "run").trained_digest == load_card(tmp_path / "ours").trained_digest
+    scores = torch.cat([batch.pred_score for batch in engine.predict(module, datamodule=data)])
+    inspector = Inspector.load(tmp_path / "ours", check_lights=False)
+    ours = torch.tensor([inspector.inspect_capture(capture).score for capture in open_dataset(tiny, split="test")])
+    torch.testing.assert_close(scores, (ours / (ours + inspector.threshold)).to(scores.dtype), rtol=1e-3, atol=1e-4)
 
 
 def test_a_checkpoint_of_anomalib_is_the_same_model(trained, tmp_path):
