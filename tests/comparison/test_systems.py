@@ -5,7 +5,9 @@ import pytest
 import torch
 
 from afrd.comparison.baselines import cdo, hit_milf, multi_branch, riad, students
-from afrd.comparison.job import Settings
+from afrd.comparison.class_data import ClassData
+from afrd.comparison.job import Job, Settings
+from afrd.datasets import open_dataset
 from captures import make_capture
 
 SIZE = 64
@@ -114,3 +116,15 @@ def test_every_light_has_its_branch_and_a_pattern_in_one_light_is_found():
     where = np.s_[:, 20:36, 20:36]
     assert found.scores.min() > found.holdout_scores.max()
     assert found.maps[where].mean() > 2 * found.holdout_maps[where].mean()
+
+
+def test_branches_are_given_every_light_of_every_part_in_order(tiny, tmp_path, one_thread):
+    data, job = ClassData(tiny, "Confetto", QUICK, tmp_path), Job("Confetto", "multi-branch", "all", 3)
+    found = multi_branch.multi_branch(data, job, QUICK)
+    read = [open_dataset(tiny, "Confetto", split) for split in ("train", "val", "test_public")]
+    by_hand = [torch.from_numpy(np.stack([c.images for c in captures])).float() / 255 for captures in read]
+    assert by_hand[0].shape == (12, 6, 3, SIZE, SIZE)
+    expected = multi_branch.reproduce(*by_hand, QUICK, 3)
+    assert found.maps.shape == (16, SIZE, SIZE)
+    np.testing.assert_allclose(found.scores, expected.scores, rtol=1e-4)
+    np.testing.assert_allclose(found.holdout_maps, expected.holdout_maps, rtol=1e-3, atol=1e-6)
