@@ -17,7 +17,7 @@ from onnxruntime.capi.onnxruntime_pybind11_state import (
 )
 
 from afrd.errors import ModelError
-from afrd.runtimes.artefact import CARD_KEY, INPUT, OUTPUTS, Answer, damaged, parse_card
+from afrd.runtimes.artefact import CARD_KEY, INPUT, ON_GPU, OUTPUTS, Answer, damaged, parse_card
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 _UNREADABLE = (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, NotImplemented, RuntimeException)
@@ -28,11 +28,11 @@ class OnnxRuntime:
 
     name = "onnx"
     can_leave_out = False  # the graph is fixed
-    at_once = 1
 
     def __init__(self, session: onnxruntime.InferenceSession, path: Path) -> None:
         card = parse_card(session.get_modelmeta().custom_metadata_map.get(CARD_KEY), path)
         self.session, self.card, self.input = session, card.model, card.input
+        self.at_once = ON_GPU if _PROVIDERS["cuda"] in session.get_providers() else 1
 
     def run(self, images: np.ndarray, left_out: Sequence[int] = ()) -> Answer:
         return Answer(*self.session.run(OUTPUTS, {INPUT: images}))

@@ -17,7 +17,7 @@ class OpenVinoRuntime:
 
     name = "openvino"
     can_leave_out = False  # the graph is fixed
-    at_once = 1
+    at_once = 1  # also on its GPUs and NPUs, on none of which more were tried
 
     def __init__(self, compiled: openvino.CompiledModel, card: ArtefactCard) -> None:
         self.compiled, self.card, self.input = compiled, card.model, card.input
