@@ -12,6 +12,7 @@ from afrd.errors import DatasetError, ModelError
 from afrd.evaluation import evaluate
 from afrd.export import export_run
 from afrd.inspector import Inspector
+from afrd.runtimes import SUFFIXES
 from afrd.training import TrainConfig, train
 from captures import write_folder, write_image, write_lights
 from command import afrd
@@ -129,16 +130,14 @@ def test_a_light_that_does_not_follow_the_belt_is_a_fault_of_the_rig(inspector) 
     assert inspector.inspect(capture(part(31), ON_BELT, 1)).light_faults == ()
 
 
-def test_the_artefact_sees_the_same(data, run, inspector, tmp_path) -> None:
+@pytest.mark.parametrize("to", ["onnx", pytest.param("openvino", marks=pytest.mark.slow)])
+def test_the_artefact_sees_the_same(data, run, inspector, tmp_path, to) -> None:
+    path = tmp_path / f"m{SUFFIXES[to]}"
     report = export_run(
-        run,
-        open_dataset(data, split="train"),
-        tmp_path / "m.onnx",
-        to="onnx",
-        compare_on=open_dataset(data, split="test"),
+        run, open_dataset(data, split="train"), path, to=to, compare_on=open_dataset(data, split="test")
     )
     assert not report.comparison.failures
-    artefact = Inspector.load(tmp_path / "m.onnx")
+    artefact = Inspector.load(path)
     images = open_dataset(data, split="test")[4].images
     assert artefact.inspect(images).score == pytest.approx(inspector.inspect(images).score, rel=1e-3)
 

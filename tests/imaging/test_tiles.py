@@ -16,6 +16,8 @@ from afrd.imaging.region import Region
 from afrd.imaging.tiles import Tiling, score, tile_for, tiles_of
 from afrd.inspector import Inspector
 from afrd.model.anomaly_map import score as score_of_tensor
+from afrd.runtimes import SUFFIXES
+from afrd.runtimes.artefact import ON_GPU
 from afrd.training import TrainConfig, train
 from captures import write_image
 from quick import QUICK
@@ -153,13 +155,17 @@ def test_stains_on_a_seam_score_as_in_the_middle_of_a_tile(run) -> None:
     assert min(means.values()) > 0.8 * max(means.values())
 
 
-def test_the_artefact_takes_the_same_tiles(data, run, tmp_path) -> None:
-    captures = open_dataset(data, split="test")
-    report = export_run(run, open_dataset(data, split="train"), tmp_path / "m.onnx", to="onnx", compare_on=captures)
+@pytest.mark.parametrize("to", ["onnx", pytest.param("openvino", marks=pytest.mark.slow), "torch"])
+def test_the_artefact_takes_the_same_tiles(data, run, tmp_path, to) -> None:
+    captures, path = open_dataset(data, split="test"), tmp_path / f"m{SUFFIXES[to]}"
+    report = export_run(run, open_dataset(data, split="train"), path, to=to, compare_on=captures)
     assert not report.comparison.failures and report.card.input.height == TILE
     images = captures[5].images
-    artefact, inspector = Inspector.load(tmp_path / "m.onnx"), Inspector.load(run)
-    assert artefact.inspect(images).score == pytest.approx(inspector.inspect(images).score, rel=1e-3)
+    artefact, inspector = Inspector.load(path), Inspector.load(run)
+    score = inspector.inspect(images).score
+    assert artefact.inspect(images).score == pytest.approx(score, rel=1e-3)
+    artefact._runtime.at_once = ON_GPU
+    assert artefact.inspect(images).score == pytest.approx(score, rel=1e-3)
     with pytest.raises(ModelError, match="100×128, but the model's captures are 128×128; take it at that size"):
         artefact.inspect(np.zeros((3, 1, 128, 100), np.uint8))
 
