@@ -10,30 +10,13 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from afrd import TrainConfig, light_study, open_dataset
+from afrd import light_study, open_dataset
 from afrd.cli import app
 from afrd.errors import DatasetError
 from afrd.lighting.page import write_page
 from afrd.model.marginal import marginal
-from captures import write_image, write_lights
-
-LIGHTS, SIZE = ("a", "b", "c", "d"), 64
-JOINT = TrainConfig(fusion="joint", image_size=SIZE, painting={"pairs": 20}, disturbing={"captures": 4}, folds=0)
-
-
-def write_parts(root, counts, seed=0):
-    """Grey noise under four lights; d is c twice as bright, and a defect is to be seen under light b alone."""
-    rng = np.random.default_rng(seed)
-    for split, label, count in counts:
-        for i in range(count):
-            texture = rng.normal(0, 6, (3, SIZE // 2, SIZE // 2)).repeat(2, 1).repeat(2, 2)
-            images = dict(zip("abc", 90 + texture, strict=True))
-            images["d"] = 2 * images["c"]
-            if label != "good":
-                y, x = rng.integers(12, SIZE - 24, 2)
-                images["b"][y : y + 12, x : x + 12] += 60
-            for light, image in images.items():
-                write_image(root / split / label / f"{i:02d}" / f"{light}.png", image.clip(0, 255).astype(np.uint8))
+from captures import write_lights
+from noisy_parts import JOINT, LIGHTS, write_parts
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +43,8 @@ def study(parts, cache):
 def test_the_only_light_that_shows_the_defect_is_recommended(study):
     assert study.recommended == ("b",)
     assert study.subset(("b",)).image_auroc == 1
+    assert study.subset(("b",)).image_by_kind == {"blot": 1}
+    assert study.subset(("a",)).image_by_kind["blot"] == study.subset(("a",)).image_auroc
     assert study.subset(("a",)).image_auroc < 0.9
     assert len(study.subsets) == 15
     assert study.labelled

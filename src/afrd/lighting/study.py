@@ -54,12 +54,14 @@ def light_study(
 
     Leaving lights out of a Gaussian is exact, so nothing is trained a second time; each subset learns anew only what is
     usual at which places. Above ten lights subsets are searched for (`afrd.lighting.scores.search`), by
-    what decides and, for what painted defects alone would choose, by these.
+    what decides and, for what painted defects alone would choose, by these. Weights of lights.yaml hold in every
+    subset; a light of weight 0 is left out of the study, with a warning.
     Raises DatasetError: a single light, other lights in holdout or test, captures that are not good; ModelError.
     """
     config = config or TrainConfig(fusion="joint")
     if not isinstance(config, JointConfig):
         raise DatasetError(f"a study of lights takes the joint model, not {config.fusion}: pass fusion='joint'")
+    captures, holdout, test = _looked_at(captures, holdout, test)
     rig = captures.lights
     if len(rig) == 1:
         raise DatasetError(
@@ -190,6 +192,22 @@ class _Judge:
         ]
 
 
+def _looked_at(
+    captures: CaptureSet, holdout: CaptureSet | None, test: CaptureSet | None
+) -> tuple[CaptureSet, CaptureSet | None, CaptureSet | None]:
+    """All three without the lights of weight 0."""
+    rig = captures.lights
+    off = [name for name, weight in zip(rig.names, rig.weights or (), strict=False) if weight == 0]
+    if not off:
+        return captures, holdout, test
+    warnings.warn(f"weight 0 in lights.yaml: the study leaves out {', '.join(off)}", stacklevel=3)
+    names = [name for name in rig.names if name not in off]
+    for each, what in ((holdout, "held-out captures"), (test, "test captures")):
+        if each is not None:
+            require_lights(each.lights, rig, what)
+    return captures.of_lights(names), holdout and holdout.of_lights(names), test and test.of_lights(names)
+
+
 def _seen(
     captures: CaptureSet, holdout: CaptureSet, test: CaptureSet | None, first: CaptureSet, config: JointConfig
 ) -> tuple[CaptureSet, CaptureSet, CaptureSet | None]:
@@ -220,10 +238,13 @@ def _prepared(
     model = build_model(config, len(captures.lights)).to(device).eval()
     if captures.imaging:  # as `_seen` made it
         look_where(model, captures.imaging)
+    weights = captures.lights.weights
+    if weights:
+        model.trust(weights)
     model.to(device)
     digests = [captures.digest(), holdout.digest(), test.digest() if test else ""]
     settings = config.model_dump(mode="json", exclude={"lights", "imaging", "accelerator", "on_light_fault", "tail"})
-    key = json.dumps([1, settings, model.teacher.digest(), *digests], sort_keys=True)
+    key = json.dumps([1, settings, model.teacher.digest(), *digests, *(weights or ())], sort_keys=True)
     name = "lights-" + hashlib.sha256(key.encode()).hexdigest()[:16]
     with nullcontext(cache_dir) if cache_dir else tempfile.TemporaryDirectory() as folder:
         store = Path(folder)
