@@ -68,7 +68,7 @@ def test_rendered_under_a_rig_file(tmp_path):
         tmp_path / "rig.yaml",
         {"name": "right", "spot": SPOT},
         {"name": "red", "spot": SPOT, "colour": [1, 0, 0]},
-        {"name": "bar", "bar": bar},
+        {"name": "bar", "bar": bar, "exposure_ms": 4, "switching_ms": 0.5},
         {"name": "dome", "dome": {}, "exposure": 0.85},
         {"name": "ring", "ring": {"polar": 40, "distance": 16}},
     )
@@ -90,3 +90,9 @@ def test_rendered_under_a_rig_file(tmp_path):
         CliRunner().invoke(app, asked, catch_exceptions=False)
     found = yaml.safe_load((tmp_path / "set" / "lights.yaml").read_text())["lights"]
     assert "direction" not in found[3]
+    assert [(light.get("exposure_ms"), light.get("switching_ms")) for light in found] == [
+        (4, 0.5) if light["name"] == "bar" else (None, None) for light in found
+    ]
+    rig.write_text(rig.read_text().replace('"exposure_ms": 4', '"exposure_ms": 6'))  # changes no picture
+    assert CliRunner().invoke(app, [*asked, "--rig", str(rig)], catch_exceptions=False).exit_code == 0
+    assert open_dataset(tmp_path / "set", "HazelnutTruffle").lights.exposure_ms[2] == 6

@@ -28,6 +28,8 @@ RECIPE = 1
 """Counts up when the same seed would give other pictures than before."""
 
 _RECIPE_FILE, _LIGHTS_FILE, _PARTIAL = "render.yaml", "lights.yaml", ".partial"
+_TIMES = ("exposure_ms", "switching_ms")
+_NO_PICTURE = {"lights": {"__all__": set(_TIMES)}}  # of a rig: what may change while a set grows
 _SIZES = (16, 4096)
 _LEAST_DEFECT = 3  # pixels
 
@@ -127,6 +129,7 @@ def _lights(rig: Rig | None) -> list[dict[str, Any]]:
     for light in rig.lights:
         known: dict[str, Any] = {"direction": list(light.direction)} if light.direction else {}
         known |= {"distance": round(light.directed.distance / width, 4)} if light.directed else {}
+        known |= {time: value for time in _TIMES if (value := getattr(light, time)) is not None}
         lights.append({"name": light.name, **known})
     return lights
 
@@ -201,7 +204,7 @@ def _claim(
     """Makes `out` a rendered data set of this seed and size, or makes sure that it is one."""
     recipe: dict[str, Any] = {"recipe": RECIPE, "seed": seed, "size": size, "camera": camera}
     recipe |= {"defect_size": list(map(float, defect_size)) if defect_size else None}
-    recipe |= {"rig": rig.model_dump(mode="json", exclude_none=True)} if rig else {}
+    recipe |= {"rig": rig.model_dump(mode="json", exclude_none=True, exclude=_NO_PICTURE)} if rig else {}
     path = out / _RECIPE_FILE
     if path.exists():
         try:

@@ -4,11 +4,12 @@ lights:                                 # one picture each, in this order; centi
   - {name: north, spot: {azimuth: 90, polar: 52, distance: 17, radius: 1.1}}
   - {name: low_bar, bar: {azimuth: 0, polar: 78, distance: 14, length: 12, width: 1}, colour: [1, 0.2, 0.1]}
   - {name: ring, ring: {polar: 45, distance: 15, radius: 0.5}, exposure: 0.8}
-  - {name: dome, dome: {}}
+  - {name: dome, dome: {}, exposure_ms: 12, switching_ms: 0.5}
 
 azimuth: from where, 0 right, 90 up in the picture; polar: from the camera's axis, 0 above, 90 in the belt's plane;
 distance: from a point 0.6 cm above the belt's middle. exposure: linear value of a white matte surface that faces a spot
-or a bar or, under a ring or the dome, the camera. colour: factors of red, green and blue.
+or a bar or, under a ring or the dome, the camera. colour: factors of red, green and blue. exposure_ms, switching_ms:
+what the light would take of a cycle; they change no picture and are handed on to lights.yaml.
 """
 
 import math
@@ -105,6 +106,8 @@ class RigLight(_Strict):
     colour: tuple[
         Annotated[float, Field(ge=0, le=4)], Annotated[float, Field(ge=0, le=4)], Annotated[float, Field(ge=0, le=4)]
     ] = (1.0, 1.0, 1.0)
+    exposure_ms: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    switching_ms: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
