@@ -1,10 +1,10 @@
-"""Tables of the station and of which lights a part needs, from results/station/, lights_study.json, stand_in.json."""
+"""Tables of the station, of which lights a part needs, and of views: results/station/, lights_study.json and others."""
 
 from collections.abc import Iterator
 from statistics import mean, median
 from typing import Any
 
-from benchmarks.markdown import Blocks, number, raw, rows
+from benchmarks.markdown import RESULTS, Blocks, number, raw, rows
 
 REFERENCE = 190  # GFLOP/s of the machine on which most of speed.md was measured
 
@@ -107,7 +107,10 @@ def _auroc(value: Any) -> float:
 
 def lights_recommended() -> Iterator[str]:
     """What is recommended, and in what time."""
-    found = raw("lights_study.json")
+    yield from _recommended(raw("lights_study.json"))
+
+
+def _recommended(found: dict[str, Any]) -> Iterator[str]:
     body = []
     for name, one in found.items():
         painted, labels = one["recommended by painted defects"], one["recommended by labels"]
@@ -117,12 +120,56 @@ def lights_recommended() -> Iterator[str]:
                 f"{', '.join(painted['lights'])}: {number(painted['image_auroc'])}",
                 f"{', '.join(labels['lights'])}: {number(labels['image_auroc'])}",
                 number(one["all lights"]),
-                f"{one['rank correlation of the two over subsets']:.2f}",
+                "–" if (ranks := one["rank correlation of the two over subsets"]) is None else f"{ranks:.2f}",
                 f"{one['processor_seconds']:.0f}",
             )
         )
     head = ("", "recommended by painted defects", "by labels", "all lights", "rank correlation", "processor, s")
     yield from rows(head, body)
+
+
+def lights_of_twelve() -> Iterator[str]:
+    """The same of a rig of twelve lights, where it was measured."""
+    if not (RESULTS / "lights_study_twelve.json").exists():
+        return
+    found = raw("lights_study_twelve.json")
+    one = next(iter(found.values()))
+    n, looked_at = len(one["by number of lights"]), [len(each["subsets"]) for each in found.values()]
+    judged = f", judged by {one['bad']} defective and {one['good']} good captures" if "bad" in one else ""
+    yield (
+        f"{n} lights, of which the search looked at {min(looked_at):,} to {max(looked_at):,} of {2**n - 1:,} subsets"
+        f"{judged} ([lights_study_twelve.json](../benchmarks/results/lights_study_twelve.json)):"
+    )
+    yield ""
+    body = [
+        (name if how == "by labels" else "", how, *(number(_auroc(size[how])) for size in by_number.values()))
+        for name, by_number in ((name, each["by number of lights"]) for name, each in found.items())
+        for how in ("by labels", "by painted defects")
+    ]
+    yield from rows(("I-AUROC", "chosen", *(f"{size} of {n}" for size in range(1, n + 1))), body)
+    yield ""
+    yield from _recommended(found)
+
+
+def views() -> Iterator[str]:
+    """How far normals by photometric stereo are from the true ones."""
+    found = dict(raw("normals.json"))
+    found.pop("distance_in_widths")
+    over = found.pop("mean_over_classes")
+    ways = {
+        "the distance of lights.yaml": "near lights, linear, 3 rounds",
+        "far lights": "far lights, linear, 3 rounds",
+        "estimated directions": "estimated directions, linear, 3 rounds",
+    }
+    known = {title: way for title, way in ways.items() if way in over}
+    classes = sorted(found, key=lambda name: -found[name][ways["the distance of lights.yaml"]]["mean"])
+
+    def degrees(of: dict[str, Any]) -> list[str]:
+        return [f"{of[way]['mean']:.1f}° / {of[way]['median']:.1f}°" for way in known.values()]
+
+    body = [(f"average of {len(found)} classes, wished: ≤ 6°", *degrees(over))]
+    body += [(name, *degrees(found[name])) for name in classes]
+    yield from rows(("angle to the true normals, mean / median", *known), body)
 
 
 def stand_in() -> Iterator[str]:
@@ -184,5 +231,7 @@ LINE_BLOCKS: Blocks = {
     "station": station,
     "lights chosen": lights_chosen,
     "lights recommended": lights_recommended,
+    "lights of twelve": lights_of_twelve,
+    "views": views,
     "stand-in": stand_in,
 }
