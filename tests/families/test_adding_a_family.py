@@ -1,5 +1,6 @@
 """A family that nothing here knows: registered, it is trained, inspected, evaluated and reported like any other."""
 
+import io
 import re
 
 import numpy as np
@@ -15,7 +16,9 @@ from afrd.cli import app
 from afrd.datasets import open_dataset
 from afrd.errors import ModelError, RunError
 from afrd.export import export_run
-from afrd.families import FAMILIES, register
+from afrd.families import FAMILIES, family_of, register
+from afrd.station import work
+from afrd.station.snapshot import LEARNED
 from toy_family import Toy, ToyConfig
 
 
@@ -41,7 +44,7 @@ def run(tiny, good, tmp_path):
 
 def test_it_is_trained_with_its_own_settings_and_the_card_carries_what_it_can_do(run):
     card = load_card(run)
-    assert card.capabilities == Capabilities(evidence=True, leave_out=True)
+    assert card.capabilities == Capabilities(evidence=True, leave_out=True, grow=True)
     assert card.config["cells"] == yaml.safe_load((run / "run.yaml").read_text())["config"]["cells"] == 8
     assert len(card.thresholds_without) == 6
     assert load_file(run / "model.safetensors")["mean"].shape == (6, 8, 8)
@@ -70,6 +73,33 @@ def test_it_is_evaluated_and_reported(run, tiny, tmp_path):
 def test_it_is_exported_as_far_as_it_says(run, good, tmp_path):
     with pytest.raises(ModelError, match=r"is a toy model.*--fusion single:K, mean, paper-attention, attention"):
         export_run(run, good, tmp_path / "a.onnx", to="onnx", precision="int8")
+
+
+def test_a_station_grows_it_as_its_family_says(run, good, tmp_path, monkeypatch):
+    monkeypatch.setattr(work, "_told", io.StringIO())  # what a process says to the station
+    further = [
+        {"id": record.id, "role": LEARNED, "files": [str(path) for path in record.images], "lights": good.lights.names}
+        for record in good.records[:2]
+    ]
+    task = {
+        "run": str(run),
+        "out": str(tmp_path / "grown"),
+        "root": str(tmp_path),
+        "captures": further,
+        "before": [],
+        "lights": load_card(run).lights.model_dump(mode="json"),
+        "category": "Confetto",
+        "ask": {"model": str(tmp_path / "grown"), "threshold": None, "on_light_fault": None, "captures": []},
+    }
+    work.grow_version(task | {"ask": task["ask"] | {"root": str(tmp_path), "review": {}}})
+    assert load_card(tmp_path / "grown").captures == load_card(run).captures + 2
+    counts = [int(load_file(folder / "model.safetensors")["count"]) for folder in (run, tmp_path / "grown")]
+    assert counts == [len(good), len(good) + 2]
+
+
+def test_a_family_that_cannot_grow_says_so(run, good, tmp_path):
+    with pytest.raises(RunError, match="cannot grow, which the model nearest is not made for"):
+        family_of("nearest").grow(run, good, tmp_path / "grown")
 
 
 def test_it_is_continued_with_the_same_settings_only(run, tiny, good):

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from afrd.card import Capabilities
+from afrd.card import Capabilities, ModelCard
+from afrd.errors import RunError
 from afrd.progress import Progress
 
 if TYPE_CHECKING:
@@ -117,3 +118,18 @@ class Family(ABC):
         Raises ModelError: something that this machine lacks, or settings that do not fit one another.
         """
         return
+
+    def growing(self, config: dict[str, Any]) -> dict[str, Any]:
+        """The settings of a card's `config` for a model that can grow; of families that declare `grow`."""
+        return config
+
+    def can_grow(self, run: Path) -> bool:
+        """Whether the run keeps what growing takes."""
+        return False
+
+    def grow(self, run: Path, captures: CaptureSet, out: Path, progress: Progress | None = None) -> ModelCard:
+        """The run's model with further good captures, as a run of its own at `out`; returns its card.
+
+        progress(done, steps). Raises RunError, DatasetError: it cannot grow, other lights, damaged captures.
+        """
+        raise RunError(f"{run}: cannot grow, which the model {self.names[0]} is not made for; train a new version")

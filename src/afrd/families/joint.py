@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from afrd.card import Capabilities, Strict
+from afrd.card import Capabilities, ModelCard, Strict
 from afrd.errors import ModelError
 from afrd.families.config import TrainConfig
 from afrd.families.family import Family, HeldOutScores, Job
 from afrd.families.nearest import NearestConfig
+from afrd.progress import Progress
 
 if TYPE_CHECKING:
     from afrd.datasets import CaptureSet
@@ -157,3 +159,14 @@ class Joint(Family):
         from afrd.training.joint import fit
 
         return fit(model, captures, holdout, job)
+
+    def growing(self, config: dict[str, Any]) -> dict[str, Any]:
+        return config | {"growable": True}
+
+    def can_grow(self, run: Path) -> bool:
+        return (run / GROWTH_FILE).is_file()
+
+    def grow(self, run: Path, captures: CaptureSet, out: Path, progress: Progress | None = None) -> ModelCard:
+        from afrd.training.growth import grow
+
+        return grow(run, captures, out, progress)

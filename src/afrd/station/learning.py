@@ -12,8 +12,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from afrd.datasets import open_dataset, splits
 from afrd.errors import StationError
-from afrd.families import able_to
-from afrd.families.joint import GROWTH_FILE
+from afrd.families import able_to, family_of
 from afrd.station.config import StationConfig
 from afrd.station.jobs import Jobs
 from afrd.station.judge import Judge
@@ -67,7 +66,7 @@ class Learning:
             )
         follows = card.imaging and (card.imaging.tiling or card.imaging.alignment)
         can_grow = card.fusion in able_to("grow") and not follows
-        config = card.config | ({"growable": True} if can_grow else {})
+        config = family_of(card.fusion).growing(card.config) if can_grow else card.config
         seen = card.imaging and card.imaging.model_dump(mode="json")  # a file of the region may not be there any more
         self._make("trained", {"work": "train", "config": config, "imaging": seen}, lessons, by)
 
@@ -86,7 +85,8 @@ class Learning:
 
     def growable(self) -> bool:
         """Whether the active version can take in further good parts."""
-        return (self._judge.version.path / GROWTH_FILE).is_file()
+        version, fusion = self._judge.version, self._judge.version.inspector.card.fusion
+        return fusion in able_to("grow") and family_of(fusion).can_grow(version.path)
 
     def grow(self, by: str) -> None:
         """A new version: the active one with the moments of `further` added. Then it is asked about reviewed parts.

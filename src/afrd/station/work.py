@@ -51,12 +51,14 @@ def train_version(task: Task) -> None:
 def grow_version(task: Task) -> None:
     """From the run of `task` and further good captures to a run folder with its snapshot; else as `train_version`."""
     out, rows = Path(task["out"]), each_once(_digested(task), _note)
-    from afrd.training.growth import grow
+    from afrd.checkpoint import load_card
+    from afrd.families import family_of
 
-    captures = _captures(task, rows, LEARNED)
+    run, captures = Path(task["run"]), _captures(task, rows, LEARNED)
+    family = family_of(load_card(run).fusion)
     with atomic_folder(out) as temporary:
         grown = temporary / "run"
-        grow(Path(task["run"]), captures, grown, lambda done, total: _progress("growing", done, total))
+        family.grow(run, captures, grown, lambda done, total: _progress("growing", done, total))
         for file in grown.iterdir():
             file.rename(temporary / file.name)
         grown.rmdir()
