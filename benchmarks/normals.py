@@ -15,11 +15,13 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from afrd.capture import LightRig
 from afrd.datasets.images import read_image
 from afrd.datasets.lights import read_lights
 from afrd.errors import DatasetError
 from afrd.render.stage import CAMERA_HEIGHT
 from afrd.views import stereo_of
+from afrd.views.directions import estimated_directions
 from afrd.views.photometric import PhotometricStereo
 
 CAPTURES, SPLIT = 10, "test_public"
@@ -27,9 +29,14 @@ VIEWED = "near lights, linear, 3 rounds"
 _BELT = CAMERA_HEIGHT / 100 - 2e-5  # metres from the camera, less the step of the depth map
 
 
+def coded(data: Path, name: str, lights: int) -> np.ndarray:
+    """[N, 3, H, W] uint8 of one capture."""
+    return np.stack([read_image(data / f"{name}_image_{k}.png") for k in range(lights)])
+
+
 def read(data: Path, name: str, lights: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """One capture: images [N, 3, H, W] in 0..1, true normals [3, H, W], the part [H, W]."""
-    images = np.stack([read_image(data / f"{name}_image_{k}.png") for k in range(lights)]) / np.float32(255)
+    images = coded(data, name, lights) / np.float32(255)
     normals = read_image(data / f"{name}_normals.png") / np.float32(127.5) - 1
     scale = yaml.safe_load((data / f"{name}_info_depth.yaml").read_text())["normalization"]
     depth = read_image(data / f"{name}_depth.png")[0] / 65535
@@ -68,10 +75,14 @@ def main(folder: Path) -> None:
     for data in sorted(folder.glob(f"*/{SPLIT}/data")):
         errors: dict[str, list[list[float]]] = {}
         captures = good_captures(data)
+        estimated = stereo_of(
+            LightRig(rig.names, estimated_directions(coded(data, name, len(rig)) for name in captures))
+        )
         for name in captures:
             images, true, part = read(data, name, len(rig))
             answers = {method: stereo(images).normals for method, stereo in methods.items()}
             answers["y upside down: far lights, linear, no rounds"] = upside_down(images).normals
+            answers["estimated directions, linear, 3 rounds"] = estimated(images).normals
             answers["facing the camera"] = np.broadcast_to(np.array([0.0, 0.0, 1.0])[:, None, None], true.shape)
             for method, found in answers.items():
                 errors.setdefault(method, []).append(degrees(found, true, part))

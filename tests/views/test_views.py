@@ -10,6 +10,7 @@ from afrd.cli import app
 from afrd.errors import DatasetError, ModelError
 from afrd.imaging.pixels import to_srgb
 from afrd.views import make_views
+from afrd.views.directions import estimated_directions
 from captures import write_image, write_lights
 
 NAMES = ("right", "top", "left", "bottom", "steep")
@@ -52,6 +53,10 @@ def test_colour_shape_highlight_and_shadow(bump):
     np.testing.assert_allclose(views.no_shadow[30:36, 30:36], even[30:36, 30:36], atol=6)
     assert (views.no_highlight[30:36, 30:36] < even[30:36, 30:36] - 6).all()
     assert views.relief[24, 4, 0] > views.relief[24, 44, 0]  # lit from the left
+    assert views.relief[4, 24, 0] > views.relief[44, 24, 0]  # and from above
+    right = make_views(capture(values), relief_from=0).relief
+    assert right[24, 44, 0] > right[24, 4, 0]
+    assert abs(int(right[4, 24, 0]) - int(right[44, 24, 0])) < 12
 
 
 def test_near_lights_are_taken_for_near():
@@ -87,6 +92,21 @@ def test_command_line(bump, tmp_path):
         files = {path.name for path in (tmp_path / "out" / part).iterdir()}
         assert files == {f"{name}.png" for name in ("albedo", "normals", "no_highlight", "no_shadow", "relief")}
         assert Image.open(tmp_path / "out" / part / "albedo.png").size == (SIZE, SIZE)
+    write_lights(lights, NAMES)
+    asked += ["--overwrite", "--relief-from", "0"]
+    answer = CliRunner().invoke(app, asked, catch_exceptions=False)
+    assert answer.exit_code == 0
+    assert "no light has a direction; estimated from 2 captures, each 40° above the part: right" in answer.output
+    relief = np.asarray(Image.open(tmp_path / "out" / "a" / "relief.png")).astype(int)
+    assert relief[24, 44, 0] > relief[24, 4, 0]
+
+
+def test_sides_of_lights_are_seen(bump):
+    images = capture(bump[0]).images
+    found = np.array(estimated_directions([images, images]))
+    azimuths = np.degrees(np.arctan2(found[:4, 1], found[:4, 0]))
+    np.testing.assert_allclose((azimuths - [0, 90, 180, 270] + 180) % 360 - 180, 0, atol=15)
+    np.testing.assert_allclose(found[:4, 2], np.sin(np.radians(40)))
 
 
 def test_one_light_and_none_with_a_direction():

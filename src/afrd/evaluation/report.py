@@ -165,11 +165,10 @@ def _example(evaluation: Evaluation, captures: Sequence[Capture], index: int) ->
         where = "the defect in white" if capture.mask.any() else "all black, no defect"
         pictures.append(Picture("mask", f"Mask of capture {result.id}: {where}", _embedded(mask_picture(capture.mask))))
     if can_view(capture.lights):
-        seen = make_views(capture)
-        pictures += [
-            Picture(name, f"Capture {result.id}: {name}, computed from its lights", _embedded(getattr(seen, field)))
-            for name, field in (("albedo", "albedo"), ("normals", "normals"), ("without highlights", "no_highlight"))
-        ]
+        named = {"no_highlight": "without highlights", "no_shadow": "without shadows"}
+        for field, view in make_views(capture).items():
+            name = named.get(field, field)
+            pictures.append(Picture(name, f"Capture {result.id}: {name}, computed from its lights", _embedded(view)))
     heat = heat_map(anomaly_map, *colour_range(threshold))
     above = float((anomaly_map > threshold).mean())
     pictures.append(Picture("anomaly map", f"Anomaly map of capture {result.id}", _embedded(heat)))

@@ -9,7 +9,7 @@ from scipy.optimize import nnls
 
 from afrd.datasets import CaptureSet, read_ahead
 from afrd.training.alike_lights import CAPTURES, DETAIL, SIDE
-from afrd.training.defect_painter import GAMMA
+from afrd.views.directions import GAMMA
 
 EXPLAINED = 0.95  # of a light's detail, from which it is a sum of others
 SHARED = 0.05  # of the sum's detail that a light must bring to be named

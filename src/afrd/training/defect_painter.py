@@ -8,16 +8,11 @@ themselves: parts are brighter on the side that faces it. Shapes are in `afrd.tr
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 from scipy.optimize import nnls
 
 from afrd.training.defect_shapes import Shape, blob, line, rough_slopes
+from afrd.views.directions import GAMMA, THUMBNAIL, azimuths_seen, places_of_parts, thumbnails, towards
 
-GAMMA = 2.2  # pixels are taken for light to the power of 1 / 2.2; sRGB's own curve moves scores, by 9 % on average
-THUMBNAIL = 32
-ELEVATION = np.radians(40)  # of every light that has a direction; only its azimuth is estimated
-SIDE_LIGHT = 0.3  # share of the most sideways light's slope from which a light counts as coming from a side
-FAINT_SLOPE = 0.02  # logarithm of brightness over half a picture; below, no light comes from a side
 ANYWHERE = 0.2  # share of the defects that may lie off the part
 STRENGTHS = (0.25, 1.6)
 KINDS = ("stain", "relief", "rough", "line", "patch")
@@ -45,11 +40,11 @@ class DefectPainter:
         """captures: [N, C, S, S] in [0, 1] each, C 3 or 1, S a multiple of 32."""
         small, grey = [], True
         for images in captures:
-            small.append(_thumbnails(images**GAMMA))
+            small.append(thumbnails(images**GAMMA))
             grey = grey and bool((images == images[:, :1]).all())
         small = np.stack(small)  # [M, N, T, T]
-        places = _places(small)
-        directions = _directions(small, places)
+        places = places_of_parts(small)
+        directions = azimuths_seen(small, places)
         return cls(places, directions, _mixture(small, places, directions), grey)
 
     def paint(
@@ -101,7 +96,7 @@ class DefectPainter:
         """part: [N, 3, h, w], linear; slopes: of the relief along rows and columns, [h, w] each."""
         directions = self.directions
         if np.isnan(directions).all():  # nothing is known of them: from anywhere
-            directions = _towards(rng.uniform(0, 2 * np.pi, len(directions)))
+            directions = towards(rng.uniform(0, 2 * np.pi, len(directions)))
         leaning = rng.normal(0, 0.35, 2)  # of the surface before; only its brightness is known
         normals = np.stack(
             [leaning[0] - strength * slopes[1], leaning[1] + strength * slopes[0], np.ones_like(slopes[0])]
@@ -120,38 +115,6 @@ class DefectPainter:
             share = part[k] / np.maximum(of_others, part[k]).clip(1e-6)  # the sum may be too bright from the start
             shaded[k] = np.tensordot(self.mixture[k], shaded, 1) * share + rest
         return shaded
-
-
-def _thumbnails(linear: np.ndarray) -> np.ndarray:
-    n, channels, side, _ = linear.shape
-    step = side // THUMBNAIL
-    return linear.reshape(n, channels, THUMBNAIL, step, THUMBNAIL, step).mean((1, 3, 5), dtype=np.float32)
-
-
-def _places(small: np.ndarray) -> np.ndarray:
-    """Where captures differ from one another, in which parts differ and what they lie on does not."""
-    differing = gaussian_filter((small.mean(1) ** (1 / GAMMA)).std(0), 1.5)
-    differing = differing * (differing > 0.35 * np.percentile(differing, 98)) + 1e-12
-    return differing / differing.sum()
-
-
-def _towards(azimuths: np.ndarray) -> np.ndarray:
-    flat, up = np.cos(ELEVATION), np.sin(ELEVATION)
-    return np.stack([flat * np.cos(azimuths), flat * np.sin(azimuths), np.full_like(azimuths, up)], 1)
-
-
-def _directions(small: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """[N, 3]: a light's brightness, against that of the others, rises over the part towards where it comes from."""
-    logs = np.log(small + 0.01)
-    relative = (logs - logs.mean(1, keepdims=True)).mean(0)  # [N, T, T]
-    rows, columns = np.mgrid[:THUMBNAIL, :THUMBNAIL] / (THUMBNAIL / 2)
-    plane = np.stack([columns, -rows, np.ones_like(rows)], -1).reshape(-1, 3)
-    weights = np.sqrt(places.ravel())[:, None]
-    slopes = np.linalg.lstsq(plane * weights, weights * relative.reshape(len(relative), -1).T, rcond=None)[0]
-    strength = np.linalg.norm(slopes[:2], axis=0)
-    directions = _towards(np.arctan2(slopes[1], slopes[0]))
-    directions[strength < max(FAINT_SLOPE, SIDE_LIGHT * strength.max())] = np.nan
-    return directions
 
 
 def _mixture(small: np.ndarray, places: np.ndarray, directions: np.ndarray) -> np.ndarray:
