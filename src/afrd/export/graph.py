@@ -5,6 +5,7 @@ rounds otherwise, is two products with constant matrices, in linear light. The b
 """
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import onnx
@@ -20,7 +21,6 @@ from afrd.runtimes.artefact import INPUT, OUTPUTS
 
 OPSET, IR_VERSION = 18, 10  # of every file: ONNX Runtime 1.18 (May 2024) and later read them
 _MAXIMUM = {"uint8": 255, "uint16": 65535}
-_QUANTISED = ("teacher.backbone", "bottleneck", "student")
 
 
 class Deployed(nn.Module):
@@ -56,8 +56,8 @@ def trace(model: MultiLightModel, input: Input) -> ExportedProgram:
         )
 
 
-def write_onnx(program: ExportedProgram, path: Path) -> tuple[onnx.ModelProto, list[str]]:
-    """To a file. Returns it, and the names of the nodes that int8 leaves as they are.
+def write_onnx(program: ExportedProgram, path: Path, quantised: Sequence[str]) -> tuple[onnx.ModelProto, list[str]]:
+    """To a file. Returns it, and the names of the nodes that int8 leaves as they are: outside of `quantised` modules.
 
     Those are what is cheap and decides the answer: preparing, fusion, map, smoothing, score.
     """
@@ -74,7 +74,7 @@ def write_onnx(program: ExportedProgram, path: Path) -> tuple[onnx.ModelProto, l
             verbose=False,
         )
     model = onnx.load(path)
-    exact = [node.name for node in model.graph.node if not any(part in _scopes(node) for part in _QUANTISED)]
+    exact = [node.name for node in model.graph.node if not any(part in _scopes(node) for part in quantised)]
     _tidy(model.graph)
     model.ir_version = IR_VERSION
     onnx.save(model, path)

@@ -59,7 +59,7 @@ def _write_onnx(model: MultiLightModel, card: ArtefactCard, captures: Sequence[C
     from afrd.export.graph import require_promised, trace, write_onnx
     from afrd.export.precision import halve_weights, quantise
 
-    graph, exact = write_onnx(trace(model, card.input), path)
+    graph, exact = write_onnx(trace(model, card.input), path, model.quantised)
     if card.precision == "int8":
         graph = quantise(graph, captures, exact)
     if card.precision == "fp16":
@@ -79,7 +79,7 @@ def _write_openvino(model: MultiLightModel, card: ArtefactCard, captures: Sequen
     from afrd.runtimes.openvino_runtime import digest
 
     source, weights = path.with_suffix(".onnx"), path.with_suffix(".bin")
-    _, exact = write_onnx(trace(model, card.input), source)
+    _, exact = write_onnx(trace(model, card.input), source, model.quantised)
     graph = openvino.Core().read_model(source)
     if card.precision == "int8":
         names = {node.get_friendly_name() for node in graph.get_ops()}

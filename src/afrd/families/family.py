@@ -87,6 +87,7 @@ class Family(ABC):
     config: its settings. Its module imports no torch; `build` and `fit` do when they are called.
     reads_features: whether its fit reads features that lie in `Job.store`.
     scores_map: whether a score follows from the map alone (`afrd.imaging.tiles.score`).
+    weighs_lights: whether its model goes by the lights' weights of lights.yaml (`MultiLightModel.trust`).
     """
 
     title: ClassVar[str]
@@ -95,6 +96,7 @@ class Family(ABC):
     capabilities: ClassVar[Capabilities]
     reads_features: ClassVar[bool] = False
     scores_map: ClassVar[bool] = True
+    weighs_lights: ClassVar[bool] = False
 
     @abstractmethod
     def build(self, config: Any, teacher: Teacher, lights: int) -> MultiLightModel:

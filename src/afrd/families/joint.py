@@ -138,6 +138,7 @@ class Joint(Family):
     config = JointConfig
     capabilities = Capabilities(evidence=True, leave_out=True, grow=True, known_defects=True)
     reads_features = True
+    weighs_lights = True
 
     def build(self, config: JointConfig, teacher: Teacher, lights: int) -> JointGaussian:
         from afrd.model import JointGaussian

@@ -21,6 +21,8 @@ class AFRD(MultiLightModel):
     fusion: a name from `afrd.model.fusion.FUSIONS`. The rest: see MultiLightModel. Raises ModelError, WeightsError.
     """
 
+    quantised = ("teacher.backbone", "bottleneck", "student")
+
     def __init__(
         self,
         teacher: str | Teacher = "efficientnet_lite0",
@@ -62,6 +64,9 @@ class AFRD(MultiLightModel):
         """target: fused levels, [B, C, h, w] each. Returns the student's, of the same shapes."""
         target = [t.contiguous(memory_format=torch.channels_last) for t in target]
         return self.student(self.bottleneck(target))
+
+    def beyond_teacher(self, levels: Sequence[Tensor]) -> list[Tensor]:
+        return self.reconstruct(levels)
 
     def distil(self, levels: Sequence[Tensor], fused: bool = False) -> tuple[list[Tensor], list[Tensor], Tensor | None]:
         """What training compares. levels: of the lights that the fusion uses, or, if `fused`, what it made of them.

@@ -17,7 +17,6 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 from torch.overrides import TorchFunctionMode
 
-from afrd.model.afrd import AFRD
 from afrd.model.multi_light import SIZE_STEP, MultiLightModel
 from afrd.model.teacher import Teacher
 
@@ -33,9 +32,8 @@ def fold_batch_norms(model: MultiLightModel) -> MultiLightModel:
     # the smallest image of which every level has a pixel; what is folded does not depend on the size
     image = torch.zeros(1, 1, 3, SIZE_STEP, SIZE_STEP, device=model.teacher.mean.device)
     _fold(model.teacher, lambda: model.teacher(image))
-    if isinstance(model, AFRD):
-        levels = [level[:, 0] for level in model.teacher(image)]
-        _fold(model, lambda: model.reconstruct(levels))
+    levels = [level[:, 0] for level in model.teacher(image)]
+    _fold(model, lambda: model.beyond_teacher(levels))
     return model
 
 

@@ -37,11 +37,12 @@ class MultiLightModel(nn.Module):
     lights: N, 1 to 16.
     image_size: side in pixels of the square that captures are resized to, a multiple of 32.
     top_share: see `afrd.model.anomaly_map.score`.
-    highest: no score is above it.
+    highest: no score is above it. quantised: its modules that int8 rounds; the rest decides the answer and stays exact.
     Raises ModelError, WeightsError.
     """
 
     highest: float = math.inf
+    quantised: tuple[str, ...] = ("teacher.backbone",)
 
     def __init__(
         self, teacher: str | Teacher, teacher_weights: str | Path | None, lights: int, image_size: int, top_share: float
@@ -109,6 +110,10 @@ class MultiLightModel(nn.Module):
                 f"images of shape {list(images.shape)}: expected [B, {self.lights}, 3, H, W], or 1 for 3 where grey"
             )
         return self.see(self.prepare(images[:, list(self.lights_used)]), *which)
+
+    def beyond_teacher(self, levels: Sequence[Tensor]) -> list[Tensor]:
+        """What networks behind the teacher make of its levels [B, C, h, w], for `afrd.model.folding`; none: no such."""
+        return []
 
     def forward(self, images: Tensor) -> Prediction:
         """images: as for `extract`."""

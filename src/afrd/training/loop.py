@@ -14,7 +14,7 @@ from afrd.checkpoint import load_card, save_model, save_teacher, trained_digest
 from afrd.datasets import CaptureSet, require_lights, verify
 from afrd.datasets.known_defects import require_no_good_part
 from afrd.errors import ModelError, RunError
-from afrd.families import HeldOutScores, Job, TrainConfig, able_to, build_model, family_of
+from afrd.families import FAMILIES, HeldOutScores, Job, TrainConfig, able_to, build_model, family_of
 from afrd.imaging import Imaging
 from afrd.model import MultiLightModel
 from afrd.model.precision import pin_float32
@@ -102,8 +102,10 @@ def train(
     if on_imaging:
         on_imaging(imaging)
     if captures.lights.weights and not model.trust(captures.lights.weights):
+        able = ", ".join(name for each in FAMILIES if each.weighs_lights for name in each.names)
         warnings.warn(
-            f"the weights of lights in lights.yaml: without effect on the model {config.fusion}; choose --fusion joint",
+            f"the weights of lights in lights.yaml: without effect on the model {config.fusion}; "
+            f"choose --fusion {able}",
             stacklevel=2,
         )
     if fabric.is_global_zero:
