@@ -8,8 +8,9 @@ import yaml
 from pydantic import ValidationError
 
 from afrd import TrainConfig
+from afrd.datasets import open_dataset
 from afrd.errors import ModelError
-from afrd.families import FAMILIES, offered
+from afrd.families import FAMILIES, family_of, offered
 from afrd.families.distillation import DistillationConfig
 from afrd.families.joint import JointConfig
 from afrd.model.fusion import FUSIONS
@@ -62,3 +63,10 @@ def test_every_fusion_of_the_network_is_offered_by_one_family():
 def test_settings_need_no_torch():
     code = "import sys; import afrd; afrd.TrainConfig(); print({'torch', 'timm'} & set(sys.modules))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "set()"
+
+
+def test_the_share_of_the_highest_pixels_is_refused_where_a_model_has_its_own_score(tiny):
+    good, family = open_dataset(tiny, "Confetto", "train"), family_of("anomalib:Padim")
+    with pytest.raises(ModelError, match=r"top_share 0\.1: without effect on anomalib:Padim"):
+        family.require(TrainConfig(fusion="anomalib:Padim", top_share=0.1), good)
+    family.require(TrainConfig(fusion="anomalib:Padim"), good)

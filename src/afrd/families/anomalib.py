@@ -51,6 +51,11 @@ class Anomalib(Family):
             raise ModelError(
                 f"accelerator {config.accelerator}: models of anomalib are trained on the processor here; leave it out"
             )
+        if config.top_share and not (captures.imaging and captures.imaging.tiling):
+            raise ModelError(
+                f"top_share {config.top_share:g}: without effect on {config.fusion}, which has a score of its own; "
+                "leave it out"
+            )
 
     def build(self, config: AnomalibConfig, teacher: Teacher, lights: int) -> Guest:
         from afrd.integrations.anomalib.guest import Guest
