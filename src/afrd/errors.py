@@ -55,10 +55,15 @@ _PACKAGES = {
 _EXTRA_OF = {package: extra for extra, packages in _PACKAGES.items() for package in packages.split()}
 
 
+def bare(message: str) -> str:
+    """Of an error of pydantic, without its own word for errors that a validator raised."""
+    return message.removeprefix("Value error, ")
+
+
 def complaint(error: "ValidationError", secret: bool = False) -> str:
     """The first thing that is wrong, in one line: field, what was expected and, unless it is secret, what was found."""
     first, *more = error.errors()
-    field, what = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")  # pydantic's own word
+    field, what = ".".join(map(str, first["loc"])), bare(first["msg"])
     if first["type"] == "missing":
         text = f"{field}: missing"
     elif not field:

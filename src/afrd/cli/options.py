@@ -43,11 +43,13 @@ def checked(kind: Any, **values: Any) -> Any:
     """A configuration; a value out of range is wrong usage."""
     from pydantic import ValidationError
 
+    from afrd.errors import bare
+
     try:
         return kind(**values)
     except ValidationError as error:
         first = error.errors()[0]
-        what = first["msg"].removeprefix("Value error, ")  # pydantic's own word
+        what = bare(first["msg"])
         if "names" in first.get("ctx", {}):  # settings that act on other models only
             given = [option for name in first["ctx"]["names"] for option in _typed(name, values.get(name))]
             what = what.removeprefix(f"{first['ctx']['settings']}: ")
