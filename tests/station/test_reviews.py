@@ -108,3 +108,16 @@ def test_what_json_does_not_hold_is_refused(station, body):
     )
     assert answer.status_code == 422
     assert answer.json()["detail"] and all(set(each) == {"loc", "msg", "type"} for each in answer.json()["detail"])
+
+
+def test_a_threshold_needs_a_reason_and_the_model_that_it_was_compared_for(station):
+    judges = station.client.get("/healthz").json()["model"]
+    for asked, status, words in (
+        ({"model": "other@1", "reason": "to try"}, 409, f"the threshold is for other@1, and {judges} judges meanwhile"),
+        ({"model": judges, "reason": "  "}, 422, "say why"),
+        ({"model": judges}, 422, "say why"),
+    ):
+        answer = station.client.post("/threshold", data={"threshold": "0.7", **asked})
+        assert answer.status_code == status and words in answer.text
+    asked = {"threshold": "0.7", "model": judges, "reason": "to try"}
+    assert station.client.post("/threshold", data=asked).status_code == 303
