@@ -103,6 +103,27 @@ def test_history_filters_and_leads_to_the_part(page, station):
     assert page.locator(".grid img[data-map]").count() == 3
 
 
+def test_history_filters_by_a_span_of_days_and_of_scores(page, station):
+    records = station.client.get("/api/captures", params={"limit": 1000}).json()
+    scores = sorted(record["score"] for record in records)
+    low, high = scores[2], scores[8]
+    page.goto("/history")
+    page.fill("input[name=day]", "2020-01-01")
+    page.fill("input[name=last_day]", "2199-12-31")
+    page.fill("input[name=score_from]", repr(low))
+    page.fill("input[name=score_to]", repr(high))
+    page.click("form.filter button")
+    page.wait_for_url("**/history?*score_to=*")
+    assert page.input_value("input[name=last_day]") == "2199-12-31"
+    shown = {words.strip() for words in page.locator(".tiles a").all_inner_texts()}
+    assert shown == {record["id"] for record in records if low <= record["score"] <= high} and len(shown) >= 7
+    lines = station.client.get(page.get_attribute("text=CSV", "href")).text.splitlines()
+    assert len(lines) == len(shown) + 1
+    page.fill("input[name=last_day]", "2020-01-02")
+    page.click("form.filter button")
+    page.wait_for_selector("text=No part fits")
+
+
 def test_all_lights_zoom_in_step_and_the_map_fades(page):
     page.goto("/parts/part-2")
     page.click("text=Closer")

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from afrd.station.charts import scores_svg
 from afrd.station.config import Limits
 from afrd.station.database import open_database, sqlite_url
+from afrd.station.history import Filter
 from afrd.station.intake import Intake
 from afrd.station.pages import wanted_by
 from afrd.station.records import answer
@@ -36,6 +37,9 @@ def test_a_day_ends_at_the_next_local_midnight(clocks, day, hours):
     assert found.until - found.since == hours * 3600
     assert time.strftime("%Y-%m-%d %H:%M", time.localtime(found.since)) == f"{day} 00:00"
     assert time.strftime("%H:%M", time.localtime(found.until)) == "00:00"
+    span = wanted_by(day=day, last_day="2199-12-31")
+    assert (span.since, span.until) == (found.since, wanted_by(day="2199-12-31").until)
+    assert wanted_by(last_day=day) == Filter(until=found.until)
 
 
 def test_the_last_day_of_the_calendar_has_no_end(clocks):

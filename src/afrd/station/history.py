@@ -21,6 +21,7 @@ class Filter:
     since: float | None = None
     until: float | None = None
     score_from: float | None = None
+    score_to: float | None = None
 
 
 class History:
@@ -75,6 +76,8 @@ class History:
             query = query.where(CaptureRow.taken_at < wanted.until)
         if wanted.score_from is not None:
             query = query.where(CaptureRow.score >= wanted.score_from)
+        if wanted.score_to is not None:
+            query = query.where(CaptureRow.score <= wanted.score_to)
         return query
 
     def _of_station(self, query: Select) -> Select:

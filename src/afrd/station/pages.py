@@ -66,20 +66,32 @@ def _live(request: Request, seen: str | None = None) -> dict[str, Any] | None:
     }
 
 
-FILTERS = ("verdict", "label", "shown_by", "model", "day", "score_from")  # the fields of the form
+# the fields of the form
+FILTERS = ("verdict", "label", "shown_by", "model", "day", "last_day", "score_from", "score_to")
 
 
 def wanted_by(
-    verdict: str = "", label: str = "", shown_by: str = "", model: str = "", day: str = "", score_from: str = ""
+    verdict: str = "",
+    label: str = "",
+    shown_by: str = "",
+    model: str = "",
+    day: str = "",
+    last_day: str = "",
+    score_from: str = "",
+    score_to: str = "",
 ) -> Filter:
-    """The filter of the form; what was left empty finds all. Raises HTTPException: no such day or number."""
+    """The filter of the form; what was left empty finds all. Raises HTTPException: no such day or number.
+
+    day: the first; alone, it is the last one, too. Both limits of the score are included.
+    """
     try:
-        since, until = _day(date.fromisoformat(day)) if day else (None, None)
-        least = float(score_from) if score_from else None
+        since = _day(date.fromisoformat(day))[0] if day else None
+        until = _day(date.fromisoformat(last_day or day))[1] if last_day or day else None
+        least, most = (float(score) if score else None for score in (score_from, score_to))
     except (ValueError, OverflowError, OSError) as error:
         raise HTTPException(422, f"{error}; expected a day as 2030-12-31, and a number") from error
     names = (name or None for name in (verdict, label, model, shown_by))
-    return Filter(*names, since=since, until=until, score_from=least)
+    return Filter(*names, since=since, until=until, score_from=least, score_to=most)
 
 
 def _day(day: date) -> tuple[float, float | None]:
@@ -106,7 +118,7 @@ def history(request: Request, wanted: Wanted, before: str | None = None) -> Resp
         rows=rows[:PAGE],
         more=len(rows) > PAGE,
         wanted=wanted,
-        day=chosen.get("day", ""),
+        days=(chosen.get("day", ""), chosen.get("last_day", "")),
         verdicts=VERDICTS,
         lights=service.intake.lights,
         models=[row.name for row in service.versions.rows()],
