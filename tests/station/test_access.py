@@ -50,6 +50,8 @@ def test_nobody_passes_without_a_name(guarded, parts):
     assert guarded.client.get("/api/captures").status_code == 401
     assert guarded.client.get("/api/openapi.json").status_code == 401
     assert guarded.client.get("/audit.csv").status_code == 401
+    asks_for_pages = guarded.client.post("/api/captures", headers={"Accept": "text/html, */*"}, follow_redirects=False)
+    assert asks_for_pages.status_code == 401  # a program, whatever it accepts
     assert guarded.client.get("/healthz").status_code == 200
     page = guarded.client.get("/models", headers={"Accept": "text/html"})
     assert (page.status_code, page.headers["Location"]) == (303, "/login?to=/models")

@@ -67,6 +67,25 @@ def test_a_verdict_is_hidden_while_the_station_does_not_answer(page, station):
     assert not page.is_visible("#live")
 
 
+def test_a_line_that_is_faster_than_the_page_is_not_taken_for_lost(page, station, parts):
+    """A new part at every look, so that no answer says that nothing is new."""
+    for number in range(24):
+        station.post(parts[number % 3], f"fast-{number}").raise_for_status()
+        page.wait_for_timeout(300)
+        assert not page.is_visible("[data-lost]")
+    assert page.is_visible("#live .banner")
+
+
+def test_what_a_page_refuses_hides_no_refused_part(page, station, parts):
+    assert station.client.post("/api/captures", files={}).status_code in (415, 422)
+    page.wait_for_selector("#live p:has-text('refused')")
+    told = page.inner_text("#live p:has-text('refused')")
+    assert station.client.get("/history", params={"day": "yesterday"}).status_code == 422
+    assert station.post(parts[1], "another").status_code == 200
+    page.wait_for_selector("#live a:text-is('another')")
+    assert page.inner_text("#live p:has-text('refused')") == told
+
+
 def test_a_verdict_is_not_current_while_newer_ones_are_not_on_record(page, station, parts):
     """The process may write no file larger than 1 kB: as on a full disk, its database takes nothing."""
     _, hard = resource.prlimit(station.process.pid, resource.RLIMIT_FSIZE, (1000, -1))

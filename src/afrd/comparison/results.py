@@ -186,12 +186,17 @@ class Store:
                     f"restore the data set, or compare in another --out"
                 )
             said, says = result.get("data", {}).get("rig"), rigs.get(category)
-            if said and says and said != says:  # older results do not tell
-                parts = ", ".join(part for part in says if said.get(part) != says[part])
+            parts = ", ".join(part for part in says or () if _another(part, said, says)) if said else ""
+            if parts:  # older results do not tell
                 raise RunError(
                     f"{self.folder}: results of {category} were made with another lights.yaml ({parts} changed since); "
                     f"restore it, or compare in another --out"
                 )
+
+
+def _another(part: str, said: dict[str, Any], says: dict[str, Any]) -> bool:
+    """Whether a result knew another rig. No method reads distances, which renderings of before did not tell."""
+    return said.get(part) != says[part] and not (part == "distances" and said.get(part) is None)
 
 
 def read_results(folder: Path) -> dict[Job, dict[str, Any]]:

@@ -16,7 +16,7 @@ from afrd.imaging.gain import Gain
 from afrd.imaging.motion import Motion, Registered
 from afrd.imaging.pixels import Pixels, Transfer
 from afrd.imaging.region import MovedRegion, Region, Shapes, fill
-from afrd.imaging.tiles import LEAST, STRIDE, WIDE, Tiling
+from afrd.imaging.tiles import LEAST, MOST, STRIDE, WIDE, Tiling, tiles_of
 
 
 class ImagingOptions(BaseModel):
@@ -149,7 +149,8 @@ class Imaging(BaseModel):
             return words
         words += f", a defect of {defect:g} px is {defect / place:.2g} places wide"
         fitting = max(LEAST, round(defect * image_size / (WIDE * STRIDE)))
-        if fitting >= tile:
+        tiles = tiles_of(size, fitting, None)
+        if fitting >= tile or tiles is None or len(tiles) > MOST:
             return words
         finer = fitting * STRIDE / image_size
         return f"{words}; with --resolution {finer:.4g}, tiles of {fitting} px, it is {defect / finer:.2g}"

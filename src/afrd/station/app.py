@@ -56,7 +56,8 @@ def create_app(service: Service) -> FastAPI:
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
 
     def refuse(request: Request, error: Refused) -> None:
-        service.refusals.add(request.client.host if request.client else "?", error)
+        of_a_part = request.scope["path"].startswith("/api/")
+        service.refusals.add(request.client.host if request.client else "?", error, of_a_part)
 
     @app.exception_handler(Refused)
     async def refused(request: Request, error: Refused) -> Response:

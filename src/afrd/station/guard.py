@@ -107,7 +107,7 @@ class Guard:
         path = request.scope["path"]
         if path.startswith(_OPEN):
             return None
-        if "text/html" in request.headers.get("accept", ""):
+        if not path.startswith("/api/") and "text/html" in request.headers.get("accept", ""):
             asked = "ended=1" if request.method in _CHANGES else f"to={quote(path)}"
             return RedirectResponse(f"/login?{asked}", HTTPStatus.SEE_OTHER)
         return _say(HTTPStatus.UNAUTHORIZED, "sign in, or send Authorization: Bearer NAME:SECRET", _BEARER)

@@ -49,7 +49,7 @@ def _live(request: Request, seen: str | None = None) -> dict[str, Any] | None:
     last = {
         "current": service.shown_last(row.id if row else None),
         "problems": service.problems(),
-        "refusals": list(service.refusals.newest)[:1],
+        "refusals": [each for each in tuple(service.refusals.newest) if each.capture][:1],
         "shift": service.config.shift_start(time.time()),
     }
     mark = sha256(repr((row and (row.id, row.state), last)).encode()).hexdigest()

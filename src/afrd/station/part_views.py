@@ -33,11 +33,14 @@ def part_views(request: Request, id: str) -> Response:
 
 @router.get("/parts/{id}/views/{name}.png")
 def part_view(request: Request, id: str, name: str) -> Response:
-    """One view. Raises HTTPException: no such part or view; ModelError: too few directions are known."""
+    """One view. Raises HTTPException: no such part or view, or it is not of the active model's lights or pixels;
+    ModelError: too few directions are known."""
     row, service = row_of(request, id), service_of(request)
     if name not in NAMES:
         raise HTTPException(404, f"part {id}: no view {name!r}; there are {', '.join(NAMES)}")
     inspector = service.judge.version.inspector
+    if missing := [light for light in inspector.lights.names if light not in row.files]:
+        raise HTTPException(404, f"part {id}: was taken without {', '.join(missing)}, which the active model reads")
     paths = tuple(service.store.files.path(row.folder or "", row.files[light]) for light in inspector.lights.names)
     with _one_at_a_time:  # the page asks for all of them at once
         pictures = _pictures(paths, inspector)
@@ -50,7 +53,10 @@ def _pictures(paths: tuple[Path, ...], inspector: Inspector) -> dict[str, bytes]
     card = inspector.card
     stereo = stereo_of(card.lights.rig())
     images = together([read_image(path) for path in paths])
-    images = card.imaging.see(images).images if card.imaging else images
+    if card.imaging:
+        if problem := card.imaging.problem(images):
+            raise HTTPException(422, f"the active model cannot see this part: {problem[0]}")
+        images = card.imaging.see(images).images
     height, width = images.shape[-2:]
     shrunk = min(1.0, SIDE / max(height, width))
     views = views_of(stereo(resize(images, (max(1, round(shrunk * height)), max(1, round(shrunk * width))))))

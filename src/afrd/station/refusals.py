@@ -42,12 +42,13 @@ def refuse_all(problems: list[tuple[str, str]]) -> Refused:
 
 @dataclass(frozen=True)
 class Refusal:
-    """One line of the log. at: seconds since 1970."""
+    """One line of the log. at: seconds since 1970. capture: it was of a part, not of a page."""
 
     at: float
     source: str
     status: int
     message: str
+    capture: bool
 
 
 class Refusals:
@@ -59,11 +60,11 @@ class Refusals:
         self._lines = Rate(lines_per_second)
         self._lock = threading.Lock()
 
-    def add(self, source: str, error: Refused) -> None:
-        """One more."""
+    def add(self, source: str, error: Refused, capture: bool = True) -> None:
+        """One more. capture: see `Refusal`."""
         with self._lock:
             self.count += 1
-            self.newest.appendleft(Refusal(time.time(), source, error.status, str(error)[:500]))
+            self.newest.appendleft(Refusal(time.time(), source, error.status, str(error)[:500], capture))
         if self._lines.take():
             _log.warning("refused (%d) from %s: %s", error.status, source, str(error)[:500])
 

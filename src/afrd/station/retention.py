@@ -101,7 +101,7 @@ class Keeper:
         if line is None or line.subject != today:
             line = audited(self._store.station, "station", "removed images of old parts", today, {"parts": 0})
             session.add(line)
-        line.at, line.detail = time.time(), {"parts": line.detail["parts"] + parts}
+        line.detail = {"parts": line.detail["parts"] + parts}
         return line
 
     def _stored(self) -> int:

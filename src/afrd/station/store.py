@@ -53,8 +53,9 @@ class Store:
         if self.files.is_incoming(taken.id) and (before := self.find_now(taken.id)) is not None:
             self._settle(before)
             raise _used(taken.id)
-        small = (THUMBNAIL_FILE, thumbnail(taken.images))
+        small = (THUMBNAIL_FILE, b"")
         try:
+            small = (THUMBNAIL_FILE, thumbnail(taken.images))
             self.files.write_incoming(taken.id, [*taken.files.values(), small])
         except OSError as error:
             folder = None

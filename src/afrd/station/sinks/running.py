@@ -106,6 +106,6 @@ def _opcua(config: OpcUaConfig, engine: Engine, station: str, lights: Sequence[s
         return READY if judges else ERROR, model
 
     def past() -> list[dict[str, Any]]:
-        return [answer(row) for row in reversed(history.page(limit=KEPT) or [])]
+        return [answer(row) for row in reversed(history.page(limit=KEPT) or []) if row.state != "taken"]
 
     return OpcUa(config, station, lights, now, past)

@@ -59,11 +59,12 @@ class WatchedFolder:
         self._cleans_at = time.monotonic() + _CLEAN_SECONDS
         oldest = time.time() - self._config.keep_days * 86400
         for own in (self._folder / DONE, self._folder / REFUSED):
-            for capture in own.iterdir() if own.is_dir() else ():
+            for capture in list(own.iterdir()) if own.is_dir() else ():
                 if ending.is_set():
                     return
-                if capture.is_dir() and capture.stat().st_mtime < oldest:
-                    shutil.rmtree(capture, ignore_errors=True)
+                with contextlib.suppress(FileNotFoundError):  # somebody else removed it
+                    if capture.is_dir() and capture.stat().st_mtime < oldest:
+                        shutil.rmtree(capture, ignore_errors=True)
 
     def _look(self, offer, ending: threading.Event) -> None:
         now = time.monotonic()

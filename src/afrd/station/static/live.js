@@ -15,7 +15,7 @@ function tell(words, reason) {
 }
 
 document.addEventListener("htmx:afterRequest", (event) => {
-  if (event.detail.elt.id !== "live") return;
+  if (event.detail.requestConfig?.elt.id !== "live") return; // an answer that was swapped in has another elt by now
   const status = event.detail.xhr.status; // 0 where nothing came
   if (event.detail.successful) {
     heard = performance.now();
