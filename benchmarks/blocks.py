@@ -160,6 +160,24 @@ def frontend() -> Iterator[str]:
     yield from rows(head, body)
 
 
+def pixels() -> Iterator[str]:
+    """Grey captures, 12 bits and a belt, beside the same captures as they are; averages of the classes there are."""
+    body = []
+    for variant, classes in raw("pixels.json").items():
+        if not classes:
+            continue
+        own, as_they_are = (
+            [mean(of(each)[metric] for each in classes.values()) for metric in ("I-AUROC", "P-AUROC", "AU-PRO")]
+            for of in (lambda each: {key: value[0] for key, value in each.items() if isinstance(value, list)},
+                       lambda each: each["as they are"])
+        )  # fmt: skip
+        less = [each["I-AUROC less that"][0] for each in classes.values()]
+        figures = (" / ".join(map(number, three)) for three in (own, as_they_are))
+        body.append((variant, str(len(classes)), *figures, f"{mean(less):+.3f}", f"{min(less):+.3f}, {max(less):+.3f}"))
+    head = ("I-AUROC / P-AUROC / AU-PRO", "classes", "so", "as they are", "I-AUROC less that", "least, most of a class")
+    yield from rows(head, body)
+
+
 def held_out() -> Iterator[str]:
     """The default in folds over train and val, and from train alone."""
     body = [
@@ -183,6 +201,7 @@ BLOCKS: Blocks = {
     "light-check": light_check,
     "int8": int8,
     "registration": registration,
+    "pixels": pixels,
     "frontend": frontend,
     "held out": held_out,
     **{

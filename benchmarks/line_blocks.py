@@ -52,6 +52,25 @@ def station() -> Iterator[str]:
             "; ".join(f"{spent['median']}, {spent['longest']} s" for spent in (start, with_torch)),
         )
     )
+    away = raw("station/away.json")
+    missing = sum(len(peer["missing"]) for peer in away["peers"].values())
+    unordered = sum(not peer["in_order"] for peer in away["peers"].values())
+    body.append(
+        (
+            f"webhook, broker and OPC UA client away for {away['seconds']:g} s, then silent as long, {away['parts']:,} "
+            f"parts: missing; peers out of order",
+            "none",
+            f"{missing}; {unordered}",
+        )
+    )
+    for q in ("p50", "p99"):
+        body.append(
+            (
+                f"`POST` to verdict meanwhile, 6 × 256², {q}, ms: {'; '.join(away['post_ms'])}",
+                "no verdict delayed",
+                "; ".join(f"{spent[q]:.0f}" for spent in away["post_ms"].values()),
+            )
+        )
     fuzz = raw("station/fuzz.json")
     body.append(
         (
@@ -131,6 +150,7 @@ def _recommended(found: dict[str, Any]) -> Iterator[str]:
 def lights_of_twelve() -> Iterator[str]:
     """The same of a rig of twelve lights, where it was measured."""
     if not (RESULTS / "lights_study_twelve.json").exists():
+        yield "A rig of twelve lights can be studied so; for the record none was yet."
         return
     found = raw("lights_study_twelve.json")
     one = next(iter(found.values()))
