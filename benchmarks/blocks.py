@@ -164,16 +164,14 @@ def pixels() -> Iterator[str]:
     """Grey captures, 12 bits and a belt, beside the same captures as they are; averages of the classes there are."""
     body = []
     for variant, classes in raw("pixels.json").items():
-        if not classes:
+        found = list(classes.values())
+        if not found:
             continue
-        own, as_they_are = (
-            [mean(of(each)[metric] for each in classes.values()) for metric in ("I-AUROC", "P-AUROC", "AU-PRO")]
-            for of in (lambda each: {key: value[0] for key, value in each.items() if isinstance(value, list)},
-                       lambda each: each["as they are"])
-        )  # fmt: skip
-        less = [each["I-AUROC less that"][0] for each in classes.values()]
-        figures = (" / ".join(map(number, three)) for three in (own, as_they_are))
-        body.append((variant, str(len(classes)), *figures, f"{mean(less):+.3f}", f"{min(less):+.3f}, {max(less):+.3f}"))
+        metrics = tuple(METRICS.values())
+        so = " / ".join(number(mean(each[name][0] for each in found)) for name in metrics)
+        before = " / ".join(number(mean(each["as they are"][name] for each in found)) for name in metrics)
+        less = [each["I-AUROC less that"][0] for each in found]
+        body.append((variant, str(len(found)), so, before, f"{mean(less):+.3f}", f"{min(less):+.3f}, {max(less):+.3f}"))
     head = ("I-AUROC / P-AUROC / AU-PRO", "classes", "so", "as they are", "I-AUROC less that", "least, most of a class")
     yield from rows(head, body)
 

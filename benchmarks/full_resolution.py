@@ -1,6 +1,6 @@
 """Small defects in large pictures: one squashed square beside tiles, the same captures and settings otherwise.
 
-    python benchmarks/full_resolution.py DATA [--categories C …] [--test-split test_public] [--tile 256]
+    python -m benchmarks.full_resolution DATA [--categories C …] [--test-split test_public] [--tile 256]
         [--seed 0] [--out benchmarks/results/full_resolution.json]
 
 DATA: for example `afrd render DATA --size 2048 --defect-size 10..30`. The default model, with the capture as one square
@@ -10,43 +10,17 @@ What the result holds of a category is not run again.
 
 import argparse
 import json
-import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
+from benchmarks.learned import learned, splits_of
 
-from afrd.datasets import CaptureSet, categories, open_dataset
-from afrd.evaluation import evaluate
+from afrd.datasets import CaptureSet, categories
 from afrd.files import write_text
 from afrd.imaging import ImagingOptions
-from afrd.inspector import Inspector
-from afrd.training import TrainConfig, train
+from afrd.training import TrainConfig
 
 SQUARE = 256
-
-
-def of_options(options: ImagingOptions, splits: dict[str, CaptureSet], seed: int) -> dict:
-    with tempfile.TemporaryDirectory() as folder:
-        start = time.process_time()
-        config = TrainConfig(fusion="joint", image_size=SQUARE, seed=seed, imaging=options)
-        train(splits["train"], Path(folder) / "run", config, holdout=splits["val"])
-        learned = time.process_time()
-        found = evaluate(Inspector.load(Path(folder) / "run", check_lights=False), splits["test"])
-    areas = {
-        name: [round(value, 4) for value in (each.value, each.low, each.high)]
-        for name, each in (
-            ("I-AUROC", found.metrics.image_auroc),
-            ("P-AUROC", found.metrics.pixel_auroc),
-            ("AU-PRO", found.metrics.au_pro),
-        )
-    }
-    return areas | {
-        "good called anomalous": f"{sum(one.outcome == 'false alarm' for one in found.captures)} of {found.n_good}",
-        "bad found": f"{sum(one.outcome == 'found' for one in found.captures)} of {found.n_bad}",
-        "seconds of learning": round(learned - start, 1),
-        "seconds of a capture, read and judged": round((time.process_time() - learned) / len(found.captures), 2),
-    }
 
 
 def across(captures: CaptureSet) -> list[int]:
@@ -67,16 +41,14 @@ def main() -> None:
     result = json.loads(arguments.out.read_text()) if arguments.out.exists() else {}
     tiled = ImagingOptions(tile=arguments.tile, roi="auto")
     for name in arguments.categories or categories(arguments.data):
-        splits = {
-            split: open_dataset(arguments.data, name, arguments.test_split if split == "test" else split)
-            for split in ("train", "val", "test")
-        }
+        splits = splits_of(arguments.data, name, arguments.test_split)
         row = result.setdefault(name, {})
         row["captures"] = {split: len(captures) for split, captures in splits.items()}
         row["size"], row["defects, px"] = list(splits["test"][0].size), across(splits["test"])
         for what, options in (("one square", ImagingOptions()), (f"tiles of {arguments.tile} px", tiled)):
             if what not in row:
-                row[what] = of_options(options, splits, arguments.seed)
+                config = TrainConfig(fusion="joint", image_size=SQUARE, seed=arguments.seed, imaging=options)
+                _, row[what] = learned(splits, config)
                 write_text(arguments.out, json.dumps(result, indent=1) + "\n")
                 print(name, what, json.dumps(row[what]), flush=True)
 

@@ -12,18 +12,13 @@ What the result holds of a category is not run again.
 
 import argparse
 import json
-import tempfile
-import time
 from pathlib import Path
 
-from benchmarks.pixels import compared
+from benchmarks.learned import compared, learned, splits_of
 
-from afrd.datasets import CaptureSet, categories, open_dataset
-from afrd.evaluation import Evaluation, evaluate
+from afrd.datasets import categories
 from afrd.families.joint import Gaussian, JointConfig
 from afrd.files import write_text
-from afrd.inspector import Inspector
-from afrd.training import train
 
 ALL = "no projection"
 SIXTEENTH = 128  # channels a light, of 2,048 for sixteen lights
@@ -39,16 +34,6 @@ def channels(lights: int) -> dict[str, int]:
     }
 
 
-def learned(splits: dict[str, CaptureSet], config: JointConfig) -> tuple[Evaluation, dict[str, float]]:
-    with tempfile.TemporaryDirectory() as folder:
-        start = time.process_time()
-        train(splits["train"], Path(folder) / "run", config, holdout=splits["val"])
-        done = time.process_time()
-        found = evaluate(Inspector.load(Path(folder) / "run"), splits["test"])
-    each = (time.process_time() - done) / len(found.captures)
-    return found, {"seconds of learning": round(done - start, 1), "seconds of a capture": round(each, 3)}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
@@ -61,26 +46,15 @@ def main() -> None:
     for category in arguments.categories or categories(arguments.data):
         if category in result:
             continue
-        splits = {
-            split: open_dataset(arguments.data, category, arguments.test_split if split == "test" else split)
-            for split in ("train", "val", "test")
-        }
+        splits = splits_of(arguments.data, category, arguments.test_split)
         rows: dict[str, dict] = {}
-        scores: dict[str, list[float]] = {}
+        scores: dict[str, float] = {}
         for name, kept in channels(len(splits["train"].lights)).items():
             config = JointConfig(seed=arguments.seed, gaussian=Gaussian(channels=kept))
-            found, seconds = learned(splits, config)
-            scores[name] = [one.score for one in found.captures]
-            areas = (
-                ("I-AUROC", found.metrics.image_auroc),
-                ("P-AUROC", found.metrics.pixel_auroc),
-                ("AU-PRO", found.metrics.au_pro),
-            )
-            rows[name] = {what: [round(v, 4) for v in (area.value, area.low, area.high)] for what, area in areas}
-            rows[name] |= {"channels": kept} | seconds
-            if name != ALL:
-                labels = [one.anomalous for one in found.captures]
-                rows[name]["I-AUROC less that without"] = compared(category, labels, scores[name], scores[ALL])
+            found, figures = learned(splits, config)
+            if name == ALL:
+                scores = {one.id: one.score for one in found.captures}
+            rows[name] = {"channels": kept} | figures | {"I-AUROC less that without": compared(found, scores)}
             print(category, name, json.dumps(rows[name]), flush=True)
         result[category] = {"lights": len(splits["train"].lights)} | rows
         write_text(arguments.out, json.dumps(result, indent=1) + "\n")

@@ -15,23 +15,20 @@ import argparse
 import json
 import shutil
 import tempfile
-import time
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
+from benchmarks.learned import compared, learned, splits_of
 
-from afrd.comparison.statistics import Runs, areas, difference
-from afrd.datasets import categories, open_dataset
+from afrd.datasets import categories
 from afrd.disturb.effects import displaced
-from afrd.evaluation import evaluate
 from afrd.files import write_text
 from afrd.imaging import ImagingOptions
 from afrd.imaging.pixels import to_linear
-from afrd.inspector import Inspector
-from afrd.training import TrainConfig, train
+from afrd.training import TrainConfig
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -76,38 +73,17 @@ def rewritten(source: Path, category: str, target: Path, change: Callable) -> Pa
     return target
 
 
-def compared(name: str, labels: Sequence[bool], scores: Sequence[float], others: Sequence[float]) -> list[float | None]:
-    """I-AUROC of scores less that of others, and the ends of its 95 % interval, paired over captures."""
-    runs = {which: Runs((0,), np.array([each])) for which, each in (("these", scores), ("others", others))}
-    found = areas(name, np.array(labels), runs)
-    less = difference(found["these"], found["others"])
-    return [None if value is None else round(value, 4) for value in (less.value, *(less.interval or (None, None)))]
-
-
 def of_variant(source: Path, category: str, variant: str, test: str, seed: int, reference: dict) -> dict:
     change, options = VARIANTS[variant]
     with tempfile.TemporaryDirectory() as folder:
-        data = rewritten(source, category, Path(folder) / "data", change)
-        splits = {split: open_dataset(data, category, split) for split in ("train", "val", test)}
-        start = time.process_time()
-        config = TrainConfig(fusion="joint", seed=seed, imaging=options)
-        train(splits["train"], Path(folder) / "run", config, holdout=splits["val"])
-        learned = time.process_time()
-        found = evaluate(Inspector.load(Path(folder) / "run"), splits[test])
-        judged = time.process_time()
-    metrics, known = found.metrics, {one["id"]: one["score"] for one in reference["captures"]}
-    three = {"I-AUROC": metrics.image_auroc, "P-AUROC": metrics.pixel_auroc, "AU-PRO": metrics.au_pro}
+        data = rewritten(source, category, Path(folder), change)
+        found, figures = learned(
+            splits_of(data, category, test), TrainConfig(fusion="joint", seed=seed, imaging=options)
+        )
     whole = {"I-AUROC": "image_auroc", "P-AUROC": "pixel_auroc", "AU-PRO": "au_pro"}
-    both = [one for one in found.captures if one.judged]
-    labels, scores = [one.anomalous for one in both], [one.score for one in both]
-    return {name: [round(value, 4) for value in (each.value, each.low, each.high)] for name, each in three.items()} | {
+    return figures | {
         "as they are": {name: round(reference[key], 4) for name, key in whole.items()},
-        "I-AUROC less that": compared(category, labels, scores, [known[one.id] for one in both]),
-        "good called anomalous": f"{sum(one.outcome == 'false alarm' for one in found.captures)} of {found.n_good}",
-        "bad found": f"{sum(one.outcome == 'found' for one in found.captures)} of {found.n_bad}",
-        "light faults": len(found.captures) - len(both),
-        "seconds of learning": round(learned - start, 1),
-        "seconds of a capture, read and judged": round((judged - learned) / len(found.captures), 3),
+        "I-AUROC less that": compared(found, {one["id"]: one["score"] for one in reference["captures"]}),
     }
 
 

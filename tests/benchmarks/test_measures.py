@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 sys.path.insert(0, str(Path(__file__).parents[2]))  # no package that is installed
 
 from benchmarks.by_class import measure_classes
-from benchmarks.pixels import compared
+from benchmarks.learned import less
 
 
 def test_a_file_of_classes_says_of_each_how_it_was_made_and_takes_no_other_settings(tmp_path):
@@ -42,7 +42,7 @@ def test_a_difference_of_areas_is_paired():
     labels = [False] * 20 + [True] * 20
     others = rng.normal(size=40) + labels
     scores = others + np.array(labels)
-    value, low, high = compared("A", labels, scores.tolist(), others.tolist())
+    value, low, high = less("A", labels, scores.tolist(), others.tolist())
     expected = roc_auc_score(labels, scores) - roc_auc_score(labels, others)
     assert value == pytest.approx(expected, abs=1e-4) and 0 < low < value < high
-    assert compared("A", labels, others.tolist(), others.tolist()) == [0, 0, 0]
+    assert less("A", labels, others.tolist(), others.tolist()) == [0, 0, 0]

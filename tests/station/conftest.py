@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from browser import browser
 from captures import make_capture, write_folder
 from station_process import StationProcess, uploads
 
@@ -43,6 +44,24 @@ def parts() -> list[dict[str, bytes]]:
     """Twelve captures as files to send, light → PNG; every third has a defect."""
     rng = np.random.default_rng(7)
     return [uploads(make_capture(rng, 3, SIZE, k % 3 == 2)[0], LIGHTS) for k in range(12)]
+
+
+@pytest.fixture
+def store(tmp_path):
+    """An empty one, in a database of its own."""
+    from afrd.station.database import open_database, sqlite_url
+    from afrd.station.store import Store
+
+    engine = open_database(sqlite_url(tmp_path))
+    yield Store(engine, tmp_path, "station")
+    engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A browser, for the tests of one file."""
+    with browser() as chromium:
+        yield chromium
 
 
 @pytest.fixture

@@ -10,19 +10,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from afrd.station.config import Retention, StationConfig
-from afrd.station.database import open_database, sqlite_url, writing
+from afrd.station.database import writing
 from afrd.station.retention import Keeper
 from afrd.station.service import Service
-from afrd.station.store import Store
 from afrd.station.tables import AuditRow
 from stored_parts import NOW, put
-
-
-@pytest.fixture
-def store(tmp_path):
-    engine = open_database(sqlite_url(tmp_path))
-    yield Store(engine, tmp_path, "station")
-    engine.dispose()
 
 
 def audit(store) -> list[AuditRow]:

@@ -6,26 +6,18 @@ import weakref
 import pytest
 
 from afrd.station.config import Limits
-from afrd.station.database import open_database, sqlite_url
 from afrd.station.intake import Intake, Taken
 from afrd.station.judge import Judge, load_version
 from afrd.station.line import Line
-from afrd.station.store import Store
 from sinks import until
-
-LIGHTS = ("left", "right", "top")
-
-
-@pytest.fixture
-def store(tmp_path):
-    engine = open_database(sqlite_url(tmp_path))
-    yield Store(engine, tmp_path, "cell")
-    engine.dispose()
 
 
 @pytest.fixture(scope="module")
 def judge(artefact):
     return Judge(load_version(artefact, None, None))
+
+
+LIGHTS = ("left", "right", "top")
 
 
 def taken(parts, k: int) -> Taken:

@@ -10,16 +10,10 @@ from sqlalchemy import insert
 
 from afrd.station.database import open_database, sqlite_url, writing
 from afrd.station.tables import CaptureRow
-from browser import TABLET, browser, needs_browser, tab
+from browser import TABLET, needs_browser, tab
 from station_process import StationProcess
 
 pytestmark = needs_browser
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with browser() as chromium:
-        yield chromium
 
 
 @pytest.fixture

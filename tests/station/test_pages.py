@@ -12,7 +12,7 @@ import yaml
 from PIL import Image
 
 from afrd.datasets import open_dataset
-from browser import PHONE, TABLET, browser, needs_browser, serious_faults, tab
+from browser import PHONE, TABLET, needs_browser, serious_faults, tab
 from captures import make_capture
 from station_process import StationProcess, uploads
 
@@ -36,12 +36,6 @@ def station(artefact, tmp_path_factory):
         station.post(uploads(make_capture(rng, 3, 64, k % 3 == 2)[0], ("left", "right", "top")), f"part-{k}")
     yield station
     station.kill()
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with browser() as chromium:
-        yield chromium
 
 
 @pytest.fixture

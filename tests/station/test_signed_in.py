@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from afrd.station.access import hash_secret
-from browser import PHONE, TABLET, browser, needs_browser, serious_faults, tab
+from browser import PHONE, TABLET, needs_browser, serious_faults, tab
 from station_process import StationProcess
 
 pytestmark = needs_browser
@@ -26,12 +26,6 @@ def guarded(artefact, parts, tmp_path_factory):
     (folder / "data" / "drop" / "no-such-light.png").write_bytes(b"x")
     yield station
     station.kill()
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with browser() as chromium:
-        yield chromium
 
 
 @pytest.fixture

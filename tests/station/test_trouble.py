@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from afrd.station.config import Limits
-from afrd.station.database import open_database, sqlite_url, writing
+from afrd.station.database import writing
 from afrd.station.intake import Intake, Taken
 from afrd.station.judge import Judge, load_version
 from afrd.station.line import Line
@@ -15,18 +15,12 @@ from afrd.station.sources.config import FolderConfig
 from afrd.station.sources.folder import WatchedFolder
 from afrd.station.store import IdUsedError, Store
 
-LIGHTS = ("left", "right", "top")
-
-
-@pytest.fixture
-def store(tmp_path):
-    engine = open_database(sqlite_url(tmp_path))
-    yield Store(engine, tmp_path, "cell")
-    engine.dispose()
-
 
 def taken(parts, id: str) -> Taken:
     return Intake(LIGHTS, Limits()).take(parts[0], id, "http", 0.0)
+
+
+LIGHTS = ("left", "right", "top")
 
 
 def test_images_that_cannot_be_moved_wait_for_the_next_start(store, artefact, parts, tmp_path):
@@ -41,7 +35,7 @@ def test_images_that_cannot_be_moved_wait_for_the_next_start(store, artefact, pa
     with pytest.raises(IdUsedError):
         store.take(part)  # sent again: nothing is written over, nothing removed
     (tmp_path / "captures").unlink()
-    again = Store(store.engine, tmp_path, "cell")
+    again = Store(store.engine, tmp_path, "station")
     assert again.unfinished() == [] and not list((tmp_path / "incoming").iterdir())
     row = again.find("part-1")
     assert again.files.read_images(row.folder, row.files) == dict(parts[0])

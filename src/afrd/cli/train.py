@@ -197,7 +197,11 @@ def _say_what_is_learned_first(options: Any) -> None:
 
 def _say_needed(size: int, where: str) -> None:
     """size: bytes. where: "memory" or "disk"."""
-    typer.echo(f"the teacher's features take {size / 1e9:.2g} GB {'on disk' if where == 'disk' else 'in memory'}")
+    from afrd.cli.bars import is_main_process
+
+    if is_main_process():
+        place = "on disk" if where == "disk" else "in memory"
+        typer.echo(f"the teacher's features take {size / 1e9:.2g} GB {place}", err=True)
 
 
 def _say_how_finely(imaging: Any, settings: Any, captures: Any, smallest_defect: float | None) -> None:

@@ -80,7 +80,8 @@ class Guard:
             self._require_allowed(request, person)
             _require_size(request)
         except Refused as error:
-            self._refusals.add(request.client.host if request.client else "?", error)
+            of_a_part = request.scope["path"].startswith("/api/")
+            self._refusals.add(request.client.host if request.client else "?", error, of_a_part)
             headers = {"Retry-After": str(error.retry_after)} if error.retry_after else None
             await _say(error.status, error.detail(), headers)(scope, receive, with_headers)
             return

@@ -179,10 +179,11 @@ def _of_the_whole(kind: type[AnomalibModule], side: int) -> PreProcessor:
     crops = "crop_size" in inspect.signature(kind.configure_pre_processor).parameters
     prepared = kind.configure_pre_processor((side, side), **({"crop_size": side // PATCH * PATCH} if crops else {}))
     steps = list(getattr(prepared.transform, "transforms", ()))
-    for crop in [step for step in steps if isinstance(step, CenterCrop)]:
-        rest = [step for step in steps if not isinstance(step, (Resize, CenterCrop))]
-        return PreProcessor(Compose([Resize(crop.size, antialias=True), *rest]))
-    return prepared
+    crop = next((step for step in steps if isinstance(step, CenterCrop)), None)
+    if crop is None:
+        return prepared
+    rest = [step for step in steps if not isinstance(step, (Resize, CenterCrop))]
+    return PreProcessor(Compose([Resize(crop.size, antialias=True), *rest]))
 
 
 def _no_weights(config: AnomalibConfig, error: OSError) -> WeightsError:

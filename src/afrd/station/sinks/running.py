@@ -45,7 +45,7 @@ class Sinks:
                 case AnswerFileConfig():
                     self._newest.append(Newest(config.name, AnswerFile(data / config.path)))
                 case OpcUaConfig():
-                    self._newest.append(Newest(config.name, _opcua(config, engine, station, lights, status), 1000))
+                    self._newest.append(_opcua(config, engine, station, lights, status))
 
     def start(self) -> None:
         """Deliver."""
@@ -94,7 +94,7 @@ def _mqtt(config: MqttConfig):
     return Mqtt(config, _secret(config.password_env, config.name) if config.password_env else None)
 
 
-def _opcua(config: OpcUaConfig, engine: Engine, station: str, lights: Sequence[str], status):
+def _opcua(config: OpcUaConfig, engine: Engine, station: str, lights: Sequence[str], status) -> Newest:
     try:
         from afrd.station.sinks.opcua import ERROR, KEPT, READY, OpcUa
     except ModuleNotFoundError as error:
@@ -108,4 +108,4 @@ def _opcua(config: OpcUaConfig, engine: Engine, station: str, lights: Sequence[s
     def past() -> list[dict[str, Any]]:
         return [answer(row) for row in reversed(history.page(limit=KEPT) or []) if row.state != "taken"]
 
-    return OpcUa(config, station, lights, now, past)
+    return Newest(config.name, OpcUa(config, station, lights, now, past), KEPT)
