@@ -71,6 +71,8 @@ class ModelCard(Strict):
     trained_digest: of model.safetensors, so that files of two runs are not mixed up.
     threshold: score above which a part is anomalous, from scores of good captures that the scoring model was not
         trained on: `holdout` scores of `holdout_parts` parts.
+    threshold_unlike: the same of captures that the rig check notes, from the same parts and all their disturbed copies;
+        not below `threshold`, which then follows from the copies that it does not note. None: `threshold` for all.
     false_alarm_rate: of new good parts, on average; the one that was asked for, or the least that so many parts can
         promise. false_alarm_bound: the rate that holds with 90 % confidence (`afrd.training.threshold`).
     tail: "gpd" where the threshold was extrapolated (`afrd.training.tail`); threshold_interval: then, with 90 %
@@ -98,6 +100,7 @@ class ModelCard(Strict):
     image_size: int
     top_share: float
     threshold: float = Field(allow_inf_nan=False)
+    threshold_unlike: float | None = Field(None, allow_inf_nan=False)
     false_alarm_rate: float
     false_alarm_bound: float
     holdout: int

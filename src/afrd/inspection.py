@@ -18,7 +18,8 @@ class Inspection:
 
     id: the capture's.
     score: how anomalous, the maximum (or top-share mean) of the map at the model's size; 0 is a perfect reproduction.
-    threshold: the score above which a part is called anomalous, from held-out good parts.
+    threshold: the score above which this part is called anomalous, from held-out good parts: wider where the rig check
+        notes the capture (`afrd.card.ModelCard`), another where a light was left out.
     map: the anomaly map at the model's scale; same unit as the score.
     light_weights: [L, N] float32, how far the verdict goes by each of the N lights on each of the L feature levels
         (shallow first), rows sum to 1. Of models with evidence [1, N]: the weights of lights.yaml, 0 for a light left

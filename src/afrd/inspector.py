@@ -35,7 +35,8 @@ class Inspector:
 
     card: what the run was trained on and for. runtime: torch, onnx or openvino.
     lights: the rig it was trained for; captures must have the same lights in the same order.
-    threshold, config: the model's. on_light_fault: see `load`.
+    threshold: of captures that are like training's; a capture that the rig check notes, or that a light is left out of,
+        has another (`Inspection.threshold`). config: the model's. on_light_fault: see `load`.
     """
 
     def __init__(self, runtime: Runtime, check_lights: bool = True, on_light_fault: OnLightFault | None = None) -> None:
@@ -131,13 +132,17 @@ class Inspector:
         evidence = self.card.capabilities.evidence
         rig = self.card.rig_reference if self._checks_lights and not absent else None
         deviations: np.ndarray | None = None
+        threshold = self.threshold
         rig_notes = (*map(replaced_in_words, seen.replaced), *((CUT if seen.region else LOST,) if seen.lost else ()))
         if rig:
             measured = measure_rig(images)
             deviations = rig.deviations(measured)
             rig_notes += rig.notes(measured, deviations)
+            if self.card.threshold_unlike is not None and rig.unlike(deviations):
+                threshold = self.card.threshold_unlike
+        if trusted.left_out:
+            threshold = self._without[trusted.left_out[0]]
         may_be_good = trusted.may_be_good and not seen.lost  # what was not looked at may hold a defect
-        threshold = self._without[trusted.left_out[0]] if trusted.left_out else self.threshold
         return Inspection(
             id=id,
             score=score,

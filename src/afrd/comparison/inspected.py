@@ -16,6 +16,7 @@ from afrd.comparison.class_data import ClassData
 from afrd.comparison.job import Job, Limit, Scored, Settings
 from afrd.datasets import read_ahead
 from afrd.inspector import Inspector
+from afrd.rig import measure_rig
 from afrd.training import TrainConfig, train
 
 
@@ -43,7 +44,21 @@ def judge_as_inspected(run: Path, card: ModelCard, data: ClassData) -> Scored:
     holdout_scores, holdout_maps = _judged(inspector, data.holdout)
     each = [_judged(inspector, data.copy(by)) for by in data.copies]
     scores, maps = (np.concatenate(parts) for parts in zip(*each, strict=True))
-    return Scored(holdout_scores, scores, holdout_maps, maps, None, card.config, Limit.of(card), card.captures)
+    unlike = noted(card, data)
+    return Scored(holdout_scores, scores, holdout_maps, maps, None, card.config, Limit.of(card), card.captures, unlike)
+
+
+def noted(card: ModelCard, data: ClassData) -> np.ndarray | None:
+    """Of all test captures, copy after copy, whether the rig check notes them; None where no threshold goes by it."""
+    rig, imaging = card.rig_reference, card.imaging
+    if rig is None or card.threshold_unlike is None:
+        return None
+
+    def is_noted(images: np.ndarray) -> bool:
+        seen = imaging.see_common(images).images if imaging else images
+        return rig.unlike(rig.deviations(measure_rig(seen)))
+
+    return np.array([is_noted(capture.images) for by in data.copies for capture in read_ahead(data.copy(by))])
 
 
 def _judged(inspector: Inspector, captures: Sequence[Capture]) -> tuple[np.ndarray, np.ndarray]:

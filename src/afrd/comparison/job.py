@@ -70,16 +70,20 @@ class Settings(Strict):
 
 
 class Limit(NamedTuple):
-    """A threshold with the false-alarm rate it promises, and the rate that holds with 90 % confidence."""
+    """A threshold with the false-alarm rate it promises, and the rate that holds with 90 % confidence.
+
+    unlike: the threshold of captures that the rig check notes, where a method has one for them.
+    """
 
     threshold: float
     rate: float
     bound: float
+    unlike: float | None = None
 
     @classmethod
     def of(cls, card: ModelCard) -> "Limit":
         """What `afrd train` chose."""
-        return cls(card.threshold, card.false_alarm_rate, card.false_alarm_bound)
+        return cls(card.threshold, card.false_alarm_rate, card.false_alarm_bound, card.threshold_unlike)
 
 
 class Scored(NamedTuple):
@@ -92,7 +96,8 @@ class Scored(NamedTuple):
     light_weights: [K, L, N], or None where the method does not weigh lights.
     config: what was chosen beyond the settings, such as the learning rate.
     limit: where the method sets its threshold itself; None takes it from `holdout_scores`.
-    learned: captures that it learned from; None: those of train.
+    learned: captures that it learned from; None: those of train. unlike: [K], which test captures the rig check notes;
+    None: no threshold goes by that.
     """
 
     holdout_scores: np.ndarray
@@ -103,3 +108,4 @@ class Scored(NamedTuple):
     config: dict[str, Any] | None = None
     limit: Limit | None = None
     learned: int | None = None
+    unlike: np.ndarray | None = None

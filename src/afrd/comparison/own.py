@@ -9,7 +9,7 @@ import torch
 
 from afrd.checkpoint import load_model
 from afrd.comparison.class_data import ClassData
-from afrd.comparison.inspected import judge_as_inspected
+from afrd.comparison.inspected import judge_as_inspected, noted
 from afrd.comparison.job import ALL_LIGHTS, Job, Limit, Scored, Settings
 from afrd.model import MultiLightModel
 from afrd.training import TrainConfig, train
@@ -42,7 +42,17 @@ def trained(data: ClassData, job: Job, settings: Settings) -> Scored:
     each = [judge(model, data.features("test", by)) for by in data.copies]
     maps, scores, weights = (np.concatenate(parts) for parts in zip(*each, strict=True))
     weights = None if model.fixed_fusion or card.capabilities.evidence else weights
-    return Scored(holdout_scores, scores, holdout_maps, maps, weights, card.config, Limit.of(card), card.captures)
+    return Scored(
+        holdout_scores,
+        scores,
+        holdout_maps,
+        maps,
+        weights,
+        card.config,
+        Limit.of(card),
+        card.captures,
+        noted(card, data),
+    )
 
 
 @torch.inference_mode()

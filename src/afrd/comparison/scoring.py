@@ -26,7 +26,10 @@ def by_copy(data: ClassData, scored: Scored) -> dict[Disturbance | None, Scored]
 
     return {
         by: scored._replace(
-            scores=part(scored.scores, k), maps=part(scored.maps, k), light_weights=part(scored.light_weights, k)
+            scores=part(scored.scores, k),
+            maps=part(scored.maps, k),
+            light_weights=part(scored.light_weights, k),
+            unlike=part(scored.unlike, k),
         )
         for k, by in enumerate(data.copies)
     }
@@ -52,7 +55,7 @@ def disturbed_results(
 ) -> dict[str, dict[str, Any]]:
     """The same under each disturbance that was asked for, by its name; "refused" says why one could not be applied.
 
-    scores: in the order of the test captures.
+    scores, above (the threshold): in the order of the test captures.
     """
     results = {}
     for by in data.disturb:
@@ -64,6 +67,7 @@ def disturbed_results(
         results[str(by)] = {name: figures[name] for name in wanted} | {
             "light_fault_rate": _light_fault_rate(data, by),
             "scores": [float(score) for score in copies[by].scores],
+            "above": (copies[by].scores > _limits(copies[by], _limit(data, copies[by], settings))).tolist(),
         }
     return results
 
@@ -72,7 +76,8 @@ def _evaluate(data: ClassData, scored: Scored, settings: Settings, by: Disturban
     """The metrics of the whole project; those of single defect types only of captures as they are."""
     if not np.isfinite(scored.holdout_scores).all():
         raise ValueError(f"scores of held-out captures are not finite: {scored.holdout_scores}")
-    limit = _limit(data, scored, settings).threshold
+    limit = _limit(data, scored, settings)
+    limits = _limits(scored, limit)
     results, truths, maps = [], [], None if scored.maps is None else []
     for i, (record, known, size) in enumerate(data.truths):
         score = float(scored.scores[i])
@@ -80,11 +85,19 @@ def _evaluate(data: ClassData, scored: Scored, settings: Settings, by: Disturban
             raise ValueError(f"capture {record.id}: its score is {score}")
         weights = None if scored.light_weights is None else scored.light_weights[i].astype(np.float64).round(4)
         defects = record.defects if by is None else ()
-        results.append(CaptureResult(record.id, bool(record.anomalous), defects, score, score > limit, weights))
+        above = score > limits[i]
+        results.append(CaptureResult(record.id, bool(record.anomalous), defects, score, above, weights))
         truths.append(known if by is None or known.mask is None else Truth.of(follow(known.mask, by, 0, record.id), {}))
         if maps is not None:
             maps.append(cv2.resize(scored.maps[i].astype(np.float32), size[::-1]))
-    return compare(data.test, results, truths, maps, threshold=limit, seconds_per_capture=None, config={})
+    return compare(data.test, results, truths, maps, threshold=limit.threshold, seconds_per_capture=None, config={})
+
+
+def _limits(scored: Scored, limit: Limit) -> np.ndarray:
+    """[K]: of each capture."""
+    if scored.unlike is None or limit.unlike is None:
+        return np.full(len(scored.scores), limit.threshold)
+    return np.where(scored.unlike, limit.unlike, limit.threshold)
 
 
 def _limit(data: ClassData, scored: Scored, settings: Settings) -> Limit:

@@ -229,18 +229,19 @@ def _disturbed(by_seed: Mapping[int, dict]) -> dict[str, Disturbed]:
     names = dict.fromkeys(by for result in by_seed.values() for by, found in _of(result).items() if "scores" in found)
     series = {}
     for by in (AS_IT_IS, *names):
-        found: dict[int, tuple[np.ndarray, float | None]] = {}
+        found: dict[int, tuple[np.ndarray, np.ndarray, float | None]] = {}
         for seed, result in by_seed.items():
+            one = _of(result).get(by, {})
             if by == AS_IT_IS:
-                scores = [capture["score"] for capture in result["captures"]]
-                found[seed] = np.array(scores), result.get("light_fault_rate")
-            elif "scores" in _of(result).get(by, {}):
-                found[seed] = np.array(_of(result)[by]["scores"]), _of(result)[by]["light_fault_rate"]
-        seeds, scores = tuple(found), np.stack([scores for scores, _ in found.values()])
-        limits = np.array([by_seed[seed]["threshold"] for seed in seeds])
-        series[by] = Disturbed(
-            Runs(seeds, scores), Runs(seeds, scores > limits[:, None]), next(iter(found.values()))[1]
-        )
+                scores = np.array([capture["score"] for capture in result["captures"]])
+                above = np.array([capture["verdict"] == "anomalous" for capture in result["captures"]])
+                found[seed] = scores, above, result.get("light_fault_rate")
+            elif "scores" in one:
+                scores = np.array(one["scores"])
+                above = np.array(one.get("above", scores > result["threshold"]))  # older results have one threshold
+                found[seed] = scores, above, one["light_fault_rate"]
+        scores, above = (np.stack(each) for each in list(zip(*found.values(), strict=True))[:2])
+        series[by] = Disturbed(Runs(tuple(found), scores), Runs(tuple(found), above), next(iter(found.values()))[2])
     return series
 
 

@@ -81,7 +81,8 @@ def evaluate(
                 light_faults=tuple(inspection.light_notes),
                 rig_notes=inspection.rig_notes,
                 judged=inspection.judged,
-                threshold=inspection.threshold if inspection.left_out else None,
+                threshold=inspection.threshold if inspection.threshold != inspector.threshold else None,
+                left_out=bool(inspection.left_out),
                 would_be=inspection.would_be,
             )
         )
@@ -129,7 +130,7 @@ def compare(
     parts = None
     if getattr(captures, "views", False):
         labels, lacking = [r.anomalous for r in results], captures.missing_views(views)
-        # without one light the model has another threshold: scores of a part's views in the unit of one
+        # captures may have thresholds of their own: scores of a part's views in the unit of one
         seen = [(r.id, r.answer, r.score * threshold / r.threshold if r.threshold else r.score) for r in results]
         parts = part_metrics(captures.groups, labels, seen, lacking, **options)
     return Evaluation(

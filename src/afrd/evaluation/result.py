@@ -26,7 +26,7 @@ class CaptureResult:
     light_faults: what was wrong with the lights, in words. judged: False where they were too faulty for a verdict;
     would_be: the verdict that the score would give then.
     rig_notes: what was grossly wrong with the whole rig, in words.
-    threshold: that of the verdict, where a light was left out; None for the evaluation's.
+    threshold: that of the verdict, where it is not the evaluation's; else None. left_out: whether a light was.
     """
 
     id: str
@@ -39,6 +39,7 @@ class CaptureResult:
     rig_notes: tuple[str, ...] = ()
     judged: bool = True
     threshold: float | None = None
+    left_out: bool = False
     would_be: Literal["good", "anomalous"] | None = None
     light_evidence: np.ndarray | None = field(default=None, repr=False)
 

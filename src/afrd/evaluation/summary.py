@@ -59,7 +59,7 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
         )
     noted = [result for result in evaluation.captures if result.judged and result.light_faults]
     for by_all, how in ((False, "without a light that failed"), (True, "by all lights, some of them unlike training")):
-        judged = [result for result in noted if (result.threshold is None) is by_all]
+        judged = [result for result in noted if result.left_out is not by_all]
         if judged:
             console.print(
                 f"{len(judged)} captures were judged {how}, first {judged[0].id}: {judged[0].light_faults[0]}.",

@@ -130,7 +130,7 @@ def compare(
         )
         if one.anomalous != other.anomalous:
             changed.append(capture.id)
-            if abs(one.score - run.threshold) <= tolerance.margin * extent:
+            if abs(one.score - one.threshold) <= tolerance.margin * extent:
                 undecided.append(capture.id)
         labels.append(capture.anomalous)
         scores.append((one.score, other.score))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from afrd.families.config import TrainConfig
     from afrd.model import MultiLightModel
     from afrd.model.teacher import Teacher
+    from afrd.rig import RigReference
 
 
 class HeldOutScores(NamedTuple):
@@ -29,7 +30,8 @@ class HeldOutScores(NamedTuple):
     captures: the one of each score, which may stand there several times, as with disturbed copies; None: those of
         `holdout`. Their groups are the parts that the threshold counts. fitted: how many good captures the model has
         learned from, where these are among them (`afrd.training.cross_fit`). clean: the scores without disturbed
-        copies; None: there are none.
+        copies; None: there are none. like: the largest of its own and of those disturbed copies that the rig check
+        takes for a rig in order; None: that was not looked at.
     """
 
     scores: list[float]
@@ -37,17 +39,29 @@ class HeldOutScores(NamedTuple):
     captures: CaptureSet | None = None
     fitted: int | None = None
     clean: list[float] | None = None
+    like: list[float] | None = None
 
-    def with_copies(self, copies: Sequence[HeldOutScores]) -> HeldOutScores:
+    def with_copies(
+        self, copies: Sequence[HeldOutScores], unlike: Sequence[Sequence[bool]] | None = None
+    ) -> HeldOutScores:
         """A capture counts by the largest score of its own and its disturbed copies, which are in the same order.
 
-        What is promised then holds on the station's worse days too.
+        What is promised then holds on the station's worse days too. unlike: of each copy, whether the rig check notes
+        its captures; None: nobody checked.
         """
         every = [self, *copies]
         without = None
         if self.without is not None:
             without = [own and _largest(one.without[k] for one in every) for k, own in enumerate(self.without)]
-        return self._replace(scores=_largest(one.scores for one in every), without=without, clean=self.scores)
+        like = None
+        if unlike is not None:
+            mild = [
+                [own if noted else score for own, score, noted in zip(self.scores, copy.scores, each, strict=True)]
+                for copy, each in zip(copies, unlike, strict=True)
+            ]
+            like = _largest([self.scores, *mild])
+        scores = _largest(one.scores for one in every)
+        return self._replace(scores=scores, without=without, clean=self.scores, like=like)
 
 
 def _largest(of_each: Iterable[Sequence[float]]) -> list[float]:
@@ -63,6 +77,7 @@ class Job:
         found by, of the captures to learn from and of the held-out ones.
     resumable: keep what a killed run needs to go on.
     known: defective captures that the user has, read as `captures`; None: none.
+    rig: what captures are like while the rig is in order, as the card will have it; None: they were too few for it.
     on_needed(bytes, "memory" or "disk"): what features will take, or None.
     on_features(done, captures to read); on_epoch(epoch, epochs): progress, or None.
     """
@@ -75,6 +90,7 @@ class Job:
     holdout_digest: str
     resumable: bool = True
     known: CaptureSet | None = None
+    rig: RigReference | None = None
     on_needed: Callable[[int, str], None] | None = None
     on_features: Progress | None = None
     on_epoch: Callable[[Any, int], None] | None = None

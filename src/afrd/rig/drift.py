@@ -132,13 +132,20 @@ class RigReference(BaseModel):
 
     def notes(self, measured: RigMeasurement, deviations: np.ndarray) -> tuple[str, ...]:
         """What is grossly wrong with the whole rig in this one capture, in words, each with its fix."""
-        rig = deviations[:, 0]
-        gross = np.abs(rig) > self.limits * np.where(rig > 0, UPWARDS, 1)
+        rig, gross = deviations[:, 0], self._gross(deviations)
         beyond = {quantity: float(size) for quantity, size, bad in zip(QUANTITIES, rig, gross, strict=True) if bad}
         notes = [f"rig: {change_in_words(quantity, size)}" for quantity, size in told_apart(beyond).items()]
         if measured.spot > self.spot_limit:
             notes.append(f"rig: {spot_in_words(measured.spot_at)}")
         return tuple(notes)
+
+    def unlike(self, deviations: np.ndarray) -> bool:
+        """Whether `notes` says more of the capture than that one pixel stands out."""
+        return bool(self._gross(deviations).any())
+
+    def _gross(self, deviations: np.ndarray) -> np.ndarray:
+        rig = deviations[:, 0]
+        return np.asarray(np.abs(rig) > self.limits * np.where(rig > 0, UPWARDS, 1))
 
     def digest(self) -> str:
         """Of all values, so that the state of a monitor is not read beside another reference."""

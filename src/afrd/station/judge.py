@@ -83,6 +83,8 @@ def card_to_show(card: ModelCard) -> dict[str, Any]:
 def version_name(path: Path, card: ModelCard) -> str:
     """Of the folder or file, of what was learnt, and of what judges: other weights, another threshold, another file."""
     judges = (card.trained_digest, card.threshold, card.thresholds_without, path.suffix)
+    if card.threshold_unlike is not None:
+        judges += (card.threshold_unlike,)
     return f"{path.resolve().stem[:100]}@{hashlib.sha256(repr(judges).encode()).hexdigest()[:8]}"
 
 

@@ -18,7 +18,7 @@ from afrd.families.distillation import DistillationConfig
 from afrd.model import AFRD
 from afrd.model.compilation import compiled_while_training
 from afrd.model.loss import get_loss
-from afrd.training.disturbed import COPIES, disturbed_copies
+from afrd.training.disturbed import COPIES, disturbed_copies, noted
 from afrd.training.features import FeatureCache, Recompute, cache_features, on_device, read_features
 from afrd.training.holdout import moved_regions, score_held_out
 from afrd.training.run_folder import Epoch, last_epoch, load_epoch, log_epoch, save_epoch
@@ -42,13 +42,13 @@ def fit(model: AFRD, captures: CaptureSet, holdout: CaptureSet, job: Job) -> Hel
         return None
     rounded = config.cache != "off"
     held_out = read_features(model, holdout, job.store if rounded else None, job.holdout_digest, fabric.device)
-    copies = (Recompute(model, copy, fabric.device) for copy in disturbed_copies(holdout, config.seed, COPIES))
+    copies = disturbed_copies(holdout, config.seed, COPIES, job.rig)
     regions = moved_regions(holdout)
     scored = [
         score_held_out(model.eval(), features, fabric.device, holdout.imaging, regions=regions)
-        for features in (held_out, *copies)
+        for features in (held_out, *(Recompute(model, copy, fabric.device) for copy in copies))
     ]
-    return scored[0].with_copies(scored[1:])
+    return scored[0].with_copies(scored[1:], noted(copies, job.rig))
 
 
 def _features(model: AFRD, captures: CaptureSet, job: Job) -> FeatureCache | Recompute:

@@ -17,6 +17,7 @@ from afrd.datasets import CaptureSet
 from afrd.disturb import apply
 from afrd.model import MultiLightModel
 from afrd.model.stacked import Looked
+from afrd.rig import RigReference, measure_rig
 from afrd.training.features import Recompute, tiles_in
 
 RIG, LIGHT = 0.05, 0.02  # standard deviation of the logarithm of all lights' gain, and of one light's
@@ -26,11 +27,21 @@ COPIES = 2  # of each held-out capture, where a model's settings name no number
 
 
 class DisturbedCaptures(Sequence[Capture]):
-    """The same captures, each disturbed; what is drawn goes by the seed and the capture's place."""
+    """The same captures, each disturbed; what is drawn goes by the seed and the capture's place.
 
-    def __init__(self, captures: CaptureSet, seed: tuple[int, ...], noise: tuple[float, float] = NOISE) -> None:
+    rig: by it each is checked when it is read, as at inspection; None: not.
+    """
+
+    def __init__(
+        self,
+        captures: CaptureSet,
+        seed: tuple[int, ...],
+        noise: tuple[float, float] = NOISE,
+        rig: RigReference | None = None,
+    ) -> None:
         self.captures, self.seed, self.noise, self.imaging = captures, seed, noise, captures.imaging
         self._chosen: Sequence[int] = range(len(captures))
+        self._rig, self._unlike = rig, dict[int, bool]()
 
     def subset(self, indices: Sequence[int]) -> "DisturbedCaptures":
         """Some of them, disturbed as they are here."""
@@ -45,7 +56,15 @@ class DisturbedCaptures(Sequence[Capture]):
         index = self._chosen[place]
         capture = self.captures[index]
         rng = np.random.default_rng((*self.seed, index))
-        return replace(capture, images=disturbed_copy(capture.images, rng, self.noise))
+        images = disturbed_copy(capture.images, rng, self.noise)
+        if self._rig:
+            self._unlike[index] = self._rig.unlike(self._rig.deviations(measure_rig(images)))
+        return replace(capture, images=images)
+
+    @property
+    def unlike(self) -> list[bool]:
+        """Of each capture, whether the rig check notes it; all must have been read."""
+        return [self._unlike[index] for index in self._chosen]
 
 
 class BlurredCaptures(Sequence[Capture]):
@@ -67,10 +86,17 @@ def blurred(captures: CaptureSet, sigma: float) -> Sequence[Capture]:
     return BlurredCaptures(captures, sigma) if sigma else ()
 
 
-def disturbed_copies(captures: CaptureSet, seed: int, times: int) -> list[DisturbedCaptures]:
+def disturbed_copies(
+    captures: CaptureSet, seed: int, times: int, rig: RigReference | None = None
+) -> list[DisturbedCaptures]:
     """So many disturbed copies of all captures, each noisier than the one before: every part has its worst hour."""
     step = NOISIEST / max(times, 1)
-    return [DisturbedCaptures(captures, (seed, 2, k), (k * step, (k + 1) * step)) for k in range(times)]
+    return [DisturbedCaptures(captures, (seed, 2, k), (k * step, (k + 1) * step), rig) for k in range(times)]
+
+
+def noted(copies: Sequence[DisturbedCaptures], rig: RigReference | None) -> list[list[bool]] | None:
+    """For `HeldOutScores.with_copies`, of copies that were made with `rig` and have been read."""
+    return [copy.unlike for copy in copies] if rig else None
 
 
 def disturbed_copy(images: np.ndarray, rng: np.random.Generator, noise: tuple[float, float] = NOISE) -> np.ndarray:

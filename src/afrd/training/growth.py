@@ -43,7 +43,8 @@ class Memory:
 
     vectors: [M, T, h, w] half, of the captures learned from. held_out: [K, T, h, w] half, of those that set the
     threshold, and then of their disturbed copies. scored: the id, group, view and first file of each held-out capture,
-    without the copies. doubtful: the group of the one that was not counted, or None.
+    without the copies. doubtful: the group of the one that was not counted, or None. unlike: see
+    `afrd.training.disturbed.noted`.
     """
 
     moments: Moments
@@ -52,6 +53,7 @@ class Memory:
     held_out: Tensor
     scored: tuple[tuple[str, str, str | None, str], ...]
     doubtful: str | None
+    unlike: list[list[bool]] | None
 
     def held_out_captures(self, lights: LightRig) -> CaptureSet:
         """For their names alone: the files may be gone."""
@@ -67,6 +69,7 @@ def remember(
     config: TrainConfig,
     device: torch.device,
     doubtful: str | None = None,
+    unlike: list[list[bool]] | None = None,
 ) -> Memory:
     """Of a model that was just fitted to `captures`. doubtful: the group of a part of `holdout` that is not counted."""
     copies = disturbed_copies(holdout, config.seed, config.disturbing.copies)
@@ -81,6 +84,7 @@ def remember(
             for record, group in zip(holdout.records, holdout.groups, strict=True)
         ),
         doubtful,
+        unlike,
     )
 
 
@@ -96,7 +100,7 @@ def write_memory(run: Path, memory: Memory) -> None:
         "held_out": memory.held_out,
     }
     with atomic_path(run / GROWTH_FILE) as temporary:
-        names = {"scored": json.dumps(memory.scored), "doubtful": json.dumps(memory.doubtful)}
+        names = {name: json.dumps(getattr(memory, name)) for name in ("scored", "doubtful", "unlike")}
         save_file(tensors, temporary, metadata=names)
 
 
@@ -114,8 +118,9 @@ def read_memory(run: Path) -> Memory:
             f"version once"
         )
     scored, doubtful = tuple(map(tuple, json.loads(names["scored"]))), json.loads(names["doubtful"])
+    unlike = json.loads(names.get("unlike", "null"))
     moments = Moments.of_parts(int(tensors["count"]), tensors["mean"], tensors["scatter"])
-    return Memory(moments, tensors["disturbed"], tensors["vectors"], tensors["held_out"], scored, doubtful)
+    return Memory(moments, tensors["disturbed"], tensors["vectors"], tensors["held_out"], scored, doubtful, unlike)
 
 
 @torch.inference_mode()
@@ -173,7 +178,7 @@ def _card(
         for all_lights, *others in [scores]
         for i in range(0, len(all_lights), len(captures))
     ]
-    held_out = versions[0].with_copies(versions[1:])
+    held_out = versions[0].with_copies(versions[1:], memory.unlike)
     doubtful = memory.doubtful or question_outlier(captures, versions[0].scores)
     chosen = promises(held_out, captures, config, model.highest, doubtful)
     update = {"captures": card.captures + more, "trained_digest": trained_digest(model)}

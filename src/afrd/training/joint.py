@@ -11,7 +11,7 @@ from afrd.datasets import CaptureSet
 from afrd.families import HeldOutScores, Job
 from afrd.model import JointGaussian
 from afrd.training.defect_pairs import painting_count, with_defects
-from afrd.training.disturbed import blurred, disturbed_copies, disturbing_count, with_disturbances
+from afrd.training.disturbed import blurred, disturbed_copies, disturbing_count, noted, with_disturbances
 from afrd.training.features import Recompute, on_device, read_features, tiles_in
 from afrd.training.holdout import moved_regions, outlier, score_held_out
 from afrd.training.joint_folds import Folds
@@ -78,10 +78,11 @@ def fit(model: JointGaussian, captures: CaptureSet, holdout: CaptureSet, job: Jo
         if offsets := known_offsets(model, job.known, FOUND * max(good), device):
             model.know(offsets, read)
     if folds:
-        return folds.score(model, moments, seed, disturbing.copies, device)
+        return folds.score(model, moments, seed, disturbing.copies, device, job.rig)
     where = moved_regions(holdout)
     scored = [score_held_out(model, held_out, device, holdout.imaging, without_each=True, regions=where)]
-    for copy in disturbed_copies(holdout, seed, disturbing.copies):
+    copies = disturbed_copies(holdout, seed, disturbing.copies, job.rig)
+    for copy in copies:
         features = Recompute(model, copy, device)
         scored.append(score_held_out(model, features, device, holdout.imaging, without_each=True, regions=where))
     if job.config.growable:
@@ -89,5 +90,6 @@ def fit(model: JointGaussian, captures: CaptureSet, holdout: CaptureSet, job: Jo
 
         odd = outlier(holdout, scored[0].scores)
         doubtful = None if odd is None else holdout.groups[odd]
-        write_memory(job.out, remember(model, captures, holdout, config, device, doubtful))
-    return scored[0].with_copies(scored[1:])
+        unlike = noted(copies, job.rig)
+        write_memory(job.out, remember(model, captures, holdout, config, device, doubtful, unlike))
+    return scored[0].with_copies(scored[1:], noted(copies, job.rig))

@@ -17,8 +17,9 @@ from afrd.imaging.tiles import score as score_of_joined
 from afrd.model import JointGaussian
 from afrd.model.anomaly_map import score
 from afrd.model.moments import Moments
+from afrd.rig import RigReference
 from afrd.training.cross_fit import Scorer, assign_folds, cross_fit
-from afrd.training.disturbed import disturbed_copies
+from afrd.training.disturbed import disturbed_copies, noted
 from afrd.training.features import Recompute
 from afrd.training.holdout import moved_regions, of_each, outlier
 
@@ -66,15 +67,21 @@ class Folds:
         return self._kept[self._place[number]].float() if number in self._place else None
 
     def score(
-        self, model: JointGaussian, moments: list[Moments], seed: int, copies: int, device: torch.device
+        self,
+        model: JointGaussian,
+        moments: list[Moments],
+        seed: int,
+        copies: int,
+        device: torch.device,
+        rig: RigReference | None = None,
     ) -> HeldOutScores:
         """Of each capture in a fold, and of disturbed copies. model: fitted to all captures, each of which was kept.
 
         moments: what its fit by `of_all` gave: of the captures in no fold, then of each fold.
-        A part that scores far above all others is taken out of the model again.
+        A part that scores far above all others is taken out of the model again. rig: see `afrd.families.family.Job`.
         """
         versions = 1 + copies
-        disturbed = disturbed_copies(self.scored, seed, copies)
+        disturbed = disturbed_copies(self.scored, seed, copies, rig)
         each_gone = model.without_each()
         subsets = [None, *filter(None, each_gone)]
         regions, imaging = moved_regions(self.scored), self.scored.imaging
@@ -118,7 +125,7 @@ class Folds:
             )
             for v in range(versions)
         )
-        return clean.with_copies(copies)
+        return clean.with_copies(copies, noted(disturbed, rig))
 
     def _moments_of(self, model: JointGaussian, i: int, device: torch.device) -> Moments:
         """Of what was learned from capture i of those in folds."""

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 from lightning_fabric import Fabric
@@ -145,6 +146,7 @@ def train(
             if fabric.is_global_zero:
                 save_teacher(out, model.teacher)
             look = learn_rig(captures, config.image_size) if fabric.is_global_zero else None
+            job = replace(job, rig=look and look["rig_reference"])
             held_out = family.fit(model, captures, holdout, job)  # None in the further processes
             if held_out is not None and look is not None:
                 save_model(out, model, _card(model, record, held_out, captures, holdout, look))

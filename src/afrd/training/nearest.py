@@ -11,7 +11,7 @@ from afrd.datasets import CaptureSet, read_ahead
 from afrd.families import HeldOutScores, Job
 from afrd.imaging.resizing import resize
 from afrd.model.nearest import NearestPatches
-from afrd.training.disturbed import COPIES, disturbed_copies
+from afrd.training.disturbed import COPIES, disturbed_copies, noted
 from afrd.training.features import Recompute
 from afrd.training.holdout import of_each
 
@@ -32,14 +32,14 @@ def fit(model: NearestPatches, captures: CaptureSet, holdout: CaptureSet, job: J
                 job.on_features(next(done), total)
 
     model.fit(told(Recompute(model, captures, device).each()), len(captures), seed)
-    versions = [holdout, *disturbed_copies(holdout, seed, COPIES)]
-    said = [_say(model, (capture.tiles[0] for capture in told(read_ahead(each)))) for each in versions]
+    disturbed = disturbed_copies(holdout, seed, COPIES, job.rig)
+    said = [_say(model, (capture.tiles[0] for capture in told(read_ahead(each)))) for each in (holdout, *disturbed)]
     unit = model.standardise(said[0][:, 0], holdout.groups)
     if job.known:
         choose_scores(model, *(_looks(model, part, device) for part in (holdout, job.known)))
     first, *copies = (_scores(model, each, unit) for each in said)
     clean = model.score(said[0][:, 0]).tolist()  # by which a doubtful part is told: there each is in the unit itself
-    return first.with_copies(copies)._replace(clean=clean)
+    return first.with_copies(copies, noted(disturbed, job.rig))._replace(clean=clean)
 
 
 def choose_scores(model: NearestPatches, good: np.ndarray, bad: np.ndarray) -> None:

@@ -36,15 +36,17 @@ def promises(
             warnings.warn(f"{error}. This threshold is conformal", stacklevel=4)
             return choose_threshold(values, config.false_alarm_rate, parts, highest=BELOW_HIGHEST * highest)
 
-    chosen, in_folds = choose(held_out.scores), held_out.fitted is not None
+    chosen, in_folds = choose(held_out.like or held_out.scores), held_out.fitted is not None
     if few := shortfall(chosen, config.false_alarm_rate, in_folds):
         warnings.warn(few, stacklevel=3)
     without = [None if scores is None else choose(scores) for scores in held_out.without or ()]
     for light, other in zip(scored.lights.names, without, strict=False):
         if other and other.rate > chosen.rate and (few := shortfall(other, config.false_alarm_rate, in_folds)):
             warnings.warn(f"without light {light}: {few}", stacklevel=3)
+    wide = None if held_out.like is None else max(choose(held_out.scores).value, chosen.value)
     return {
         "threshold": chosen.value,
+        "threshold_unlike": wide,
         "false_alarm_rate": chosen.rate,
         "false_alarm_bound": chosen.bound,
         "holdout": len(counted),
