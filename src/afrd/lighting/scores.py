@@ -1,6 +1,6 @@
 """What each subset of lights makes of the parts: a marginal of the joint Gaussian, linear algebra and no training."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from itertools import chain, combinations
 from typing import Any
 
@@ -62,25 +62,26 @@ def looked_at(lights: int, value: Callable[[Lights], Any]) -> list[Lights]:
 def search(lights: int, value: Callable[[Lights], Any]) -> None:
     """Looks at the subsets worth it, where there are too many: value(subset) is to be as high as can be.
 
-    From the best single light on, the light that helps most is added (greedy); then, at each size, lights are exchanged
-    for others while that helps. Every single light and all lights but one are looked at besides.
+    From the best single light on, the light that helps most is added (greedy); then, at each size, the light that is
+    missed least is exchanged for the other that helps most, while that helps. Every single light and all lights but one
+    are looked at besides.
     """
     chosen: Lights = max(((k,) for k in range(lights)), key=value)
     for size in range(2, lights + 1):
         chosen = max((_with(chosen, k) for k in range(lights) if k not in chosen), key=value)
         while size < lights:
-            better = max(_exchanged(chosen, lights), key=value)
+            rest = max((_without(chosen, k) for k in chosen), key=value)
+            better = max((_with(rest, k) for k in range(lights) if k not in rest), key=value)
             if value(better) <= value(chosen):
                 break
             chosen = better
     for k in range(lights):
-        value(tuple(i for i in range(lights) if i != k))
+        value(_without(tuple(range(lights)), k))
 
 
 def _with(chosen: Lights, light: int) -> Lights:
     return tuple(sorted((*chosen, light)))
 
 
-def _exchanged(chosen: Lights, lights: int) -> Iterable[Lights]:
-    others = [k for k in range(lights) if k not in chosen]
-    return [_with(tuple(k for k in chosen if k != out), other) for out in chosen for other in others]
+def _without(chosen: Lights, light: int) -> Lights:
+    return tuple(k for k in chosen if k != light)
