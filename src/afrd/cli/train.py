@@ -174,7 +174,8 @@ def train(
             typer.echo(f"model {card.fusion}: {why}")
         interval = card.threshold_interval
         between = f" (90 %: between {interval[0]:.4f} and {interval[1]:.4f})" if interval else ""
-        typer.echo(f"{out}: trained on {card.captures} captures; threshold {card.threshold:.4f}{between}")
+        wide = f"; {card.threshold_unlike:.4f} where the rig check notes a capture" if card.threshold_unlike else ""
+        typer.echo(f"{out}: trained on {card.captures} captures; threshold {card.threshold:.4f}{between}{wide}")
         typer.echo(f"false alarms: {stated_rate(card.model_dump())}")
         if cache_dir and not (family_of(card.fusion).reads_features and any(cache_dir.glob("features-*"))):
             typer.echo(

@@ -70,10 +70,15 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
     if unlike:
         console.print(
             f"{len(unlike)} of {len(evaluation.captures)} captures were taken by a rig unlike training's, first "
-            f"{unlike[0].id}: {unlike[0].rig_notes[0]}.",
+            f"{unlike[0].id}: {unlike[0].rig_notes[0]}.{_wider(evaluation)}",
             highlight=False,
             markup=False,
         )
+
+
+def _wider(evaluation: Evaluation) -> str:
+    wide = [result for result in evaluation.captures if result.threshold is not None and not result.left_out]
+    return f" {len(wide)} were judged by the threshold of such captures, {wide[0].threshold:.4g}." if wide else ""
 
 
 def _add_row(table: Table, name: str, metrics: Metrics) -> None:
