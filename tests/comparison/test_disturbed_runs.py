@@ -75,7 +75,7 @@ def test_scores_are_those_of_the_trained_model_on_disturbed_captures(
     good, tested = (open_dataset(data, split=split, pattern=PATTERN) for split in ("train", "test"))
     options = dict(zip(("fusion", "epochs"), settings, strict=False))
     card = train(good, tmp_path / "run", TrainConfig(**options, image_size=64, false_alarm_rate=0.1))
-    inspector = Inspector.load(tmp_path / "run", check_lights=False)
+    inspector, checked = Inspector.load(tmp_path / "run", check_lights=False), Inspector.load(tmp_path / "run")
     result = read_results(whole)[Job(data.name, method, light, 0)]
     assert result["threshold"] == pytest.approx(card.threshold, rel=0.01)
     assert (result["stated_rate"], result["false_alarm_bound"]) == (card.false_alarm_rate, card.false_alarm_bound)
@@ -83,8 +83,11 @@ def test_scores_are_those_of_the_trained_model_on_disturbed_captures(
         copies = [disturb_capture(capture, Disturbance.parse(by)) for capture in tested]
         expected = [inspector.inspect_capture(copy).score for copy in copies]
         np.testing.assert_allclose(result["disturbed"][by]["scores"], expected, rtol=0.01)
-        alarms = np.mean([score > result["threshold"] for score in result["disturbed"][by]["scores"][:5]])
-        assert result["disturbed"][by]["false_alarm_rate"] == pytest.approx(alarms)
+        limits = [checked.inspect_capture(copy).threshold for copy in copies]
+        above = [score > limit for score, limit in zip(result["disturbed"][by]["scores"], limits, strict=True)]
+        assert result["disturbed"][by]["above"] == above
+        assert result["disturbed"][by]["false_alarm_rate"] == pytest.approx(np.mean(above[:5]))
+        assert by != "noise:3" or limits == [card.threshold_unlike] * len(copies)
 
 
 def test_results_carry_every_figure(whole, data):

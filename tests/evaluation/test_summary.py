@@ -51,9 +51,19 @@ def test_what_was_judged_without_a_light_is_told_apart_from_what_was_judged_by_a
     """Several lights unlike training are another part, judged by all."""
     captures = list(dome_evaluation.captures)
     captures[1] = replace(captures[1], light_faults=("light top: unlike training",))
-    captures[2] = replace(captures[2], light_faults=("light left: dark",), threshold=0.5)
-    captures[3] = replace(captures[3], light_faults=("light right: dark",), threshold=0.5)
+    captures[2] = replace(captures[2], light_faults=("light left: dark",), threshold=0.5, left_out=True)
+    captures[3] = replace(captures[3], light_faults=("light right: dark",), threshold=0.5, left_out=True)
     text = " ".join(printed(replace(dome_evaluation, captures=tuple(captures))).split())
     assert f"2 captures were judged without a light that failed, first {captures[2].id}: light left: dark." in text
     by_all = "1 captures were judged by all lights, some of them unlike training"
     assert f"{by_all}, first {captures[1].id}: light top: unlike training." in text
+
+
+def test_it_says_which_threshold_captures_of_another_rig_had(dome_evaluation):
+    captures = list(dome_evaluation.captures)
+    captures[1] = replace(
+        captures[1], rig_notes=("rig: noise × 3 against training's; shorten the gain",), threshold=2.5
+    )
+    text = " ".join(printed(replace(dome_evaluation, captures=tuple(captures))).split())
+    assert f"by a rig unlike training's, first {captures[1].id}: rig: noise × 3" in text
+    assert "1 were judged by the threshold of such captures, 2.5." in text

@@ -85,6 +85,8 @@ def test_its_threshold_follows_from_its_own_scores_of_the_held_out_captures_with
     assert min(scores) * 0.98 < inspector.threshold
     assert sum(score > 1.02 * inspector.threshold for score in scores) <= 1  # a fifth of five parts, and rounding
     assert len(inspector.card.thresholds_without) == 3
+    assert inspector.card.threshold_unlike >= inspector.card.threshold
+    assert [len(each) for each in read_memory(runs[1]).unlike] == [6]  # of the one copy of each held-out capture
 
 
 def test_it_grows_again_and_by_nothing_else_than_good_parts_of_its_lights(captures, runs, tmp_path):

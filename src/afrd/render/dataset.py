@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from afrd.console import end_with_parent
+from afrd.datasets.yaml_file import YamlFile
 from afrd.errors import DatasetError
 from afrd.progress import Progress
 from afrd.render.classes import CLASSES
@@ -207,12 +208,7 @@ def _claim(
     recipe |= {"rig": rig.model_dump(mode="json", exclude_none=True, exclude=_NO_PICTURE)} if rig else {}
     path = out / _RECIPE_FILE
     if path.exists():
-        try:
-            found = yaml.safe_load(path.read_text())
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise DatasetError(
-                f"{path}: not readable as YAML ({error}); delete {out} or choose another folder"
-            ) from error
+        found = YamlFile(path, f"delete {out} or choose another folder").value
         if isinstance(found, dict) and "rig" in found and rig is None:
             raise DatasetError(
                 f"{out} was rendered with a rig file: give it again, use another folder, or delete this one"
