@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 from scipy import ndimage, stats
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
 from afrd.evaluation.curves import area
 from afrd.evaluation.metrics import image_auroc, pixel_metrics
@@ -56,6 +56,32 @@ def test_image_auroc_equals_scikit_learn_also_with_ties(decimals):
     estimate = image_auroc(labels, scores, resamples=50)
     assert estimate.value == pytest.approx(roc_auc_score(labels, scores), abs=1e-12)
     assert area(estimate.curve, 1.0) == pytest.approx(estimate.value, abs=1e-12)
+
+
+def f1_at_best(labels, scores):
+    precision, recall, _ = precision_recall_curve(labels, scores)
+    return max(2 * p * r / (p + r) for p, r in zip(precision, recall, strict=True) if p + r)
+
+
+@pytest.mark.parametrize("decimals", [8, 1, 0])
+def test_precision_of_captures_equals_scikit_learn_also_with_ties(decimals):
+    rng = np.random.default_rng(decimals)
+    labels = rng.random(60) < 0.3
+    scores = np.round(rng.normal(size=60) + labels, decimals)
+    estimate = image_auroc(labels, scores, resamples=20)
+    assert estimate.average_precision == pytest.approx(average_precision_score(labels, scores), abs=1e-12)
+    assert estimate.best_f1 == pytest.approx(f1_at_best(labels, scores), abs=1e-12)
+
+
+@pytest.mark.parametrize("levels", [None, 3])
+@pytest.mark.parametrize("shift", [1.0, 4.0])
+def test_precision_of_pixels_equals_scikit_learn(levels, shift):
+    maps, masks = simulated_maps(np.random.default_rng(3), shift=shift, levels=levels)
+    auroc, pro = pixel_metrics(maps, masks, resamples=20)
+    flat = [np.concatenate([a.ravel() for a in arrays]) for arrays in (masks, maps)]
+    assert auroc.average_precision == pytest.approx(average_precision_score(*flat), abs=1e-9)
+    assert auroc.best_f1 == pytest.approx(f1_at_best(*flat), abs=1e-9)
+    assert pro.average_precision is None and pro.best_f1 is None
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,14 @@ def area(curve: np.ndarray, limit: float) -> np.ndarray:
     return np.minimum(whole, 1.0)  # rounding of long sums
 
 
+def precision_and_recall(curve: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
+    """At each point of a [2, P] curve after its first. share: of positives in all that was ranked."""
+    false_rate, true_rate = curve[:, 1:]
+    found = share * true_rate
+    called = found + (1 - share) * false_rate
+    return np.divide(found, called, out=np.zeros_like(found), where=called > 0), true_rate
+
+
 def bin_edges(negatives: np.ndarray) -> np.ndarray:
     """Values of the negatives at the bins' rates; a value that fills bins alone, or ends them, gets one to itself."""
     at = np.clip(np.ceil(len(negatives) * (1 - _BIN_RATES)).astype(int), 0, len(negatives) - 1)

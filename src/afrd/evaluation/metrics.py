@@ -12,12 +12,21 @@ Knows no model, no data set and no files: arrays in, numbers out.
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy import ndimage
 
-from afrd.evaluation.curves import PRO_LIMIT, area, bin_edges, binned_curve, binning_error, exact_curve, histogram
+from afrd.evaluation.curves import (
+    PRO_LIMIT,
+    area,
+    bin_edges,
+    binned_curve,
+    binning_error,
+    exact_curve,
+    histogram,
+    precision_and_recall,
+)
 
 RESAMPLES = 2000
 MEMORY_GB = 2.0  # 1e9 bytes each; 250 million pixels
@@ -35,6 +44,8 @@ class Estimate:
     error: bound on the part of value that grouping pixels into bins would change; the interval's ends carry about as
         much. 0 for I-AUROC, which is not binned.
     curve: [2, P] false-positive rate and true-positive rate (per-region overlap for AU-PRO), for drawing.
+    average_precision: precision averaged over recall, without interpolation. best_f1: at the threshold that is best by
+        these labels, an oracle. None for AU-PRO and where there is no value; of pixels counted in bins, theirs.
     """
 
     value: float | None
@@ -43,6 +54,8 @@ class Estimate:
     reason: str = ""
     error: float = 0.0
     curve: np.ndarray | None = field(default=None, compare=False, repr=False)
+    average_precision: float | None = field(default=None, compare=False)
+    best_f1: float | None = field(default=None, compare=False)
 
     @property
     def interval(self) -> tuple[float, float] | None:
@@ -64,11 +77,12 @@ def image_auroc(
         return Estimate(None, reason=reason)
     curve = exact_curve(scores[labels], np.full(labels.sum(), 1 / labels.sum()), np.sort(scores[~labels]))
     value = float(_superiority(scores, labels).mean())
+    more = {"curve": curve, **_precision(curve, labels.mean())}
     reason = _too_few_to_resample(labels)
     if reason:
-        return Estimate(value, reason=reason, curve=curve)
+        return Estimate(value, reason=reason, **more)
     areas = _resampled_aurocs(scores[None], labels, resamples, seed)[0]
-    return Estimate(value, *_interval(areas), curve=curve)
+    return Estimate(value, *_interval(areas), **more)
 
 
 def pixel_metrics(
@@ -104,9 +118,10 @@ def pixel_metrics(
     values = np.concatenate([p.values for p in per_capture])
     sizes = np.concatenate([p.region_sizes for p in per_capture])
     regions = np.array([p.regions for p in per_capture])
-    by_pixel = by_region = None
+    by_pixel = by_region = curve = None
     if every == 1:
-        by_pixel = area(exact_curve(values, np.full(len(values), 1 / len(values)), negatives), 1.0)
+        curve = exact_curve(values, np.full(len(values), 1 / len(values)), negatives)
+        by_pixel = area(curve, 1.0)
         by_region = area(exact_curve(values, 1 / (sizes * regions.sum()), negatives), PRO_LIMIT)
     edges = bin_edges(negatives)
     del negatives
@@ -116,6 +131,8 @@ def pixel_metrics(
     reason = _too_few_to_resample(has_defect)
     counts = None if reason else _resample_counts(has_defect, resamples, seed)
     pixel_auroc = _binned_estimate(by_pixel, good, pixels, edges, 1.0, counts, reason)
+    ranked = pixel_auroc.curve if curve is None else curve
+    pixel_auroc = replace(pixel_auroc, **_precision(ranked, pixels.sum() / (pixels.sum() + good.sum())))
     au_pro = _binned_estimate(by_region, good, overlap, edges, PRO_LIMIT, counts, reason)
     if every > 1:
         warnings.warn(
@@ -124,6 +141,17 @@ def pixel_metrics(
             stacklevel=2,
         )
     return pixel_auroc, au_pro
+
+
+def _precision(curve: np.ndarray, share: float) -> dict[str, float]:
+    """share: of positives in all that was ranked."""
+    precision, recall = precision_and_recall(curve, share)
+    total = precision + recall
+    f1 = np.divide(2 * precision * recall, total, out=np.zeros_like(total), where=total > 0)
+    return {
+        "average_precision": float((np.diff(recall, prepend=0.0) * precision).sum()),
+        "best_f1": float(f1.max()),
+    }
 
 
 def _checked_scores(labels, scores) -> tuple[np.ndarray, np.ndarray]:

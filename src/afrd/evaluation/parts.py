@@ -108,6 +108,10 @@ class PartMetrics:
             "auroc_ci": list(self.auroc.interval) if self.auroc.interval else None,
             "mean_auroc": self.mean_auroc.value,
             "mean_auroc_ci": list(self.mean_auroc.interval) if self.mean_auroc.interval else None,
+            "ap": self.auroc.average_precision,
+            "mean_ap": self.mean_auroc.average_precision,
+            "f1_max": self.auroc.best_f1,
+            "mean_f1_max": self.mean_auroc.best_f1,
             "confusion": {name.replace(" ", "_"): n for name, n in self.confusion.items()},
             "parts": [vars(part) | {"anomalous": bad} for part, bad in zip(self.parts, self.bad, strict=True)],
         }

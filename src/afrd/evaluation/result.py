@@ -223,6 +223,8 @@ def _metrics_json(metrics: Metrics) -> dict[str, Any]:
     return {
         **{name: estimate.value for name, estimate in named.items()},
         **{f"{name}_ci": list(e.interval) if e.interval else None for name, e in named.items()},
+        **{f"{of}_ap": named[f"{of}_auroc"].average_precision for of in ("image", "pixel")},
+        **{f"{of}_f1_max": named[f"{of}_auroc"].best_f1 for of in ("image", "pixel")},
         "undefined": {name: estimate.reason for name, estimate in named.items() if estimate.reason},
         "n_good": metrics.n_good,
         "n_bad": metrics.n_bad,
