@@ -202,7 +202,8 @@ class Inspector:
             )
         if problem := trained.size_problem(capture.images):
             raise DatasetError(f"capture {capture.id}: {problem[0]}; {problem[1]}")
-        return self._inspect(trained.see_common(capture.images, self.missing_lights(missing)), capture.id, missing)
+        seen = trained.see_common(capture.images, self.missing_lights(missing))
+        return self._inspect(seen._replace(replaced=(*capture.replaced, *seen.replaced)), capture.id, missing)
 
     @property
     def imaging(self) -> Imaging | None:

@@ -3,9 +3,14 @@
 import numpy as np
 import pytest
 
-from afrd.imaging import Imaging, Pixels
+from afrd.datasets import open_dataset
+from afrd.disturb import apply
+from afrd.imaging import Imaging, ImagingOptions, Pixels
 from afrd.imaging.dead_pixels import MOST, replace
 from afrd.imaging.pixels import to_linear
+from afrd.inspector import Inspector
+from afrd.training import TrainConfig, train
+from captures import write_folder, write_image
 
 LIGHTS, SIDE = 4, 64
 
@@ -51,6 +56,37 @@ def test_a_surface_full_of_specks_stays(images) -> None:
     assert len(places) > MOST
     images[..., places[:, 0], places[:, 1]] = 255
     assert replace(images)[1] == ()
+
+
+def test_by_default_a_pixel_is_replaced_that_is_at_full_scale_in_every_light_and_channel(images, tmp_path) -> None:
+    hot, stuck, dead, coloured, lit = (images.copy() for _ in range(5))
+    hot[..., 20, 31], stuck[..., 20, 31], dead[..., 20, 31] = 255, 240, 0
+    coloured[:, :2, 20, 31] = 255  # a speck of one colour, at full scale in two channels
+    lit[1:, :, 20, 31] = 255  # one that the first light does not bring to full scale
+    lit[0, :, 20, 31] = 200
+    for name, pictures in {"hot": hot, "stuck": stuck, "dead": dead, "coloured": coloured, "lit": lit}.items():
+        for k, picture in enumerate(pictures):
+            write_image(tmp_path / "test" / "good" / name / f"{k}.png", picture)
+    read = {capture.id: capture for capture in open_dataset(tmp_path, split="test")}
+    assert {id: capture.replaced for id, capture in read.items() if capture.replaced} == {"good-hot": ((31, 20),)}
+    np.testing.assert_array_equal(read["good-hot"].images, replace(hot)[0])
+    np.testing.assert_array_equal(read["good-lit"].images, lit)
+    kept = open_dataset(tmp_path, split="test").with_options(ImagingOptions(dead_pixels="keep"))
+    assert all(capture.replaced == () for capture in kept)
+
+
+def test_a_hot_pixel_changes_no_verdict_and_is_told(tmp_path) -> None:
+    write_folder(tmp_path, {"train": {"good": 5}, "test": {"good": 1}}, size=64)
+    painting = {"painting": {"pairs": 4}, "disturbing": {"captures": 2}, "folds": 0}
+    train(
+        open_dataset(tmp_path, split="train"), tmp_path / "run", TrainConfig(fusion="joint", image_size=64, **painting)
+    )
+    inspector, (good,) = Inspector.load(tmp_path / "run"), open_dataset(tmp_path, split="test")
+    hot = apply(good.images, "hot:1", np.random.default_rng(3))
+    (y, x), *_ = np.argwhere((hot != good.images).any((0, 1)))
+    said, plain = inspector.inspect(hot), inspector.inspect(good.images)
+    assert abs(said.score - plain.score) < 0.05 * plain.score and said.verdict == plain.verdict
+    assert f"{x}, {y}" in said.rig_notes[0] and "was replaced" in said.rig_notes[0] and not plain.rig_notes
 
 
 def test_nothing_is_replaced_unless_it_was_asked_for(images) -> None:

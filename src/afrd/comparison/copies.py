@@ -6,6 +6,7 @@ Nothing is written but the light check's answers, a small file beside the shared
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -16,12 +17,16 @@ from afrd.disturb import Disturbance, disturb_capture, disturbance, dust, effect
 from afrd.errors import DisturbanceError
 from afrd.fail_safe import light_faults_in_words
 from afrd.files import locked_file, write_text
+from afrd.imaging import dead_pixels
 from afrd.rig import light_check, light_signature
 from afrd.rig.light_check import LightReference
 
 
 class DisturbedCaptures(Sequence[Capture]):
-    """Captures of a set, each disturbed when it is asked for; the same for every method and seed."""
+    """Captures of a set, each disturbed when it is asked for; the same for every method and seed.
+
+    What the set's reader takes out of any capture, hot pixels, is taken out of these, too.
+    """
 
     def __init__(self, captures: CaptureSet, by: Disturbance) -> None:
         self.captures, self.by, self.imaging = captures, by, captures.imaging
@@ -31,7 +36,11 @@ class DisturbedCaptures(Sequence[Capture]):
 
     def __getitem__(self, index: int) -> Capture:
         """Raises DatasetError: a damaged file; DisturbanceError: not for this capture."""
-        return disturb_capture(self.captures[index], self.by)
+        capture = disturb_capture(self.captures[index], self.by)
+        if not (self.imaging and self.imaging.repairs):
+            return capture
+        images, replaced = dead_pixels.replace(capture.images, self.imaging.repairs == "hot")
+        return replace(capture, images=images, replaced=(*capture.replaced, *replaced))
 
 
 def copy_digest(of_captures: str, of: Disturbance | None) -> str:
@@ -41,7 +50,7 @@ def copy_digest(of_captures: str, of: Disturbance | None) -> str:
     """
     if of is None:
         return of_captures
-    return hashlib.sha256(f"{of_captures} {of} {_code(effects, dust, disturbance)}".encode()).hexdigest()
+    return hashlib.sha256(f"{of_captures} {of} {_code(effects, dust, disturbance, dead_pixels)}".encode()).hexdigest()
 
 
 def light_faults(

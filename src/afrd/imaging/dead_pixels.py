@@ -2,7 +2,8 @@
 
 Such a pixel stands out of all eight neighbours under every light alike. Two bad pixels side by side do not, and nothing
 that a lens has drawn does: a defect of 2 × 2 pixels stays as it is. A defect of exactly one pixel would look the same,
-so that nothing is replaced unless it is asked for, and what was replaced is said.
+so by itself only a hot pixel is replaced: one at full scale in every channel under every light, where a speck of the
+part would show each light as bright as it is there. Others are where it is asked for. What was replaced is said.
 """
 
 from functools import reduce
@@ -14,6 +15,7 @@ from afrd.imaging.interleaved import interleaved
 
 LEAST = 0.1  # of full scale, by which it stands out under every light
 MOST = 20  # in one capture; more are texture or noise, and stay
+FULL = 0.99  # of full scale, from which a pixel is at it
 _NEIGHBOURS = np.uint8([[1, 1, 1], [1, 0, 1], [1, 1, 1]])
 
 
@@ -31,13 +33,18 @@ def standing_out(images: np.ndarray) -> np.ndarray:
     return cv2.max(hot, dead)
 
 
-def replace(images: np.ndarray) -> tuple[np.ndarray, tuple[tuple[int, int], ...]]:
+def replace(images: np.ndarray, only_hot: bool = False) -> tuple[np.ndarray, tuple[tuple[int, int], ...]]:
     """images: [N, C, H, W], uint8 or uint16. Returns them, or copies in which such pixels are the median of their eight
-    neighbours in each channel, and where, x, y."""
-    least = LEAST * np.iinfo(images.dtype).max
+    neighbours in each channel, and where, x, y. only_hot: those alone that are at full scale everywhere."""
+    if min(images.shape[2:]) < 3:
+        return images, ()
+    full = np.iinfo(images.dtype).max
+    least = LEAST * full
     inner = standing_out(images)[1:-1, 1:-1]
     places = np.argwhere(inner > least)[:, :2] + 1
     places = np.unique(places, axis=0)
+    if only_hot:
+        places = np.array([(y, x) for y, x in places if images[..., y, x].min() >= FULL * full]).reshape(-1, 2)
     if not 0 < len(places) <= MOST:
         return images, ()
     images, found = images.copy(order="K"), []

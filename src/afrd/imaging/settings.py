@@ -29,7 +29,8 @@ class ImagingOptions(BaseModel):
     tile: side of the squares, in pixels, in which a capture is looked at; overlap: of neighbours. resolution: the same
         by how many pixels a place of the map is wide. smallest_defect: in pixels, from which the tile follows where
         neither is said. Without any of them a capture is looked at as one square.
-    dead_pixels: repair replaces single pixels that stand out under every light: see `dead_pixels`.
+    dead_pixels: of single pixels that stand out under every light hot (as where nothing is said) replaces those at full
+        scale, repair all, keep none: see `dead_pixels`.
     gain: rig takes out by how much all lights together are brighter or darker than in training: see `Gain`.
     """
 
@@ -59,8 +60,10 @@ class ImagingOptions(BaseModel):
         allow_inf_nan=False,
         description="Pixels; the tile follows from it, so that such a defect is two places wide.",
     )
-    dead_pixels: Literal["keep", "repair"] | None = Field(
-        None, description="repair: replace single pixels that stand out under every light; a defect may be so small."
+    dead_pixels: Literal["keep", "hot", "repair"] | None = Field(
+        None,
+        description="Single pixels that stand out under every light: hot replaces those at full scale, as if left out; "
+        "repair all, and a defect may be so small; keep none.",
     )
     gain: Literal["none", "rig"] | None = Field(
         None, description="rig: take out by how much all lights together are brighter or darker than in training."
@@ -90,8 +93,8 @@ class Imaging(BaseModel):
     """pixels: what the values of its captures were read as. motion: what is undone; None: nothing.
 
     region: where is looked at; None: everywhere. tiling: the tiles in which; None: a capture is one square.
-    alignment: how the region follows the part; None: it stays. repairs: whether dead pixels are replaced. gain: what is
-        taken out of a capture's brightness; None: nothing.
+    alignment: how the region follows the part; None: it stays. repairs: whether dead pixels are replaced, or hot ones
+        alone. gain: what is taken out of a capture's brightness; None: nothing.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -101,7 +104,7 @@ class Imaging(BaseModel):
     region: Region | None = None
     tiling: Tiling | None = None
     alignment: Alignment | None = None
-    repairs: bool = False
+    repairs: bool | Literal["hot"] = False
     gain: Gain | None = None
 
     def __str__(self) -> str:
@@ -109,14 +112,14 @@ class Imaging(BaseModel):
         tiles = f", tiles of {self.tiling.tile} px" if self.tiling else ""
         follows = " that follows the part" if self.alignment else ""
         region = f", a region of interest{follows}" if self.region else ""
-        others = region + (", dead pixels replaced" if self.repairs else "")
+        others = region + (", dead pixels replaced" if self.repairs is True else "")
         gain = ", the rig's gain taken out" if self.gain else ""
         return f"{self.pixels}{motion}{others}{tiles}{gain}"
 
     @property
     def only_values(self) -> bool:
-        """Whether pictures are otherwise taken as they lie."""
-        return self == Imaging(pixels=self.pixels)
+        """Whether pictures are otherwise taken as they lie, but for hot pixels."""
+        return self.repairs is not True and self == Imaging(pixels=self.pixels, repairs=self.repairs)
 
     def problem(self, images: np.ndarray) -> tuple[str, str] | None:
         """Why these pictures, uint8 or uint16, [..., H, W], cannot be seen so, and the fix; None where they can."""
@@ -183,7 +186,7 @@ class Imaging(BaseModel):
 
     def see_common(self, images: np.ndarray, absent: Collection[int] = ()) -> Registered:
         """images: in the common form already."""
-        images, replaced = dead_pixels.replace(images) if self.repairs else (images, ())
+        images, replaced = dead_pixels.replace(images, self.repairs == "hot") if self.repairs else (images, ())
         inside = self.region.inside if self.region else None
         seen = (
             self.motion.register(images, absent, inside)

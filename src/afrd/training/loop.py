@@ -76,7 +76,8 @@ def train(
         known_defects = known_defects and known_defects.of_lights(config.lights)
     captures = captures.with_options(config.imaging)
     if region_of:
-        captures = captures.read_as(Imaging(pixels=region_of.pixels))
+        repairs = captures.imaging.repairs if captures.imaging else False
+        captures = captures.read_as(Imaging(pixels=region_of.pixels, repairs=repairs))
     if len(captures.lights) == 1:
         warnings.warn(
             "one light: what it does not show is not found; other lights, one picture each, would tell more",
