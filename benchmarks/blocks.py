@@ -13,6 +13,7 @@ from benchmarks.gpu_blocks import GPU_BLOCKS
 from benchmarks.line_blocks import LINE_BLOCKS
 from benchmarks.markdown import METRICS, Blocks, number, raw, rows
 from benchmarks.real_blocks import REAL_BLOCKS
+from benchmarks.verdict_blocks import VERDICT_BLOCKS
 
 
 def by_class(measured: dict[str, dict[str, float]]) -> Iterator[str]:
@@ -191,6 +192,7 @@ BLOCKS: Blocks = {
     **GPU_BLOCKS,
     **LINE_BLOCKS,
     **REAL_BLOCKS,
+    **VERDICT_BLOCKS,
     "fewer": fewer,
     "parts": parts,
     "ablation": ablation,

@@ -5,7 +5,7 @@ from functools import partial
 from statistics import mean
 from typing import Any
 
-from benchmarks.markdown import Blocks, number, raw, rows
+from benchmarks.markdown import RESULTS, Blocks, number, raw, rows
 
 from afrd.disturb import Disturbance
 
@@ -23,6 +23,9 @@ _HEAD = (
 
 def verdicts(name: str) -> Iterator[str]:
     """Every disturbance, over all classes that were run."""
+    if not (RESULTS / "verdicts" / f"{name}.json").exists():
+        yield "Not measured yet."
+        return
     found = raw(f"verdicts/{name}.json").values()
     steps = [step for step in next(iter(found)) if step not in _NOT_FIGURES]
     body = []
@@ -34,16 +37,20 @@ def verdicts(name: str) -> Iterator[str]:
     yield from rows(("", *_HEAD), body)
 
 
-def classes(name: str) -> Iterator[str]:
-    """Every class, as it is and the mean of its disturbances."""
-    found = raw(f"verdicts/{name}.json")
+def unshown() -> Iterator[str]:
+    """Kinds of defect that the painter does not have, over all classes that were run."""
+    if not (RESULTS / "unshown.json").exists():
+        yield "Not measured yet."
+        return
+    found = raw("unshown.json")["classes"]
+    kinds = [kind for kind, one in next(iter(found.values())).items() if isinstance(one, dict)]
     body = []
-    for category, one in found.items():
-        steps = {k: v for k, v in one.items() if k not in _NOT_FIGURES and "refused" not in v}
-        plain, disturbed = _over([steps["as it is"]]), _over([v for k, v in steps.items() if k != "as it is"])
-        body.append((category, f"{one['stated']:.0%}".replace("%", " %"), *plain[:5], *disturbed[:5]))
-    head = ("class", "stated", *(f"{what}: {each}" for what in ("as it is", "disturbed") for each in _HEAD[:5]))
-    yield from rows(head, body)
+    for kind in kinds:
+        each = [one[kind]["I-AUROC"][0] for one in found.values()]
+        some = sum(int(one[kind]["found"].split(" of ")[0]) for one in found.values())
+        every = sum(int(one[kind]["found"].split(" of ")[1]) for one in found.values())
+        body.append((kind, *map(number, each), number(mean(each)), f"{some} of {every}"))
+    yield from rows(("I-AUROC", *found, "average", "found"), body)
 
 
 def _over(those: list[dict[str, Any]]) -> list[str]:
@@ -64,7 +71,6 @@ def _over(those: list[dict[str, Any]]) -> list[str]:
 
 
 VERDICT_BLOCKS: Blocks = {
-    f"{what} {name}": partial(table, name)
-    for what, table in (("verdicts", verdicts), ("verdicts by class", classes))
-    for name in ("flats", "tile", "rendered")
+    **{f"verdicts {name}": partial(verdicts, name) for name in ("flats", "tile", "rendered")},
+    "unshown": unshown,
 }
