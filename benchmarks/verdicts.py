@@ -7,8 +7,8 @@ The default model learns from train and val, as they are; each test capture is j
 disturbance of `afrd.disturb.STANDARD`, with the light check on. Of each: I-AUROC of all captures and its 95 % interval;
 of those whose lights are in order, which share of the good ones is called anomalous, and of the bad ones, by the wider
 threshold for all (what a model without the other would say) and by the verdict; how many the light check stopped; how
-many the rig check noted. "refused": the disturbance cannot be put to these captures. What the result holds of a
-category is not run again.
+many were judged by the wider threshold. "refused": the disturbance cannot be put to these captures. What the result
+holds of a category is not run again.
 """
 
 import argparse
@@ -36,12 +36,12 @@ def judged(inspector: Inspector, captures) -> dict[str, Any]:
     bad = np.array([label for label, _ in said])
     scores = np.array([each.score for _, each in said])
     lit = np.array([each.judged for _, each in said])
-    noted = np.array([bool(each.rig_notes) for _, each in said])
+    noted = np.array([each.threshold != inspector.threshold for _, each in said])
     wide = inspector.card.threshold_unlike or inspector.threshold  # None where captures were too few
     one, two = scores > wide, np.array([each.anomalous for _, each in said])
     area = image_auroc(bad.tolist(), scores.tolist())
     return {
-        "I-AUROC": [round(value, 4) for value in (area.value, area.low, area.high)],
+        "I-AUROC": [value and round(value, 4) for value in (area.value, area.low, area.high)],
         "good": int((~bad & lit).sum()),
         "bad": int((bad & lit).sum()),
         "stopped, good and bad": [int((~lit & ~bad).sum()), int((~lit & bad).sum())],
@@ -63,10 +63,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "verdicts.json")
     arguments = parser.parse_args()
+    settings = {"false_alarm_rate": arguments.false_alarm_rate, "seed": arguments.seed, "split": arguments.test_split}
     several = len(categories(arguments.data)) > 1
     for category in arguments.categories or categories(arguments.data):
         result = json.loads(arguments.out.read_text()) if arguments.out.exists() else {}
         if category in result:
+            if result[category]["settings"] != settings:
+                raise SystemExit(f"{arguments.out}: {category} was measured with {result[category]['settings']}")
             continue
         name = category if several else None
         good, held_out, test = (
@@ -77,7 +80,12 @@ def main() -> None:
             train(good, Path(folder) / "run", config, holdout=held_out)
             inspector = Inspector.load(Path(folder) / "run")
         card = inspector.card
-        row = {"model": card.fusion, "stated": card.false_alarm_rate, "at most": card.false_alarm_bound}
+        row = {
+            "settings": settings,
+            "model": card.fusion,
+            "stated": card.false_alarm_rate,
+            "at most": card.false_alarm_bound,
+        }
         row |= {
             "threshold": card.threshold,
             "threshold_unlike": card.threshold_unlike,

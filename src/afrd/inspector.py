@@ -195,7 +195,8 @@ class Inspector:
             return self.inspect(capture.images, capture.id, missing)
         if read == trained:
             return self._inspect(capture, capture.id, missing)
-        if read.pixels != trained.pixels or not read.only_values:
+        other = read.pixels != trained.pixels or not read.only_values
+        if other or (capture.replaced and not trained.repairs):  # a pixel that this model was to see
             raise DatasetError(
                 f"capture {capture.id}: read as {read}, the model was trained with {trained}; read it with "
                 f"captures.read_as(inspector.imaging)"

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, overload
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 from pydantic import ValidationError
@@ -137,8 +137,7 @@ class CaptureSet(Sequence[Capture]):
         said = self.options.model_dump(include=set(Pixels.model_fields), exclude_none=True)
         bits = said.pop("bits", None) or self._bits()
         try:
-            hot: Literal["hot", False] = "hot" if self.options.dead_pixels in (None, "hot") else False
-            return Imaging(pixels=Pixels(bits=bits, **said), repairs=hot)
+            return Imaging(pixels=Pixels(bits=bits, **said), repairs=self.options.reads_out)
         except ValidationError as error:
             raise ProblemError(self.root, complaint(error), f"correct {self._where_said()}") from error
 

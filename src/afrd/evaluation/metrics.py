@@ -45,7 +45,7 @@ class Estimate:
         much. 0 for I-AUROC, which is not binned.
     curve: [2, P] false-positive rate and true-positive rate (per-region overlap for AU-PRO), for drawing.
     average_precision: precision averaged over recall, without interpolation. best_f1: at the threshold that is best by
-        these labels, an oracle. None for AU-PRO and where there is no value; of pixels counted in bins, theirs.
+        these labels, an oracle. None for AU-PRO, where there is no value, and of pixels counted in bins.
     """
 
     value: float | None
@@ -131,8 +131,8 @@ def pixel_metrics(
     reason = _too_few_to_resample(has_defect)
     counts = None if reason else _resample_counts(has_defect, resamples, seed)
     pixel_auroc = _binned_estimate(by_pixel, good, pixels, edges, 1.0, counts, reason)
-    ranked = pixel_auroc.curve if curve is None else curve
-    pixel_auroc = replace(pixel_auroc, **_precision(ranked, pixels.sum() / (pixels.sum() + good.sum())))
+    if curve is not None:  # precision lives on the few highest pixels, which bins mix
+        pixel_auroc = replace(pixel_auroc, **_precision(curve, pixels.sum() / (pixels.sum() + good.sum())))
     au_pro = _binned_estimate(by_region, good, overlap, edges, PRO_LIMIT, counts, reason)
     if every > 1:
         warnings.warn(

@@ -18,6 +18,8 @@ from afrd.imaging.pixels import Pixels, Transfer
 from afrd.imaging.region import MovedRegion, Region, Shapes, fill
 from afrd.imaging.tiles import LEAST, MOST, STRIDE, WIDE, Tiling, tiles_of
 
+_REPAIRED = {False: "", True: ", dead pixels replaced", "hot": ", hot pixels replaced"}
+
 
 class ImagingOptions(BaseModel):
     """None where nothing is said.
@@ -75,6 +77,11 @@ class ImagingOptions(BaseModel):
         None, description="Where the part is looked at: a mask, a YAML file of polygons and rectangles, or auto."
     )
 
+    @property
+    def reads_out(self) -> Literal["hot", False]:
+        """What is replaced in any capture that is read, before anything is learned: see `Imaging.repairs`."""
+        return "hot" if self.dead_pixels in (None, "hot") else False
+
     @model_validator(mode="after")
     def _one_scale(self) -> Self:
         if self.tile and self.resolution:
@@ -112,7 +119,7 @@ class Imaging(BaseModel):
         tiles = f", tiles of {self.tiling.tile} px" if self.tiling else ""
         follows = " that follows the part" if self.alignment else ""
         region = f", a region of interest{follows}" if self.region else ""
-        others = region + (", dead pixels replaced" if self.repairs is True else "")
+        others = region + _REPAIRED[self.repairs]
         gain = ", the rig's gain taken out" if self.gain else ""
         return f"{self.pixels}{motion}{others}{tiles}{gain}"
 
@@ -186,7 +193,7 @@ class Imaging(BaseModel):
 
     def see_common(self, images: np.ndarray, absent: Collection[int] = ()) -> Registered:
         """images: in the common form already."""
-        images, replaced = dead_pixels.replace(images, self.repairs == "hot") if self.repairs else (images, ())
+        images, replaced = dead_pixels.replace(images, self.repairs == "hot", absent) if self.repairs else (images, ())
         inside = self.region.inside if self.region else None
         seen = (
             self.motion.register(images, absent, inside)

@@ -15,6 +15,7 @@ from torch import Tensor
 from afrd.capture import Capture
 from afrd.datasets import CaptureSet
 from afrd.disturb import apply
+from afrd.imaging.region import fill
 from afrd.model import MultiLightModel
 from afrd.model.stacked import Looked
 from afrd.rig import RigReference, measure_rig
@@ -22,7 +23,8 @@ from afrd.training.features import Recompute, tiles_in
 
 RIG, LIGHT = 0.05, 0.02  # standard deviation of the logarithm of all lights' gain, and of one light's
 SHIFT, BLUR, NOISE, JPEG = (0.1, 1.0), (0.2, 0.7), (0.0, 2.0), (85, 96)  # pixels, pixels, 1/255, quality
-NOISIEST = 2.5  # 1/255, of the copies that the threshold comes from
+NOISIEST = 2.5  # 1/255, of the copies that thresholds come from
+FAINTEST = 0.25  # 1/255, of the first of several: what else is disturbed, in captures that the rig check may not note
 COPIES = 2  # of each held-out capture, where a model's settings name no number
 
 
@@ -57,6 +59,8 @@ class DisturbedCaptures(Sequence[Capture]):
         capture = self.captures[index]
         rng = np.random.default_rng((*self.seed, index))
         images = disturbed_copy(capture.images, rng, self.noise)
+        if capture.region is not None:  # as at inspection, where what lies outside is filled after it was disturbed
+            images = fill(images, capture.region.inside)
         if self._rig:
             self._unlike[index] = self._rig.unlike(self._rig.deviations(measure_rig(images)))
         return replace(capture, images=images)
@@ -89,9 +93,12 @@ def blurred(captures: CaptureSet, sigma: float) -> Sequence[Capture]:
 def disturbed_copies(
     captures: CaptureSet, seed: int, times: int, rig: RigReference | None = None
 ) -> list[DisturbedCaptures]:
-    """So many disturbed copies of all captures, each noisier than the one before: every part has its worst hour."""
+    """So many disturbed copies of all captures: the first hardly noisy, the last in its worst hour."""
     step = NOISIEST / max(times, 1)
-    return [DisturbedCaptures(captures, (seed, 2, k), (k * step, (k + 1) * step), rig) for k in range(times)]
+    ranges = [(k * step, (k + 1) * step) for k in range(times)]
+    if times > 1:
+        ranges[0] = (0.0, FAINTEST)
+    return [DisturbedCaptures(captures, (seed, 2, k), each, rig) for k, each in enumerate(ranges)]
 
 
 def noted(copies: Sequence[DisturbedCaptures], rig: RigReference | None) -> list[list[bool]] | None:

@@ -110,6 +110,7 @@ def cache_features(
     on_needed(bytes, "memory" or "disk"): what they will take, before the teacher reads; not where they lie on disk.
     Raises RunError: more than the budget asked for in memory, or more than the disk has free.
     """
+    data_digest = _as_read(captures, data_digest)
     count = len(captures) * tiles_in(captures)
     needed = feature_bytes(model, count)
     if where == "memory" and needed > budget_gb * 1e9:
@@ -152,8 +153,14 @@ def read_features(
     model: MultiLightModel, captures: Sequence[Capture], store: Path | None, data_digest: str, device: torch.device
 ) -> FeatureCache | Recompute:
     """Stored features of all lights, where the store has them; else they are made whenever they are read."""
-    stored = stored_features(model, store, data_digest) if store else None
+    stored = stored_features(model, store, _as_read(captures, data_digest)) if store else None
     return stored or Recompute(model, captures, device)
+
+
+def _as_read(captures: Sequence[Capture], data_digest: str) -> str:
+    """A digest is of files, and of how they are read but for hot pixels."""
+    imaging = getattr(captures, "imaging", None)
+    return f"{data_digest} {imaging.repairs}" if imaging and imaging.repairs else data_digest
 
 
 def _open_levels(folder: Path, model: MultiLightModel) -> list[np.ndarray]:

@@ -43,10 +43,12 @@ def promises(
     for light, other in zip(scored.lights.names, without, strict=False):
         if other and other.rate > chosen.rate and (few := shortfall(other, config.false_alarm_rate, in_folds)):
             warnings.warn(f"without light {light}: {few}", stacklevel=3)
-    wide = None if held_out.like is None else max(choose(held_out.scores).value, chosen.value)
+    wide = None if held_out.like is None else choose(held_out.scores)
+    if wide and wide.rate > chosen.rate and (few := shortfall(wide, config.false_alarm_rate, in_folds)):
+        warnings.warn(f"of captures that the rig check notes: {few}", stacklevel=3)
     return {
         "threshold": chosen.value,
-        "threshold_unlike": wide,
+        "threshold_unlike": wide and max(wide.value, chosen.value),
         "false_alarm_rate": chosen.rate,
         "false_alarm_bound": chosen.bound,
         "holdout": len(counted),
