@@ -5,6 +5,7 @@ import pytest
 
 from afrd.datasets import open_dataset
 from afrd.disturb import apply
+from afrd.errors import DatasetError
 from afrd.imaging import Imaging, ImagingOptions, Pixels
 from afrd.imaging.dead_pixels import MOST, replace
 from afrd.imaging.pixels import to_linear
@@ -75,6 +76,22 @@ def test_by_default_a_pixel_is_replaced_that_is_at_full_scale_in_every_light_and
     assert all(capture.replaced == () for capture in kept)
 
 
+def test_one_or_two_lights_cannot_tell_a_speck_from_the_sensor(images) -> None:
+    images[..., 20, 31] = 255
+    assert [replace(images[:n], only_hot=True)[1] for n in (1, 2, 3)] == [(), (), ((31, 20),)]
+
+
+def test_a_light_that_is_out_of_order_has_no_say(images) -> None:
+    images[..., 20, 31] = 255
+    images[1] = 0
+    assert replace(images, only_hot=True)[1] == replace(images)[1] == ()
+    for only_hot in (True, False):
+        found, places = replace(images, only_hot, absent=[1])
+        assert places == ((31, 20),) and (found[1] == 0).all()
+    seen = Imaging(pixels=Pixels(bits=8), repairs="hot").see(images, [1])
+    assert seen.replaced == ((31, 20),)
+
+
 def test_a_hot_pixel_changes_no_verdict_and_is_told(tmp_path) -> None:
     write_folder(tmp_path, {"train": {"good": 5}, "test": {"good": 1}}, size=64)
     painting = {"painting": {"pairs": 4}, "disturbing": {"captures": 2}, "folds": 0}
@@ -87,6 +104,17 @@ def test_a_hot_pixel_changes_no_verdict_and_is_told(tmp_path) -> None:
     said, plain = inspector.inspect(hot), inspector.inspect(good.images)
     assert abs(said.score - plain.score) < 0.05 * plain.score and said.verdict == plain.verdict
     assert f"{x}, {y}" in said.rig_notes[0] and "was replaced" in said.rig_notes[0] and not plain.rig_notes
+    card = tmp_path / "run" / "model.yaml"  # of before: it takes captures as they are
+    card.write_text(card.read_text().replace("repairs: hot", "repairs: false"))
+    earlier = Inspector.load(tmp_path / "run")
+    for k, picture in enumerate(hot):
+        write_image(tmp_path / "new" / "test" / "good" / "a" / f"{good.lights.names[k]}.png", picture)
+    captures = open_dataset(tmp_path / "new", split="test")
+    assert captures[0].replaced
+    with pytest.raises(DatasetError, match=r"hot pixels replaced, the model was trained with .* read_as"):
+        earlier.inspect_capture(captures[0])
+    assert earlier.inspect_capture(captures.read_as(earlier.card.imaging)[0]).score == earlier.inspect(hot).score
+    assert earlier.inspect_capture(good).score == earlier.inspect(good.images).score
 
 
 def test_nothing_is_replaced_unless_it_was_asked_for(images) -> None:

@@ -7,6 +7,7 @@ import torch
 from afrd.capture import Capture
 from afrd.datasets import open_dataset
 from afrd.errors import RunError
+from afrd.imaging import ImagingOptions
 from afrd.model import AFRD
 from afrd.model.teacher import Teacher
 from afrd.training.features import Recompute, cache_features, feature_bytes, stored_features
@@ -117,6 +118,9 @@ def test_features_too_large_for_half_precision_are_refused(captures, tmp_path):
 class Unreadable:
     """As many captures, none of which may be read."""
 
+    def __init__(self, imaging):
+        self.imaging = imaging
+
     def __len__(self):
         return 12
 
@@ -132,7 +136,7 @@ def test_features_of_all_lights_on_disk_serve_every_fusion_without_reading_a_cap
     cached(model(teacher, "attention"), captures, tmp_path, "disk")
     before = set(tmp_path.iterdir())
     m = model(teacher, fusion)
-    derived = cached(m, Unreadable(), tmp_path, where)
+    derived = cached(m, Unreadable(captures.imaging), tmp_path, where)
     direct = cached(m, captures, tmp_path / "other", where)
     levels = derived.batch([0, 11, 4])
     for a, b in zip(levels if derived.fused else m.fuse(levels)[0], direct.batch([0, 11, 4]), strict=True):
@@ -141,11 +145,11 @@ def test_features_of_all_lights_on_disk_serve_every_fusion_without_reading_a_cap
 
 
 def test_stored_features_give_the_lights_of_the_fusion_and_judge_as_the_images_do(teacher, captures, tmp_path):
-    assert stored_features(model(teacher, "single:3"), tmp_path, "d") is None
+    assert stored_features(model(teacher, "single:3"), captures, tmp_path, "d") is None
     cached(model(teacher, "attention"), captures, tmp_path, "disk")
     m = model(teacher, "single:3").eval()
-    stored = stored_features(m, tmp_path, "d")
-    assert stored_features(m, tmp_path, "another") is None
+    stored = stored_features(m, captures, tmp_path, "d")
+    assert stored_features(m, captures, tmp_path, "another") is None
     with torch.inference_mode():
         for levels, capture in zip(stored.each(), captures, strict=True):
             direct = m(torch.from_numpy(capture.images)[None])
@@ -155,12 +159,14 @@ def test_stored_features_give_the_lights_of_the_fusion_and_judge_as_the_images_d
 def test_another_architecture_or_preparation_makes_features_of_its_own(captures, tmp_path, monkeypatch):
     m = model(Teacher.load("efficientnet_lite0"))
     cached(m, captures, tmp_path, "disk")
-    assert stored_features(m, tmp_path, "d")
+    assert stored_features(m, captures, tmp_path, "d")
     m.teacher.name = "efficientnet_lite1"  # with the same weights, say
-    assert stored_features(m, tmp_path, "d") is None
+    assert stored_features(m, captures, tmp_path, "d") is None
     m.teacher.name = "efficientnet_lite0"
+    kept = captures.with_options(ImagingOptions(dead_pixels="keep"))  # which may have hot pixels
+    assert kept.digest() == captures.digest() and stored_features(m, kept, tmp_path, "d") is None
     monkeypatch.setattr("afrd.training.features.RESIZING", "another")
-    assert stored_features(m, tmp_path, "d") is None
+    assert stored_features(m, captures, tmp_path, "d") is None
 
 
 def test_of_two_trainings_that_want_the_same_features_one_makes_them(teacher, captures, tmp_path):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from afrd import Inspector
@@ -104,6 +105,10 @@ def test_it_grows_again_and_by_nothing_else_than_good_parts_of_its_lights(captur
         grow(tmp_path / "again", more, tmp_path / "never")
     card_of_before.write_text(as_it_is)
     memory = tmp_path / "again" / GROWTH_FILE
+    names = safe_open(memory, "pt").metadata()
+    save_file(load_file(memory), memory, metadata={name: names[name] for name in ("scored", "doubtful")})
+    of_before = grow(tmp_path / "again", more.subset([1]), tmp_path / "one threshold")  # its copies were not checked
+    assert of_before.threshold_unlike is None
     save_file(load_file(memory), memory, metadata={"groups": "[]"})
     with pytest.raises(RunError, match="without the names of held-out captures; train a new version once"):
         grow(tmp_path / "again", more, tmp_path / "never")

@@ -38,3 +38,21 @@ def test_a_light_without_which_less_is_promised_is_named():
     with pytest.warns(UserWarning, match=r"without light b: 20 held-out good parts promise .* 100 %"):
         found = promises(HeldOutScores(SCORES, [SCORES, high]), SCORED, TrainConfig(), 50.0, None)
     assert found["thresholds_without"] == (found["threshold"], 0.99 * 50.0)
+
+
+def test_there_are_two_thresholds_where_copies_were_checked_and_the_wider_is_never_below():
+    for like, scores in (([1.0] * 20, SCORES), (SCORES, [score / 2 for score in SCORES])):
+        found = promises(HeldOutScores(scores, like=like), SCORED, TrainConfig(), np.inf, None)
+        assert found["threshold"] == promises(HeldOutScores(like), SCORED, TrainConfig(), np.inf, None)["threshold"]
+        alone = promises(HeldOutScores(scores), SCORED, TrainConfig(), np.inf, None)
+        assert found["threshold_unlike"] == max(found["threshold"], alone["threshold"])
+        assert alone["threshold_unlike"] is None
+
+
+def test_a_wider_threshold_that_promises_less_is_told():
+    high = [50.0] * 20
+    with pytest.warns(
+        UserWarning, match=r"of captures that the rig check notes: 20 held-out good parts promise .* 100 %"
+    ):
+        found = promises(HeldOutScores(high, like=SCORES), SCORED, TrainConfig(), 50.0, None)
+    assert found["threshold_unlike"] == 0.99 * 50.0

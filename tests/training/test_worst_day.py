@@ -12,6 +12,8 @@ from PIL import Image
 
 from afrd.datasets import open_dataset
 from afrd.disturb import apply
+from afrd.imaging import Imaging, Pixels
+from afrd.imaging.region import Region
 from afrd.inspector import Inspector
 from afrd.rig import measure_rig
 from afrd.training import TrainConfig, train
@@ -67,3 +69,17 @@ def test_a_capture_is_judged_by_the_threshold_of_its_kind(tmp_path):
     assert replace(noisy, score=between).verdict == "good"
     unchecked = Inspector.load(tmp_path / "run", check_lights=False)
     assert unchecked.inspect(apply(other.images, "noise:8", np.random.default_rng(0))).threshold == card.threshold
+
+
+def test_copies_are_filled_outside_of_the_region_as_a_station_fills_them(tmp_path):
+    """Noise there would be noted at training and never at inspection."""
+    write_folder(tmp_path, {"train": {"good": 3}}, size=64)
+    inside = np.zeros((64, 64), bool)
+    inside[16:48, 16:48] = True
+    imaging = Imaging(pixels=Pixels(bits=8), region=Region.of(inside))
+    captures = open_dataset(tmp_path, split="train").read_as(imaging)
+    for copy in disturbed_copies(captures, 0, COPIES):
+        for capture, images in zip(captures, (each.images for each in copy), strict=True):
+            assert (images[..., inside] != capture.images[..., inside]).any()
+            assert (images[..., ~inside].std(-1) == 0).all()
+            np.testing.assert_array_equal(imaging.see(images).images, images)

@@ -110,7 +110,6 @@ def cache_features(
     on_needed(bytes, "memory" or "disk"): what they will take, before the teacher reads; not where they lie on disk.
     Raises RunError: more than the budget asked for in memory, or more than the disk has free.
     """
-    data_digest = _as_read(captures, data_digest)
     count = len(captures) * tiles_in(captures)
     needed = feature_bytes(model, count)
     if where == "memory" and needed > budget_gb * 1e9:
@@ -120,7 +119,7 @@ def cache_features(
         )
     in_memory = where == "memory" or (where == "auto" and needed <= budget_gb * 1e9)
     device = device or torch.device("cpu")
-    stored = stored_features(model, folder, data_digest)
+    stored = stored_features(model, captures, folder, data_digest)
     source = stored or Recompute(model, captures, device)
     if in_memory:
         if on_needed:
@@ -130,7 +129,7 @@ def cache_features(
         return FeatureCache(levels, bool(model.fixed_fusion))
     if stored:
         return stored
-    target = folder / _key(model, data_digest)
+    target = folder / _key(model, _as_read(captures, data_digest))
     if not (target / "features.json").is_file():
         _require_room(folder, needed)
         if on_needed:
@@ -141,9 +140,11 @@ def cache_features(
     return FeatureCache(_open_levels(target, model), bool(model.fixed_fusion))
 
 
-def stored_features(model: MultiLightModel, folder: Path, data_digest: str) -> FeatureCache | None:
+def stored_features(
+    model: MultiLightModel, captures: Sequence[Capture], folder: Path, data_digest: str
+) -> FeatureCache | None:
     """The lights that the model uses, from features of all lights in `folder`; None if these are not there."""
-    target = folder / _key_of_lights(model, range(model.lights), data_digest)
+    target = folder / _key_of_lights(model, range(model.lights), _as_read(captures, data_digest))
     if not (target / "features.json").is_file():
         return None
     return FeatureCache(_open_levels(target, model), False, model.lights_used)
@@ -153,7 +154,7 @@ def read_features(
     model: MultiLightModel, captures: Sequence[Capture], store: Path | None, data_digest: str, device: torch.device
 ) -> FeatureCache | Recompute:
     """Stored features of all lights, where the store has them; else they are made whenever they are read."""
-    stored = stored_features(model, store, _as_read(captures, data_digest)) if store else None
+    stored = stored_features(model, captures, store, data_digest) if store else None
     return stored or Recompute(model, captures, device)
 
 
