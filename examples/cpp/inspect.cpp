@@ -66,8 +66,9 @@ Card read_card(OrtSession* session) {
     const auto& pixels = imaging.at("pixels");
     const int depth = input.at("dtype") == "uint16" ? 16 : 8;
     const bool plain = pixels.at("bits") == depth && pixels.at("black") == 0 && pixels.at("transfer") == "srgb";
+    // hot pixels, which the Inspector replaces, stay what they are: an anomaly
     for (const auto& part : imaging.items())
-      if (!plain || (part.key() != "pixels" && !part.value().is_null() && part.value() != false))
+      if (!plain || (part.key() != "pixels" && !part.value().is_null() && part.value() != false && part.value() != "hot"))
         throw std::runtime_error("its captures take imaging (docs/imaging.md) that only afrd's Inspector does");
   }
   return {static_cast<int>(model.at("lights").at("names").size()), input.at("channels"), input.at("height"),
