@@ -1,5 +1,6 @@
 """Tables of the station, of which lights a part needs, and of views: results/station/, lights_study.json and others."""
 
+import textwrap
 from collections.abc import Iterator
 from statistics import mean, median
 from typing import Any
@@ -156,9 +157,13 @@ def lights_of_twelve() -> Iterator[str]:
     one = next(iter(found.values()))
     n, looked_at = len(one["by number of lights"]), [len(each["subsets"]) for each in found.values()]
     judged = f", judged by {one['bad']} defective and {one['good']} good captures" if "bad" in one else ""
-    yield (
-        f"{n} lights, of which the search looked at {min(looked_at):,} to {max(looked_at):,} of {2**n - 1:,} subsets"
-        f"{judged} ([lights_study_twelve.json](../benchmarks/results/lights_study_twelve.json)):"
+    some, most = min(looked_at), max(looked_at)
+    many = f"{some:,}" if some == most else f"{some:,} to {most:,}"
+    yield from textwrap.wrap(
+        f"{n} lights, of which the search looked at {many} of {2**n - 1:,} subsets{judged} "
+        f"([lights_study_twelve.json](../benchmarks/results/lights_study_twelve.json)):",
+        120,
+        break_on_hyphens=False,
     )
     yield ""
     body = [
