@@ -137,7 +137,7 @@ class CaptureSet(Sequence[Capture]):
         said = self.options.model_dump(include=set(Pixels.model_fields), exclude_none=True)
         bits = said.pop("bits", None) or self._bits()
         try:
-            return Imaging(pixels=Pixels(bits=bits, **said), repairs=self.options.reads_out)
+            return Imaging(pixels=Pixels(bits=bits, **said), repairs=self.options.repairs_on_reading)
         except ValidationError as error:
             raise ProblemError(self.root, complaint(error), f"correct {self._where_said()}") from error
 

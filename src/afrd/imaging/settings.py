@@ -78,7 +78,7 @@ class ImagingOptions(BaseModel):
     )
 
     @property
-    def reads_out(self) -> Literal["hot", False]:
+    def repairs_on_reading(self) -> Literal["hot", False]:
         """What is replaced in any capture that is read, before anything is learned: see `Imaging.repairs`."""
         return "hot" if self.dead_pixels in (None, "hot") else False
 

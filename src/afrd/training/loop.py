@@ -76,7 +76,7 @@ def train(
         known_defects = known_defects and known_defects.of_lights(config.lights)
     captures = captures.with_options(config.imaging)
     if region_of:
-        repairs = captures.options.reads_out if captures.options else False
+        repairs = captures.options.repairs_on_reading if captures.options else False
         captures = captures.read_as(Imaging(pixels=region_of.pixels, repairs=repairs))
     if len(captures.lights) == 1:
         warnings.warn(
