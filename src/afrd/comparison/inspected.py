@@ -16,7 +16,6 @@ from afrd.comparison.class_data import ClassData
 from afrd.comparison.job import Job, Limit, Scored, Settings
 from afrd.datasets import read_ahead
 from afrd.inspector import Inspector
-from afrd.rig import measure_rig
 from afrd.training import TrainConfig, train
 
 
@@ -56,7 +55,7 @@ def noted(card: ModelCard, data: ClassData) -> np.ndarray | None:
 
     def is_noted(images: np.ndarray) -> bool:
         seen = imaging.see_common(images).images if imaging else images
-        return rig.unlike(rig.deviations(measure_rig(seen)))
+        return rig.notes_images(seen)
 
     return np.array([is_noted(capture.images) for by in data.copies for capture in read_ahead(data.copy(by))])
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from afrd.capture import MAX_LIGHTS, MIN_LIGHTS
 from afrd.errors import DatasetError
 from afrd.imaging.cells import weighted_median
-from afrd.rig.measure import CELLS, RigMeasurement
+from afrd.rig.measure import CELLS, RigMeasurement, measure_rig
 from afrd.rig.words import QUANTITIES, change_in_words, spot_in_words
 
 MIN_CAPTURES = 3
@@ -142,6 +142,10 @@ class RigReference(BaseModel):
     def unlike(self, deviations: np.ndarray) -> bool:
         """Whether `notes` says more of the capture than that one pixel stands out."""
         return bool(self._gross(deviations).any())
+
+    def notes_images(self, images: np.ndarray) -> bool:
+        """The same of images [N, C, H, W], as seen."""
+        return self.unlike(self.deviations(measure_rig(images)))
 
     def _gross(self, deviations: np.ndarray) -> np.ndarray:
         rig = deviations[:, 0]

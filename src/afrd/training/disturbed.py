@@ -18,7 +18,7 @@ from afrd.disturb import apply
 from afrd.imaging.region import fill
 from afrd.model import MultiLightModel
 from afrd.model.stacked import Looked
-from afrd.rig import RigReference, measure_rig
+from afrd.rig import RigReference
 from afrd.training.features import Recompute, tiles_in
 
 RIG, LIGHT = 0.05, 0.02  # standard deviation of the logarithm of all lights' gain, and of one light's
@@ -62,7 +62,7 @@ class DisturbedCaptures(Sequence[Capture]):
         if capture.region is not None:  # as at inspection, where what lies outside is filled after it was disturbed
             images = fill(images, capture.region.inside)
         if self._rig:
-            self._unlike[index] = self._rig.unlike(self._rig.deviations(measure_rig(images)))
+            self._unlike[index] = self._rig.notes_images(images)
         return replace(capture, images=images)
 
     @property
