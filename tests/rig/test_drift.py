@@ -1,5 +1,6 @@
 """A shaded ball on a steady backdrop, seen by a camera with noise; what disturbs the whole rig must be told."""
 
+import hashlib
 import re
 import subprocess
 import sys
@@ -10,7 +11,8 @@ from pydantic import ValidationError
 
 from afrd.disturb import apply
 from afrd.errors import DatasetError
-from afrd.rig import RigReference, measure_rig
+from afrd.imaging.region import fill
+from afrd.rig import RigReference, measurable, measure_rig
 
 SIZE = 96
 
@@ -190,3 +192,63 @@ def test_too_few_captures_are_refused():
 def test_needs_no_torch():
     code = "import sys; import afrd.rig; print([m for m in ('torch', 'scipy') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+class Within:
+    """A region of interest, as far as a reference asks."""
+
+    def __init__(self, inside: np.ndarray) -> None:
+        self.inside = inside
+
+
+@pytest.mark.parametrize("disturbance, told", [("noise:1", "noise ×"), ("blur:0.5", "blurred"), ("jpeg:95", "JPEG")])
+def test_what_is_filled_beyond_a_region_hides_no_disturbance_within(disturbance, told):
+    """The fill is free of noise, and its border sharp, whatever happens: measured with it, nothing is seen."""
+    region = Within(np.hypot(*np.mgrid[-48:48, -48:48]) < 27)
+
+    def seen(images: np.ndarray) -> np.ndarray:
+        return fill(images, region.inside)
+
+    assert measurable(region.inside)
+    reference = RigReference.learn([measure_rig(seen(part(seed)), region.inside) for seed in range(24)], within=True)
+    blind = learned(seen)
+    good, bad = seen(part(100)), seen(disturbed(101, disturbance))
+    assert not reference.notes_images(good, region)
+    assert reference.notes_images(bad, region) and not blind.notes_images(bad, region)
+    measured = reference.measure(bad, region)
+    assert any(told in note for note in reference.notes(measured, reference.deviations(measured)))
+
+
+def test_tiles_of_a_large_picture_lie_where_the_region_is():
+    """Four windows of 90 px far from where tiles of the whole picture lie, all else filled."""
+    rng, inside = np.random.default_rng(0), np.zeros((1200, 1200), bool)
+    for y, x in ((70, 555), (1040, 555), (555, 70), (555, 1040)):
+        inside[y : y + 90, x : x + 90] = True
+    plain = np.full((3, 3, 1200, 1200), 128.0)
+    for sigma in (2, 4):
+        noisy = np.where(inside, plain + rng.normal(0, sigma, plain.shape), plain).round().astype(np.uint8)
+        assert measure_rig(noisy, inside).noise * 255 == pytest.approx([sigma] * 3, rel=0.1)
+        assert (measure_rig(noisy).noise * 255 < 0.1).all()
+    assert measurable(inside)
+
+
+@pytest.mark.parametrize("height, width", [(4, 4), (12, 200), (18, 18), (30, 30)])
+def test_of_a_region_too_small_for_it_everything_is_measured(height, width):
+    """Which blocks lie within a narrow strip hangs on where a part lies."""
+    inside = np.zeros((240, 240), bool)
+    inside[20 : 20 + height, 20 : 20 + width] = True
+    assert not measurable(inside)
+
+
+def test_a_part_that_moved_out_of_all_blocks_is_measured_with_what_lies_around():
+    inside = np.zeros((SIZE, SIZE), bool)
+    inside[44:52, 44:52] = True
+    images = part(0)
+    for name in ("noise", "sharpness"):
+        assert getattr(measure_rig(images, inside), name) == pytest.approx(getattr(measure_rig(images), name))
+
+
+def test_the_state_of_a_monitor_of_before_regions_is_still_read(four):
+    """The digest is that of the fields there were."""
+    before = hashlib.sha256(four.model_dump_json(exclude={"within"}).encode()).hexdigest()[:16]
+    assert four.digest() == before != four.model_copy(update={"within": True}).digest()

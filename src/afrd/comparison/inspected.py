@@ -3,7 +3,7 @@
 For models that do not read the shared features: they see lights in their own way, or at their own size.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,6 +15,7 @@ from afrd.card import ModelCard
 from afrd.comparison.class_data import ClassData
 from afrd.comparison.job import Job, Limit, Scored, Settings
 from afrd.datasets import read_ahead
+from afrd.imaging.motion import Registered
 from afrd.inspector import Inspector
 from afrd.training import TrainConfig, train
 
@@ -39,32 +40,43 @@ def inspect(data: ClassData, job: Job, settings: Settings) -> Scored:
 
 def judge_as_inspected(run: Path, card: ModelCard, data: ClassData) -> Scored:
     """Held-out and test captures by a run folder; its lights are checked apart, for every method alike."""
-    inspector = Inspector.load(run, check_lights=False)
-    holdout_scores, holdout_maps = _judged(inspector, data.holdout)
-    each = [_judged(inspector, data.copy(by)) for by in data.copies]
-    scores, maps = (np.concatenate(parts) for parts in zip(*each, strict=True))
-    unlike = noted(card, data)
-    return Scored(holdout_scores, scores, holdout_maps, maps, None, card.config, Limit.of(card), card.captures, unlike)
+    inspector, is_noted = Inspector.load(run, check_lights=False), _noting(card)
+    holdout_scores, holdout_maps, _ = _judged(inspector, data.holdout)
+    each = [_judged(inspector, data.copy(by), is_noted) for by in data.copies]
+    scores, maps, unlike = (np.concatenate(parts) for parts in zip(*each, strict=True))
+    limit, known = Limit.of(card), None if is_noted is None else unlike
+    return Scored(holdout_scores, scores, holdout_maps, maps, None, card.config, limit, card.captures, known)
 
 
 def noted(card: ModelCard, data: ClassData) -> np.ndarray | None:
     """Of all test captures, copy after copy, whether the rig check notes them; None where no threshold goes by it."""
+    is_noted = _noting(card)
+    if is_noted is None:
+        return None
+    return np.array([is_noted(capture.images) for by in data.copies for capture in read_ahead(data.copy(by))])
+
+
+def _noting(card: ModelCard) -> Callable[[np.ndarray], bool] | None:
+    """Whether the rig check notes images of a capture; None where no threshold goes by it."""
     rig, imaging = card.rig_reference, card.imaging
     if rig is None or card.threshold_unlike is None:
         return None
 
     def is_noted(images: np.ndarray) -> bool:
-        seen = imaging.see_common(images).images if imaging else images
-        return rig.notes_images(seen)
+        seen = imaging.see_common(images) if imaging else Registered(images)
+        return rig.notes_images(seen.images, seen.region)
 
-    return np.array([is_noted(capture.images) for by in data.copies for capture in read_ahead(data.copy(by))])
+    return is_noted
 
 
-def _judged(inspector: Inspector, captures: Sequence[Capture]) -> tuple[np.ndarray, np.ndarray]:
-    """Scores [K] and maps [K, S, S], S the model's image size."""
-    scores, maps, size = [], [], (inspector.card.image_size,) * 2
+def _judged(
+    inspector: Inspector, captures: Sequence[Capture], is_noted: Callable[[np.ndarray], bool] | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Scores [K], maps [K, S, S], S the model's image size, and whether each is noted, [K]."""
+    scores, maps, unlike, size = [], [], [], (inspector.card.image_size,) * 2
     for capture in read_ahead(captures):
         inspection = inspector.inspect_capture(capture)
         scores.append(inspection.score)
         maps.append(cv2.resize(inspection.anomaly_map, size, interpolation=cv2.INTER_AREA))
-    return np.array(scores), np.stack(maps)
+        unlike.append(is_noted is not None and is_noted(capture.images))
+    return np.array(scores), np.stack(maps), np.array(unlike)

@@ -8,7 +8,7 @@ the part. Numpy alone, so that it runs wherever an artefact runs.
 
 import hashlib
 from collections.abc import Sequence
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -18,6 +18,9 @@ from afrd.errors import DatasetError
 from afrd.imaging.cells import weighted_median
 from afrd.rig.measure import CELLS, RigMeasurement, measure_rig
 from afrd.rig.words import QUANTITIES, change_in_words, spot_in_words
+
+if TYPE_CHECKING:
+    from afrd.imaging.region import MovedRegion, Region
 
 MIN_CAPTURES = 3
 OFFSET = 0.1  # of the mean brightness, added before a logarithm: noise in a shadow is no change
@@ -43,6 +46,7 @@ class RigReference(BaseModel):
     spreads: per quantity: of the whole rig (the median over the lights), then of each light less the rig's.
     limits: per quantity: how far the whole rig of one capture may be off without a note.
     spot_limit: the same for one pixel against its neighbours, fraction of full scale.
+    within: whether noise, sharpness and JPEG are those of the region of interest alone.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -57,6 +61,7 @@ class RigReference(BaseModel):
     spreads: tuple[tuple[float, ...], ...]
     limits: tuple[float, ...]
     spot_limit: float
+    within: bool = False
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -82,8 +87,11 @@ class RigReference(BaseModel):
         return len(self.levels)
 
     @classmethod
-    def learn(cls, measured: Sequence[RigMeasurement]) -> Self:
-        """From captures of good parts, all lights in order. Raises DatasetError: fewer than three."""
+    def learn(cls, measured: Sequence[RigMeasurement], within: bool = False) -> Self:
+        """From captures of good parts, all lights in order, measured within their region of interest or not.
+
+        Raises DatasetError: fewer than three.
+        """
         n = len(measured)
         if n < MIN_CAPTURES:
             raise DatasetError(f"{n} good captures to learn the rig from; expected at least {MIN_CAPTURES}")
@@ -117,7 +125,12 @@ class RigReference(BaseModel):
             spreads=_rounded(spreads),
             limits=_rounded(np.maximum(limits, LEAST_LIMIT)[None])[0],
             spot_limit=round(max(LEAST_SPOT, MARGIN * spots), 5),
+            within=within,
         )
+
+    def measure(self, images: np.ndarray, region: "Region | MovedRegion | None") -> RigMeasurement:
+        """As the captures were that it was learned from. region: of interest; None: there is none."""
+        return measure_rig(images, region.inside if self.within and region is not None else None)
 
     def deviations(self, measured: RigMeasurement) -> np.ndarray:
         """[Q, 1 + N]: of each quantity the whole rig's, then each light's beyond it, from training, in logarithms."""
@@ -143,9 +156,9 @@ class RigReference(BaseModel):
         """Whether `notes` says more of the capture than that one pixel stands out."""
         return bool(self._gross(deviations).any())
 
-    def notes_images(self, images: np.ndarray) -> bool:
-        """The same of images [N, C, H, W], as seen."""
-        return self.unlike(self.deviations(measure_rig(images)))
+    def notes_images(self, images: np.ndarray, region: "Region | MovedRegion | None") -> bool:
+        """The same of images [N, C, H, W], as seen, with their region."""
+        return self.unlike(self.deviations(self.measure(images, region)))
 
     def _gross(self, deviations: np.ndarray) -> np.ndarray:
         rig = deviations[:, 0]
@@ -153,7 +166,7 @@ class RigReference(BaseModel):
 
     def digest(self) -> str:
         """Of all values, so that the state of a monitor is not read beside another reference."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
+        return hashlib.sha256(self.model_dump_json(exclude_defaults=True).encode()).hexdigest()[:16]
 
 
 def told_apart(sizes: dict[str, float]) -> dict[str, float]:

@@ -62,7 +62,7 @@ class DisturbedCaptures(Sequence[Capture]):
         if capture.region is not None:  # as at inspection, where what lies outside is filled after it was disturbed
             images = fill(images, capture.region.inside)
         if self._rig:
-            self._unlike[index] = self._rig.notes_images(images)
+            self._unlike[index] = self._rig.notes_images(images, capture.region)
         return replace(capture, images=images)
 
     @property

@@ -9,7 +9,7 @@ from typing import TypedDict
 import numpy as np
 
 from afrd.datasets import CaptureSet, read_ahead, verify
-from afrd.rig import RigReference, measure_rig
+from afrd.rig import RigReference, measurable, measure_rig
 from afrd.rig.light_check import MIN_CAPTURES, LightReference, require_lit
 from afrd.views.relight import SEED, Relighting, places_of
 
@@ -58,12 +58,14 @@ def learn_rig(captures: CaptureSet, image_size: int) -> RigLook:
         )
         return RigLook(light_reference=None, rig_reference=None, relighting=None)
     measured, places, rng = [], [], np.random.default_rng(SEED)
+    region = captures.imaging and captures.imaging.region
+    within = region is not None and measurable(region.inside)
 
     chosen = captures[:: math.ceil(len(captures) / LOOKS)]
 
     def images() -> Iterator[np.ndarray]:
         for record, capture in zip(chosen.records, read_ahead(chosen), strict=True):
-            measured.append(measure_rig(capture.images))
+            measured.append(measure_rig(capture.images, capture.region.inside if within and capture.region else None))
             if captures.squares is not None:
                 captures.squares.keep(record.images, capture, image_size)
             if len(places) < RELIT and len(capture.lights) > 1:
@@ -83,4 +85,4 @@ def learn_rig(captures: CaptureSet, image_size: int) -> RigLook:
     alike = [np.broadcast_to(place, (len(place), channels, place.shape[-1])) for place in places]
     every = np.concatenate(alike, -1) if places else np.empty(0)
     relighting = tuple(Relighting.from_places(every, k) for k in range(len(every))) or None
-    return RigLook(light_reference=reference, rig_reference=RigReference.learn(measured), relighting=relighting)
+    return RigLook(light_reference=reference, rig_reference=RigReference.learn(measured, within), relighting=relighting)
