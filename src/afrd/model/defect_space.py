@@ -99,17 +99,18 @@ class DefectSpace(nn.Module):
         return torch.stack([0.5 * (x.square() @ weights - variances.log1p().sum()).mean() for x in along])
 
     def weigh(self, whitening: Tensor, columns: Tensor) -> Tensor:
-        """whitening: [D, D] of the vector's `columns`. Returns [r, D]: offsets times it, squared and summed, are the
-        distance; over good parts one on average.
+        """whitening: [D, D] of the vector's `columns`. Returns [r, D] float32: offsets times it, squared and summed,
+        are the distance; over good parts one on average.
         """
         own = self.covariance.cpu().double()[columns][:, columns]
         if not own.any():
-            return whitening / len(whitening) ** 0.5
-        changes = whitening @ own @ whitening.T
+            return whitening.float() / len(whitening) ** 0.5
+        single = whitening.float()  # in half the time, and 1e-6 of the largest variance is far below any weight
+        changes = single @ own.float() @ single.T
         variances, directions = leading(changes / changes.diagonal().mean(), self.settings.directions)
         variances = self.settings.strength * variances.clamp(min=0)
         weights = variances / (1 + variances)
-        return (weights / weights.sum()).sqrt()[:, None] * (directions.T @ whitening)
+        return (weights / weights.sum()).sqrt()[:, None] * (directions.T @ single)
 
 
 def _unit(covariance: Tensor) -> Tensor:

@@ -132,7 +132,7 @@ def whitening(covariance: Tensor) -> Tensor:
 
 
 def leading(symmetric: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The `count` largest eigenvalues of a matrix [D, D] float64 on the CPU, largest first, and their vectors, [D, ·].
+    """The `count` largest eigenvalues of a matrix [D, D] on the CPU, largest first, and their vectors, [D, ·].
 
     By LAPACK's syevr, which computes no others: a third of the time of torch's eigh.
     """
