@@ -98,6 +98,11 @@ def test_it_grows_again_and_by_nothing_else_than_good_parts_of_its_lights(captur
     write_folder(tmp_path / "two", {"train": {"good": 2}}, lights=("left", "right"), size=SIZE)
     with pytest.raises(DatasetError, match="further captures"):
         grow(runs[1], open_dataset(tmp_path / "two", None, "train"), tmp_path / "never")
+    write_folder(tmp_path / "dark", {"train": {"good": 2}}, lights=("left", "right", "top"), size=SIZE)
+    image = next((tmp_path / "dark").glob("train/good/*/right.png"))
+    write_image(image, np.zeros((3, SIZE, SIZE), np.uint8))
+    with pytest.raises(DatasetError, match="light right is dark, as if it were not lit; take the capture out"):
+        grow(runs[1], open_dataset(tmp_path / "dark", None, "train"), tmp_path / "never")
     card_of_before = tmp_path / "again" / "model.yaml"
     as_it_is = card_of_before.read_text()
     card_of_before.write_text(as_it_is.replace("    blur: 0.7\n", ""))

@@ -22,8 +22,8 @@ from torch import Tensor
 from afrd.capture import LightRig
 from afrd.card import ModelCard
 from afrd.checkpoint import load_model, read_tensors, save_model, trained_digest
-from afrd.datasets import CaptureSet, Record, require_lights, verify
-from afrd.errors import RunError
+from afrd.datasets import CaptureSet, Record, read_ahead, require_lights, verify
+from afrd.errors import DatasetError, RunError
 from afrd.families import HeldOutScores, TrainConfig
 from afrd.families.joint import GROWTH_FILE
 from afrd.files import atomic_folder, atomic_path
@@ -127,7 +127,7 @@ def read_memory(run: Path) -> Memory:
 def grow(run: Path, captures: CaptureSet, out: Path, progress: Progress | None = None) -> ModelCard:
     """The run's model with further good captures, as a run of its own at `out`.
 
-    progress(done, steps). Raises RunError, DatasetError: it cannot grow, other lights, damaged captures.
+    progress(done, steps). Raises RunError, DatasetError: it cannot grow, other lights, damaged captures, a dark light.
     """
     model, card = load_model(run)
     memory = read_memory(run)
@@ -138,6 +138,7 @@ def grow(run: Path, captures: CaptureSet, out: Path, progress: Progress | None =
     require_lights(captures.lights, card.lights.rig(), "further captures")
     captures = captures.read_as(card.imaging)
     verify(captures)
+    _require_lit(captures, card)
     config = parse(TrainConfig, card.config, Path("model.yaml"))
     soft = blurred(captures, config.disturbing.blur)
     steps = len(captures) + len(soft) + len(memory.vectors) + len(captures) + len(memory.held_out)
@@ -160,6 +161,17 @@ def grow(run: Path, captures: CaptureSet, out: Path, progress: Progress | None =
         write_memory(temporary, memory)
         save_model(temporary, model, card)
     return card
+
+
+def _require_lit(captures: CaptureSet, card: ModelCard) -> None:
+    """Raises DatasetError: a light that is dark in one of them would be learned as good."""
+    for capture in read_ahead(captures) if card.light_reference else ():
+        for fault in card.light_reference.check(capture.images, (), capture.id):
+            if fault.kind == "dark":
+                raise DatasetError(
+                    f"capture {capture.id}: light {captures.lights.names[fault.light]} is dark, as if it were not lit; "
+                    f"take the capture out, or take it again"
+                )
 
 
 def _card(
