@@ -35,26 +35,32 @@ _DRAWN_POINTS = 400
 
 
 def score_histogram(evaluation: Evaluation) -> str:
-    """Scores of good captures above, of defective ones below, and the threshold between the verdicts."""
+    """Scores of good captures above, of defective ones below, and the threshold between the verdicts.
+
+    Dotted: that of captures which the rig check notes, where some were judged by it.
+    """
     judged = [result for result in evaluation.captures if result.judged]
     scores = np.array([result.score for result in judged])
     labels = np.array([result.anomalous for result in judged])
-    bins = np.linspace(*_spread(np.append(scores, evaluation.threshold)), 33)
+    thresholds = [evaluation.threshold, *(one.threshold for one in evaluation.judged_by_the_wider[:1])]
+    bins = np.linspace(*_spread(np.append(scores, thresholds)), 33)
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(4.6, 2.3), layout="constrained")
         rows = figure.subplots(2, 1, sharex=True, sharey=True)
         for axes, name, bad in ((rows[0], "good", False), (rows[1], "defective", True)):
             axes.hist(scores[labels == bad], bins=bins, color=COLOUR["bad" if bad else "good"], rwidth=0.9)
-            axes.axvline(evaluation.threshold, color=COLOUR["ink"], linewidth=1.2, linestyle=(0, (4, 2)))
+            for threshold, dashes in zip(thresholds, ((4, 2), (1, 2)), strict=False):
+                axes.axvline(threshold, color=COLOUR["ink"], linewidth=1.2, linestyle=(0, dashes))
             axes.set_ylabel(name)
             axes.yaxis.get_major_locator().set_params(integer=True, nbins=3)
+        noted = "".join(f"; dotted, of a rig unlike training's: {wide:.3g}" for wide in thresholds[1:])
         rows[0].annotate(
-            f"threshold {evaluation.threshold:.3g}",
-            (evaluation.threshold, 1),
-            xycoords=("data", "axes fraction"),
+            f"threshold {evaluation.threshold:.3g}{noted}",
+            (0, 1) if noted else (evaluation.threshold, 1),
+            xycoords="axes fraction" if noted else ("data", "axes fraction"),
             xytext=(0, 3),
             textcoords="offset points",
-            ha="center",
+            ha="left" if noted else "center",
             va="bottom",
         )
         rows[0].tick_params(axis="x", length=0)

@@ -142,6 +142,11 @@ class Evaluation:
         return {outcome: outcomes.count(outcome) for outcome in ("found", "passed", "false alarm", "miss")}
 
     @property
+    def judged_by_the_wider(self) -> list[CaptureResult]:
+        """Those that the rig check notes, where the model has a threshold for such captures."""
+        return [one for one in self.captures if one.threshold is not None and not one.left_out]
+
+    @property
     def alarms(self) -> tuple[int, int]:
         """False alarms, and the good ones that were judged: of parts where captures are views of them."""
         of = self.parts or self

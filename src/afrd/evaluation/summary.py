@@ -77,7 +77,7 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
 
 
 def _wider(evaluation: Evaluation) -> str:
-    wide = [result for result in evaluation.captures if result.threshold is not None and not result.left_out]
+    wide = evaluation.judged_by_the_wider
     return f" {len(wide)} were judged by the threshold of such captures, {wide[0].threshold:.4g}." if wide else ""
 
 
