@@ -11,7 +11,7 @@ from afrd.datasets import open_dataset
 from afrd.datasets.roi import read_region
 from afrd.errors import DatasetError
 from afrd.imaging import Imaging, ImagingOptions, Pixels
-from afrd.imaging.region import Region, Shape, Shapes, fill
+from afrd.imaging.region import Region, Shape, Shapes, belt_share, fill
 from afrd.imaging.tiles import tiles_of
 from afrd.model import MultiLightModel
 from afrd.training.imaging import learn_imaging, look_where
@@ -146,16 +146,32 @@ def test_outside_is_filled_by_what_is_inside() -> None:
     np.testing.assert_array_equal(fill(dusty, region.inside), filled)
 
 
-def test_auto_finds_the_part_on_its_belt() -> None:
+def _on_a_belt(parts: int) -> list[np.ndarray]:
+    """A shaded disc of 25 px radius on 96 × 128, a little elsewhere each time."""
     captures = []
-    for seed in range(6):
+    for seed in range(parts):
         rng = np.random.default_rng(seed)
         y, x = np.mgrid[:96, :128]
         disc = (x - 60 - rng.integers(-3, 4)) ** 2 + (y - 40 - rng.integers(-3, 4)) ** 2 < 25**2
         belt = 60 + rng.normal(0, 2, (96, 128))
         lit = [np.where(disc, 120 + side * (x - 60), belt) for side in (-2, 0, 2)]
         captures.append(np.stack(lit).clip(0, 255).astype(np.uint8)[:, None])
+    return captures
+
+
+def test_a_belt_is_told_from_a_texture_that_fills_the_picture() -> None:
+    share, disc = belt_share(_on_a_belt(6)), np.pi * 25**2 / (96 * 128)
+    assert 0.5 < share < 1 - disc, "what auto leaves out is the belt but for a margin around the part"
+    rng = np.random.default_rng(0)
+    texture = rng.integers(60, 200, (6, 3, 1, 24, 32), np.uint8).repeat(4, 3).repeat(4, 4)
+    assert belt_share(list(texture)) == 0
+    assert belt_share([np.full((3, 1, 96, 128), 50, np.uint8)] * 3) == 0
+
+
+def test_auto_finds_the_part_on_its_belt() -> None:
+    captures = _on_a_belt(6)
     inside = read_region("auto", (96, 128), captures).inside
+    y, x = np.mgrid[:96, :128]
     disc = (x - 60) ** 2 + (y - 40) ** 2 < 25**2
     assert inside[disc].all() and inside.sum() < 2.2 * disc.sum()
     with pytest.raises(DatasetError, match="roi: auto found no part: nothing differs"):

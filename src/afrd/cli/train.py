@@ -181,10 +181,26 @@ def train(
             typer.echo(
                 f"  --cache-dir {cache_dir}: without effect; fusion {card.fusion} kept no features there and read none"
             )
-        for line in advice(card):
+        for line in (*advice(card), *_belt(captures, card)):
             typer.echo(f"  {line}")
         if known is not None:
             typer.echo(f"known defects: {len(known)} captures told which kinds of defects count; do not test on them")
+
+
+def _belt(captures: Any, card: Any) -> list[str]:
+    """That a belt is looked at, too, where there is one and no region of interest."""
+    from afrd.imaging.region import LOOKED_AT, belt_share
+
+    if card.imaging and card.imaging.region:
+        return []
+    seen = [capture.images for capture in captures[:: max(1, len(captures) // LOOKED_AT)]]
+    share = belt_share(seen) if len({images.shape for images in seen}) == 1 else 0
+    if not share:
+        return []
+    return [
+        f"{share:.0%} of the picture is a belt around the part: what lies there is called anomalous, too, as dust is; "
+        f"with --roi auto only the part is looked at"
+    ]
 
 
 def _say_what_is_learned_first(options: Any) -> None:
