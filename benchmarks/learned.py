@@ -1,5 +1,6 @@
 """What several measurements do: learn a category with some settings, judge its test captures, give the figures."""
 
+import shutil
 import tempfile
 import time
 from collections.abc import Sequence
@@ -20,6 +21,14 @@ def splits_of(data: Path, category: str, test: str) -> dict[str, CaptureSet]:
     """train, val, and as "test" the split of that name."""
     names = {"train": "train", "val": "val", "test": test}
     return {name: open_dataset(data, category, split) for name, split in names.items()}
+
+
+def run_of(splits: dict[str, CaptureSet], run: Path, config: TrainConfig) -> Inspector:
+    """Learned into this folder; a whole run that is there already is taken as it is."""
+    if not (run / "model.yaml").is_file():
+        shutil.rmtree(run, ignore_errors=True)  # of a process that was killed
+        train(splits["train"], run, config, holdout=splits["val"])
+    return Inspector.load(run)
 
 
 def learned(splits: dict[str, CaptureSet], config: TrainConfig) -> tuple[Evaluation, dict[str, Any]]:

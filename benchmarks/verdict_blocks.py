@@ -1,4 +1,8 @@
-"""Tables of verdicts on a disturbed station, from results/verdicts/<set>.json (`benchmarks.verdicts`)."""
+"""Tables of the default model as a user has it: verdicts on a disturbed station, kinds nobody painted, its maps.
+
+From results/verdicts/<set>.json (`benchmarks.verdicts`), unshown.json (`benchmarks.unshown`) and map_sigma/<set>.json
+(`benchmarks.map_sigma`).
+"""
 
 from collections.abc import Iterator
 from functools import partial
@@ -19,6 +23,7 @@ _HEAD = (
     "by the wider threshold",
     "stopped by the light check",
 )
+_OF_MAPS = ("P-AUROC", "AU-PRO")
 
 
 def verdicts(name: str) -> Iterator[str]:
@@ -50,9 +55,25 @@ def unshown() -> Iterator[str]:
     yield from rows(("I-AUROC", *found, "average", "found"), body)
 
 
+def map_sigma(*names: str) -> Iterator[str]:
+    """By σ, on average over all classes of each set: P-AUROC and AU-PRO."""
+    sets = {name: list(raw(f"map_sigma/{name}.json")["classes"].values()) for name in names}
+    sigmas = [sigma for sigma in next(iter(sets.values()))[0] if sigma != "model"]
+    body = [
+        (
+            f"σ {sigma} px" if sigma != "0" else "as the model gives them",
+            *(number(mean(one[sigma][what][0] for one in each)) for each in sets.values() for what in _OF_MAPS),
+        )
+        for sigma in sigmas
+    ]
+    head = [f"{name}, {len(each)} classes: {what}" for name, each in sets.items() for what in _OF_MAPS]
+    yield from rows(("", *head), body)
+
+
 def _over(those: list[dict[str, Any]]) -> list[str]:
     def share(what: str, of: str) -> str:
-        return f"{sum(one[what] for one in those) / sum(one[of] for one in those):.0%}".replace("%", " %")
+        every = sum(one[of] for one in those)
+        return f"{sum(one[what] for one in those) / every:.0%}".replace("%", " %") if every else "–"
 
     stopped = sum(sum(one["stopped, good and bad"]) for one in those)
     every = stopped + sum(one["good"] + one["bad"] for one in those)
@@ -69,5 +90,8 @@ def _over(those: list[dict[str, Any]]) -> list[str]:
 
 VERDICT_BLOCKS: Blocks = {
     "verdicts flats": partial(verdicts, "flats"),
+    "verdicts tile": partial(verdicts, "tile"),
+    "verdicts rendered": partial(verdicts, "rendered"),
     "unshown": unshown,
+    "map sigma": partial(map_sigma, "rendered", "flats"),
 }

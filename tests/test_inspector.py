@@ -11,6 +11,7 @@ from afrd.checkpoint import load_model
 from afrd.datasets import open_dataset
 from afrd.errors import DatasetError, ModelError, RunError
 from afrd.evaluation import evaluate
+from afrd.imaging.smoothing import smoothed
 from afrd.inspector import Inspector
 from afrd.map_png import read_map_png16
 from afrd.prediction import predict
@@ -48,11 +49,26 @@ def test_the_verdict_is_the_models_forward_pass(run, trained, test_set):
     with torch.inference_mode():
         direct = load_model(run)[0](torch.from_numpy(capture.images)[None])
     assert inspection.score == pytest.approx(float(direct.score), rel=1e-5)
-    np.testing.assert_allclose(inspection.anomaly_map, direct.anomaly_map[0], rtol=1e-5, atol=1e-5)
+    calm = smoothed(direct.anomaly_map[0].numpy(), trained.card.map_sigma, trained.threshold)
+    np.testing.assert_allclose(inspection.anomaly_map, calm, rtol=1e-5, atol=1e-5)
     assert inspection.anomalous == (inspection.score > trained.threshold)
     np.testing.assert_allclose(inspection.light_weights, np.full((1, 6), 1 / 6), rtol=1e-6)  # it goes by all alike
     np.testing.assert_allclose(inspection.light_evidence, direct.light_weights[0, 0], rtol=1e-4)
     assert np.ptp(inspection.light_evidence) > 0.01  # but not all show the same
+
+
+def test_smoothed_maps_have_the_same_scores_verdicts_and_outlines(run, trained, test_set):
+    plain = Inspector.load(run)
+    plain.card = plain.card.model_copy(update={"map_sigma": 0})
+    calmer = []
+    for capture in test_set:
+        one, other = trained.inspect_capture(capture), plain.inspect_capture(capture)
+        assert (one.score, one.verdict) == (other.score, other.verdict)
+        assert (one.light_evidence == other.light_evidence).all()
+        above = [found.anomaly_map > found.threshold for found in (one, other)]
+        assert (above[0] == above[1]).all()
+        calmer.append(np.abs(np.diff(one.anomaly_map)).mean() < np.abs(np.diff(other.anomaly_map)).mean())
+    assert all(calmer)
 
 
 def test_the_part_that_sets_the_threshold_is_good(trained, tiny):

@@ -83,6 +83,7 @@ class ModelCard(Strict):
     rig_reference: what captures are like while the whole rig is in order; None likewise.
     relighting: each light as the others show it, for `Inspector.picture_under`; None with one light, or likewise.
     on_light_fault: see `afrd.inspector.Inspector.load`; what holds where nothing else is asked for.
+    map_sigma: pixels at the model's size by which maps are smoothed where nothing was found (`afrd.imaging.smoothing`).
     views: that its parts have, where captures are views; a part without one of them is not good.
     imaging: what its captures were; None where that was not written down, and captures are taken as they are.
     """
@@ -112,6 +113,7 @@ class ModelCard(Strict):
     rig_reference: RigReference | None = None
     relighting: tuple[Relighting, ...] | None = None
     on_light_fault: OnLightFault = "reject"
+    map_sigma: float = Field(0, ge=0, allow_inf_nan=False)
     views: tuple[str, ...] | None = None
     imaging: Imaging | None = None
     config: dict[str, Any]

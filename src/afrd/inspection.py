@@ -17,10 +17,10 @@ class Inspection:
     """The answer for one capture.
 
     id: the capture's.
-    score: how anomalous, the maximum (or top-share mean) of the map at the model's size; 0 is a perfect reproduction.
+    score: how anomalous, the maximum (or top-share mean) of `map`; 0 is a perfect reproduction.
     threshold: the score above which this part is called anomalous, from held-out good parts: wider where the rig check
         notes the capture (`afrd.card.ModelCard`), another where a light was left out.
-    map: the anomaly map at the model's scale; same unit as the score.
+    map: the anomaly map as the model gives it, at its scale; same unit as the score.
     light_weights: [L, N] float32, how far the verdict goes by each of the N lights on each of the L feature levels
         (shallow first), rows sum to 1. Of models with evidence [1, N]: the weights of lights.yaml, 0 for a light left
         out.
@@ -56,8 +56,8 @@ class Inspection:
 
     @cached_property
     def anomaly_map(self) -> np.ndarray:
-        """[H, W] float32, at the capture's own size; made when it is first asked for."""
-        return self.map.at_full_size()
+        """[H, W] float32, at the capture's own size, smoothed below the threshold; made when it is first asked for."""
+        return self.map.calm(self.threshold).at_full_size()
 
     @property
     def anomalous(self) -> bool:

@@ -23,7 +23,6 @@ from afrd.imaging.motion import Registered
 from afrd.imaging.region import MovedRegion, Region
 from afrd.imaging.tiles import score
 from afrd.inspection import Inspection
-from afrd.rig import measure_rig
 from afrd.rig.light_check import LightFault
 from afrd.rig.words import CUT, LOST, replaced_in_words
 from afrd.runtimes import Answer, Runtime, open_runtime
@@ -135,7 +134,7 @@ class Inspector:
         threshold = self.threshold
         rig_notes = (*map(replaced_in_words, seen.replaced), *((CUT if seen.region else LOST,) if seen.lost else ()))
         if rig:
-            measured = measure_rig(images)
+            measured = rig.measure(images, seen.region)
             deviations = rig.deviations(measured)
             rig_notes += rig.notes(measured, deviations)
             if self.card.threshold_unlike is not None and rig.unlike(deviations):
@@ -147,7 +146,7 @@ class Inspector:
             id=id,
             score=score,
             threshold=threshold,
-            map=CoarseMap(anomaly_map, images.shape[-2:], seen.region),
+            map=CoarseMap(anomaly_map, images.shape[-2:], seen.region, self.card.map_sigma),
             light_weights=self._weights_without(trusted.left_out) if evidence else shares,
             light_evidence=shares[0] if evidence else None,
             light_faults=faults,

@@ -184,3 +184,18 @@ def test_ends_in_order(artefact, parts, serve):
         station.client.get("/healthz")
     again = serve(artefact)
     assert again.client.get("/api/captures/last").status_code == 200
+
+
+def test_a_map_is_calm_below_the_threshold_that_a_person_set(station, artefact, parts, tmp_path):
+    """What lies between it and the model's own is an outline on the page: smoothed by the model's it would be less."""
+    inspector = Inspector.load(artefact)
+    raw = inspector.inspect(_images(parts[3])).map.at_full_size()
+    lower = float(np.quantile(raw, 0.98))
+    assert lower < inspector.threshold
+    station.client.post("/threshold", data={"threshold": lower, "reason": "stricter"})
+    station.post(parts[3], "stricter").raise_for_status()
+    (tmp_path / "map.png").write_bytes(station.client.get("/api/captures/stricter/map.png").content)
+    station.client.post("/threshold", data={"threshold": "", "reason": "back"})
+    stored, _, threshold = read_map_png16(tmp_path / "map.png")
+    assert threshold == pytest.approx(lower, rel=1e-4)
+    assert ((stored > lower) != (raw > lower)).mean() < 1e-3, "but for rounding to 16 bits"

@@ -11,6 +11,7 @@ from afrd.checkpoint import load_model
 from afrd.comparison.class_data import ClassData
 from afrd.comparison.inspected import judge_as_inspected, noted
 from afrd.comparison.job import ALL_LIGHTS, Job, Limit, Scored, Settings
+from afrd.imaging.smoothing import smoothed
 from afrd.model import MultiLightModel
 from afrd.training import TrainConfig, train
 from afrd.training.features import FeatureCache
@@ -41,6 +42,8 @@ def trained(data: ClassData, job: Job, settings: Settings) -> Scored:
     holdout_maps, holdout_scores, _ = judge(model, data.features("holdout"))
     each = [judge(model, data.features("test", by)) for by in data.copies]
     maps, scores, weights = (np.concatenate(parts) for parts in zip(*each, strict=True))
+    if card.map_sigma:  # as at inspection
+        maps = np.stack([smoothed(one, card.map_sigma, card.threshold) for one in maps])
     weights = None if model.fixed_fusion or card.capabilities.evidence else weights
     return Scored(
         holdout_scores,

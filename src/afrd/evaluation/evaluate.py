@@ -87,7 +87,7 @@ def evaluate(
             )
         )
         truths.append(truth(capture))
-        maps.add(inspection.map)
+        maps.add(inspection.map.calm(inspection.threshold))
         if progress is not None:
             progress(i + 1, len(captures))
     return compare(

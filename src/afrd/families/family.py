@@ -126,6 +126,10 @@ class Family(ABC):
         None in all processes but the first, where `config.fabric()` asks for several. Raises RunError, ModelError.
         """
 
+    def map_sigma(self, config: Any) -> float:
+        """Pixels at the model's size by which maps are smoothed where nothing was found; 0: as the model gives them."""
+        return 0
+
     def scored_parts(self, config: Any, captures: CaptureSet, holdout: CaptureSet) -> int:
         """How many good parts the threshold will come from."""
         return len(set(holdout.groups))

@@ -82,6 +82,12 @@ class JointConfig(TrainConfig):
         False,
         description="Keep what further good parts take to be added: 2 MB a capture of 6 × 256². No folds: holds out.",
     )
+    map_sigma: float = Field(
+        8,
+        ge=0,
+        le=64,
+        description="Pixels at the model's size, by which maps are smoothed below the threshold; 0: not.",
+    )
     alike_lights: Literal["stack", "average"] = Field(
         "stack",
         description="Where all lights show the same picture: stack them all the same, or average them (nearest).",
@@ -144,6 +150,9 @@ class Joint(Family):
         from afrd.model import JointGaussian
 
         return JointGaussian(teacher, None, lights, config.image_size, config.top_share, config.gaussian)
+
+    def map_sigma(self, config: JointConfig) -> float:
+        return config.map_sigma
 
     def scored_parts(self, config: JointConfig, captures: CaptureSet, holdout: CaptureSet) -> int:
         held_out = len(set(holdout.groups))

@@ -1,20 +1,32 @@
 """An anomaly map at the scale at which a model made it; at the capture's own size only when it is asked for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import cv2
 import numpy as np
 
 from afrd.imaging.region import MovedRegion, Region
+from afrd.imaging.smoothing import smoothed
 
 
 @dataclass(frozen=True)
 class CoarseMap:
-    """values: [h, w] float32. size: height and width of the capture; None: that of the values. region: 0 outside."""
+    """values: [h, w] float32. size: height and width of the capture; None: that of the values. region: 0 outside.
+
+    sigma: pixels of the values, by which `calm` smooths; 0: not.
+    """
 
     values: np.ndarray
     size: tuple[int, int] | None = None
     region: Region | MovedRegion | None = None
+    sigma: float = 0
+
+    def calm(self, level: float) -> Self:
+        """The same, smoothed below a threshold (`afrd.imaging.smoothing`)."""
+        if not self.sigma:
+            return self
+        return replace(self, values=smoothed(np.asarray(self.values, np.float32), self.sigma, level), sigma=0)
 
     def at_full_size(self) -> np.ndarray:
         """[H, W] float32."""

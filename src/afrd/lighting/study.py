@@ -243,7 +243,9 @@ def _prepared(
         model.trust(weights)
     model.to(device)
     digests = [captures.digest(), holdout.digest(), test.digest() if test else ""]
-    settings = config.model_dump(mode="json", exclude={"lights", "imaging", "accelerator", "on_light_fault", "tail"})
+    settings = config.model_dump(
+        mode="json", exclude={"lights", "imaging", "accelerator", "on_light_fault", "tail", "map_sigma"}
+    )
     key = json.dumps([1, settings, model.teacher.digest(), *digests, *(weights or ())], sort_keys=True)
     name = "lights-" + hashlib.sha256(key.encode()).hexdigest()[:16]
     with nullcontext(cache_dir) if cache_dir else tempfile.TemporaryDirectory() as folder:

@@ -39,6 +39,7 @@ from afrd.model.stacked import Looked, StackedLights
 from afrd.model.teacher import Teacher
 
 BASELINE = 0.35  # of the map where a place is as good parts are there; so that less than usual is not cut off
+LEAST = 1e-6  # of the map where it was looked at; 0 stands for where it was not
 HIGHEST = 6.0  # of the map: a distance that no picture of a part has, and that a 16-bit map can hold
 
 
@@ -284,8 +285,8 @@ class JointGaussian(StackedLights):
     def _map(self, vectors: Tensor, known: _Prepared) -> Tensor:
         """vectors: less the offset."""
         expected = self.expectation(conv2d(vectors, known.principal[:, :, None, None]))
-        anomaly = (self._log_distance(vectors, known.distance) - expected + BASELINE).clamp(min=0).clamp(max=HIGHEST)
-        anomaly = self.within(anomaly)
+        anomaly = self._log_distance(vectors, known.distance) - expected + BASELINE
+        anomaly = self.within(anomaly.clamp(min=LEAST).clamp(max=HIGHEST))
         size = (self.image_size, self.image_size)
         enlarged = interpolate(anomaly, size, mode="bilinear", align_corners=False)
         return self.within(enlarged.squeeze(1))  # not smoothed: one place can be all that shows a defect

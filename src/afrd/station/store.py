@@ -227,7 +227,8 @@ class Store:
 
     def _write_map(self, folder: str, judgement: Judgement) -> bool:
         try:
-            self.files.write_map(folder, judgement.inspection.map, judgement.threshold)
+            found = judgement.inspection.map.calm(judgement.threshold)
+            self.files.write_map(folder, found, judgement.threshold)
             return True
         except OSError as error:
             self._troubled(error)

@@ -204,6 +204,7 @@ def _card(
         image_size=config.image_size,
         top_share=config.top_share,
         **promises(held_out, holdout, config, model.highest, doubtful),
+        map_sigma=family_of(config.fusion).map_sigma(config),
         views=captures.view_names,
         imaging=captures.imaging,
         on_light_fault=config.on_light_fault,
