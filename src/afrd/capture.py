@@ -5,7 +5,7 @@ A capture knows no files and no networks. Readers make it (`afrd.datasets`), the
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -88,6 +88,7 @@ class Capture:
         registered. None where they are as the camera gave them.
     moved: lights that do not fit the motion of the others. replaced: x, y of dead pixels that were.
     region: where is looked at; None: everywhere. lost: the part that it follows was not found whole in the picture.
+    cells: see `afrd.imaging.motion.Registered`.
     """
 
     id: str
@@ -102,6 +103,7 @@ class Capture:
     replaced: tuple[tuple[int, int], ...] = ()
     region: "Region | MovedRegion | None" = None
     lost: bool = False
+    cells: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "images", with_channels(self.images))
@@ -117,6 +119,15 @@ class Capture:
             raise DatasetError(
                 f"capture {self.id}: mask has shape {list(self.mask.shape)}, its images {list(shape[2:])}"
             )
+
+    def with_images(self, images: np.ndarray) -> Self:
+        """Other images of the same part, as a disturbed station sees it; `cells` change by as much as theirs do."""
+        if self.cells is None:
+            return replace(self, images=images)
+        from afrd.imaging.cells import channel_means
+
+        before = np.maximum(channel_means(self.images), 1e-6)
+        return replace(self, images=images, cells=self.cells * channel_means(images) / before)
 
     @property
     def tiles(self) -> list[np.ndarray]:

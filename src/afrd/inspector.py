@@ -134,7 +134,7 @@ class Inspector:
         threshold = self.threshold
         rig_notes = (*map(replaced_in_words, seen.replaced), *((CUT if seen.region else LOST,) if seen.lost else ()))
         if rig:
-            measured = rig.measure(images, seen.region)
+            measured = rig.measure(seen)
             deviations = rig.deviations(measured)
             rig_notes += rig.notes(measured, deviations)
             if self.card.threshold_unlike is not None and rig.unlike(deviations):

@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from afrd.capture import Capture, LightRig
 from afrd.disturb import apply
 from afrd.errors import DatasetError
-from afrd.imaging.region import fill
+from afrd.imaging.cells import channel_means
+from afrd.imaging.motion import Registered
+from afrd.imaging.region import Region, fill
 from afrd.rig import RigReference, measurable, measure_rig
 
 SIZE = 96
@@ -194,29 +197,39 @@ def test_needs_no_torch():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
-class Within:
-    """A region of interest, as far as a reference asks."""
-
-    def __init__(self, inside: np.ndarray) -> None:
-        self.inside = inside
+WINDOW = np.hypot(*np.mgrid[-48:48, -48:48]) < 27
+REGION = Region.of(WINDOW)
 
 
-@pytest.mark.parametrize("disturbance, told", [("noise:1", "noise ×"), ("blur:0.5", "blurred"), ("jpeg:95", "JPEG")])
-def test_what_is_filled_beyond_a_region_hides_no_disturbance_within(disturbance, told):
-    """The fill is free of noise, and its border sharp, whatever happens: measured with it, nothing is seen."""
-    region = Within(np.hypot(*np.mgrid[-48:48, -48:48]) < 27)
+def within(images: np.ndarray) -> Registered:
+    return Registered(fill(images, WINDOW), region=REGION, cells=channel_means(images))
 
-    def seen(images: np.ndarray) -> np.ndarray:
-        return fill(images, region.inside)
 
-    assert measurable(region.inside)
-    reference = RigReference.learn([measure_rig(seen(part(seed)), region.inside) for seed in range(24)], within=True)
-    blind = learned(seen)
-    good, bad = seen(part(100)), seen(disturbed(101, disturbance))
-    assert not reference.notes_images(good, region)
-    assert reference.notes_images(bad, region) and not blind.notes_images(bad, region)
-    measured = reference.measure(bad, region)
+@pytest.mark.parametrize(
+    "disturbance, told",
+    [("noise:1", "noise ×"), ("blur:0.5", "blurred"), ("jpeg:95", "JPEG"), ("gain:0.85", "darker")],
+)
+def test_what_is_filled_beyond_a_region_hides_no_disturbance(disturbance, told):
+    """The fill is free of noise, its border sharp, and what lay there steady: measured with it, nothing is seen."""
+    assert measurable(WINDOW)
+    good = [within(part(seed)) for seed in range(24)]
+    reference = RigReference.learn([measure_rig(one.images, WINDOW, one.cells) for one in good], within=True)
+    blind = RigReference.learn([measure_rig(one.images) for one in good])
+    bad = within(disturbed(101, disturbance))
+    assert not reference.notes_capture(within(part(100)))
+    assert reference.notes_capture(bad) and not blind.notes_capture(bad)
+    measured = reference.measure(bad)
     assert any(told in note for note in reference.notes(measured, reference.deviations(measured)))
+
+
+def test_a_disturbed_copy_of_what_was_filled_is_noted_as_the_part_itself():
+    """Training disturbs captures that were read, and so filled, already."""
+    images, rig = part(100), LightRig(tuple("abcd"))
+    seen = within(images)
+    capture = Capture("x", seen.images, rig, region=REGION, cells=seen.cells)
+    copy = capture.with_images(fill(apply(seen.images, "gain:0.85", np.random.default_rng(0)), WINDOW))
+    itself = within(apply(images, "gain:0.85", np.random.default_rng(0)))
+    assert copy.cells == pytest.approx(itself.cells, rel=0.03, abs=1), "to a grey level"
 
 
 def test_tiles_of_a_large_picture_lie_where_the_region_is():

@@ -64,7 +64,7 @@ def _noting(card: ModelCard) -> Callable[[np.ndarray], bool] | None:
 
     def is_noted(images: np.ndarray) -> bool:
         seen = imaging.see_common(images) if imaging else Registered(images)
-        return rig.notes_images(seen.images, seen.region)
+        return rig.notes_capture(seen)
 
     return is_noted
 

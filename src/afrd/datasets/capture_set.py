@@ -259,12 +259,13 @@ def _load(record: Record, lights: LightRig, imaging: Imaging | None) -> Capture:
     if imaging is None:
         return capture
     seen = imaging.see(stacked, np.flatnonzero(black).tolist())
-    images = _blackened(seen.images, black)
-    return replace(capture, images=images, moved=seen.moved, replaced=seen.replaced, region=seen.region, lost=seen.lost)
+    cells = None if seen.cells is None else _blackened(seen.cells, black)
+    told = {name: getattr(seen, name) for name in ("moved", "replaced", "region", "lost")}
+    return replace(capture, images=_blackened(seen.images, black), cells=cells, **told)
 
 
 def _blackened(images: np.ndarray, black: np.ndarray) -> np.ndarray:
-    """[N, C, H, W], where [N] bool says so as black; the same array where it says so of none."""
+    """[N, …], where [N] bool says so as black; the same array where it says so of none."""
     if not black.any():
         return images
     images = images.copy(order="K")

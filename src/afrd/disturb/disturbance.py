@@ -156,7 +156,7 @@ def disturb_capture(capture: Capture, disturbance: Disturbance, seed: int = 0) -
         raise DisturbanceError(f"capture {capture.id}: {error}") from None
     masks = {name: follow(mask, disturbance, seed, capture.id) for name, mask in capture.defect_masks.items()}
     mask = None if capture.mask is None else follow(capture.mask, disturbance, seed, capture.id)
-    return replace(capture, images=images, mask=mask, defect_masks=masks)
+    return replace(capture.with_images(images), mask=mask, defect_masks=masks)
 
 
 def follow(mask: np.ndarray, disturbance: Disturbance, seed: int, capture: str) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 from afrd.imaging.interleaved import interleaved
 
 CELLS = 8
+THINNED = 128  # rows and columns that `channel_means` goes by, at least
 FULL = 254.5 / 255  # of the full scale: a pixel at or above it is saturated in 8 and in 16 bit
 
 
@@ -24,6 +25,16 @@ def measure(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         sums[k] = [sum(cv2.sumElems(picture[slice(*y), slice(*x)])) for y in rows for x in columns]
         saturated[k] = 1 - cv2.countNonZero(cv2.inRange(picture, (0,) * channels, below)) / np.prod(size)
     return sums / (channels * full * cells), saturated
+
+
+def channel_means(images: np.ndarray) -> np.ndarray:
+    """Means of 8 × 8 cells, [N, C, 64], in the images' own unit; of large images of every so many rows and columns."""
+    step = max(1, min(images.shape[2:]) // THINNED)
+    sums = images[..., ::step, ::step]
+    edges = [np.linspace(0, size, CELLS + 1).astype(int) for size in sums.shape[2:]]
+    for axis in (3, 2):
+        sums = np.add.reduceat(sums, edges[axis - 2][:-1], axis, dtype=np.float64)
+    return (sums / np.outer(*(np.diff(edge) for edge in edges))).reshape(*images.shape[:2], CELLS**2)
 
 
 def weighted_median(values: np.ndarray, weights: np.ndarray) -> np.ndarray:

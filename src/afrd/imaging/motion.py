@@ -27,6 +27,7 @@ class Registered(NamedTuple):
 
     replaced: x, y of dead pixels, see `afrd.imaging.dead_pixels`. region: where is looked at; None: everywhere. lost:
         the part that the region follows was not found, so it is everywhere, or lies outside of the picture in part.
+    cells: [N, C, 64], means of 8 × 8 cells (`afrd.imaging.cells`) before what lies outside was filled; None: none was.
     """
 
     images: np.ndarray
@@ -35,6 +36,7 @@ class Registered(NamedTuple):
     replaced: tuple[tuple[int, int], ...] = ()
     region: Region | MovedRegion | None = None
     lost: bool = False
+    cells: np.ndarray | None = None
 
 
 class Motion(BaseModel):

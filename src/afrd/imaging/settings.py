@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from afrd.imaging import dead_pixels
 from afrd.imaging.alignment import Alignment
+from afrd.imaging.cells import channel_means
 from afrd.imaging.gain import Gain
 from afrd.imaging.motion import Motion, Registered
 from afrd.imaging.pixels import Pixels, Transfer
@@ -204,4 +205,6 @@ class Imaging(BaseModel):
         if self.region and self.alignment:
             moved = self.alignment.follow(self.region, seen.images)
             seen = seen._replace(region=moved, lost=moved is None or moved.seen < self.alignment.least_seen)
-        return seen._replace(images=fill(seen.images, seen.region.inside)) if seen.region else seen
+        if seen.region is None:
+            return seen
+        return seen._replace(images=fill(seen.images, seen.region.inside), cells=channel_means(seen.images))

@@ -15,12 +15,13 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from afrd.capture import MAX_LIGHTS, MIN_LIGHTS
 from afrd.errors import DatasetError
-from afrd.imaging.cells import weighted_median
-from afrd.rig.measure import CELLS, RigMeasurement, measure_rig
+from afrd.imaging.cells import CELLS, weighted_median
+from afrd.rig.measure import RigMeasurement, measure_rig
 from afrd.rig.words import QUANTITIES, change_in_words, spot_in_words
 
 if TYPE_CHECKING:
-    from afrd.imaging.region import MovedRegion, Region
+    from afrd.capture import Capture
+    from afrd.imaging.motion import Registered
 
 MIN_CAPTURES = 3
 OFFSET = 0.1  # of the mean brightness, added before a logarithm: noise in a shadow is no change
@@ -46,7 +47,8 @@ class RigReference(BaseModel):
     spreads: per quantity: of the whole rig (the median over the lights), then of each light less the rig's.
     limits: per quantity: how far the whole rig of one capture may be off without a note.
     spot_limit: the same for one pixel against its neighbours, fraction of full scale.
-    within: whether noise, sharpness and JPEG are those of the region of interest alone.
+    within: whether noise, sharpness and JPEG are those of the region of interest alone, brightness and colour those of
+        the picture before the rest was filled.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -128,9 +130,11 @@ class RigReference(BaseModel):
             within=within,
         )
 
-    def measure(self, images: np.ndarray, region: "Region | MovedRegion | None") -> RigMeasurement:
-        """As the captures were that it was learned from. region: of interest; None: there is none."""
-        return measure_rig(images, region.inside if self.within and region is not None else None)
+    def measure(self, seen: "Capture | Registered") -> RigMeasurement:
+        """As the captures were that it was learned from."""
+        if not self.within or seen.region is None:
+            return measure_rig(seen.images)
+        return measure_rig(seen.images, seen.region.inside, seen.cells)
 
     def deviations(self, measured: RigMeasurement) -> np.ndarray:
         """[Q, 1 + N]: of each quantity the whole rig's, then each light's beyond it, from training, in logarithms."""
@@ -156,9 +160,9 @@ class RigReference(BaseModel):
         """Whether `notes` says more of the capture than that one pixel stands out."""
         return bool(self._gross(deviations).any())
 
-    def notes_images(self, images: np.ndarray, region: "Region | MovedRegion | None") -> bool:
-        """The same of images [N, C, H, W], as seen, with their region."""
-        return self.unlike(self.deviations(self.measure(images, region)))
+    def notes_capture(self, seen: "Capture | Registered") -> bool:
+        """The same of a capture, as seen."""
+        return self.unlike(self.deviations(self.measure(seen)))
 
     def _gross(self, deviations: np.ndarray) -> np.ndarray:
         rig = deviations[:, 0]

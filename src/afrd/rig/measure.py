@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from afrd.imaging.cells import CELLS, weighted_median
+from afrd.imaging.cells import channel_means, weighted_median
 from afrd.imaging.dead_pixels import standing_out
 
 BLOCK = 8  # pixels, of JPEG; also of the places that noise is measured at
@@ -44,15 +44,18 @@ class RigMeasurement:
     spot_at: tuple[int, int]
 
 
-def measure_rig(images: np.ndarray, inside: np.ndarray | None = None) -> RigMeasurement:
+def measure_rig(
+    images: np.ndarray, inside: np.ndarray | None = None, cells: np.ndarray | None = None
+) -> RigMeasurement:
     """images: [N, C, H, W], uint8 or uint16, RGB or grey, at least 8 × 8 pixels.
 
     inside: [H, W] bool, the region of interest as this capture has it, within which noise, sharpness and JPEG are
     measured: what was filled beyond has neither, and a border that is sharp under any blur. None, or so little of it
-    that it holds no block of 8 × 8 pixels: everywhere.
+    that it holds no block of 8 × 8 pixels: everywhere. cells: `channel_means` of the images before they were filled,
+    which brightness and colour are of: what lies around a part is the steadiest there is. None: of these.
     """
     full = float(np.iinfo(images.dtype).max)
-    cells = _cells(images) / full
+    cells = (channel_means(images) if cells is None else cells) / full
     corners, side = _corners(images.shape[2:], inside)
     tiles = _cut(images, corners, side).astype(np.float32) / np.float32(full)  # [T, N, C, h, w]
     seen = np.ones((len(tiles), *tiles.shape[3:]), bool) if inside is None else _cut(inside, corners, side)
@@ -68,16 +71,6 @@ def measure_rig(images: np.ndarray, inside: np.ndarray | None = None) -> RigMeas
         spot=spot / full,
         spot_at=at,
     )
-
-
-def _cells(images: np.ndarray) -> np.ndarray:
-    """[N, C, 64]; of large images every so many rows and columns."""
-    step = max(1, min(images.shape[2:]) // (SAMPLED // 2))
-    sums = images[..., ::step, ::step]
-    edges = [np.linspace(0, size, CELLS + 1).astype(int) for size in sums.shape[2:]]
-    for axis in (3, 2):
-        sums = np.add.reduceat(sums, edges[axis - 2][:-1], axis, dtype=np.float64)
-    return (sums / np.outer(*(np.diff(edge) for edge in edges))).reshape(*images.shape[:2], CELLS**2)
 
 
 def measurable(inside: np.ndarray) -> bool:

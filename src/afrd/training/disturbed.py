@@ -61,9 +61,10 @@ class DisturbedCaptures(Sequence[Capture]):
         images = disturbed_copy(capture.images, rng, self.noise)
         if capture.region is not None:  # as at inspection, where what lies outside is filled after it was disturbed
             images = fill(images, capture.region.inside)
+        capture = capture.with_images(images)
         if self._rig:
-            self._unlike[index] = self._rig.notes_images(images, capture.region)
-        return replace(capture, images=images)
+            self._unlike[index] = self._rig.notes_capture(capture)
+        return capture
 
     @property
     def unlike(self) -> list[bool]:

@@ -65,7 +65,8 @@ def learn_rig(captures: CaptureSet, image_size: int) -> RigLook:
 
     def images() -> Iterator[np.ndarray]:
         for record, capture in zip(chosen.records, read_ahead(chosen), strict=True):
-            measured.append(measure_rig(capture.images, capture.region.inside if within and capture.region else None))
+            inside = capture.region.inside if within and capture.region else None
+            measured.append(measure_rig(capture.images, inside, capture.cells if within else None))
             if captures.squares is not None:
                 captures.squares.keep(record.images, capture, image_size)
             if len(places) < RELIT and len(capture.lights) > 1:
