@@ -92,6 +92,7 @@ VERDICT_BLOCKS: Blocks = {
     "verdicts flats": partial(verdicts, "flats"),
     "verdicts tile": partial(verdicts, "tile"),
     "verdicts rendered": partial(verdicts, "rendered"),
+    "verdicts region": partial(verdicts, "region"),
     "unshown": unshown,
     "map sigma": partial(map_sigma, "rendered", "flats"),
 }

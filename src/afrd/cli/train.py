@@ -198,8 +198,8 @@ def _belt(captures: Any, card: Any) -> list[str]:
     if not share:
         return []
     return [
-        f"{share:.0%} of the picture is a belt around the part: what lies there is called anomalous, too, as dust is; "
-        f"with --roi auto only the part is looked at"
+        f"{share:.0%} of the picture is a belt where no part has lain: what lies there is called anomalous, too, as "
+        f"dust is; --roi auto leaves it out"
     ]
 
 
