@@ -164,8 +164,9 @@ def test_a_belt_is_told_from_a_texture_that_fills_the_picture() -> None:
     assert 0.5 < share < 1 - disc, "what auto leaves out is the belt but for a margin around the part"
     rng = np.random.default_rng(0)
     texture = rng.integers(60, 200, (6, 3, 1, 24, 32), np.uint8).repeat(4, 3).repeat(4, 4)
-    assert belt_share(list(texture)) == 0
+    assert belt_share(texture) == 0
     assert belt_share([np.full((3, 1, 96, 128), 50, np.uint8)] * 3) == 0
+    assert belt_share([*_on_a_belt(3), *(one[..., ::2] for one in _on_a_belt(3))]) == 0, "of several sizes"
 
 
 def test_auto_finds_the_part_on_its_belt() -> None:

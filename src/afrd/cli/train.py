@@ -193,8 +193,7 @@ def _belt(captures: Any, card: Any) -> list[str]:
 
     if card.imaging and card.imaging.region:
         return []
-    seen = [capture.images for capture in captures[:: max(1, len(captures) // LOOKED_AT)]]
-    share = belt_share(seen) if len({images.shape for images in seen}) == 1 else 0
+    share = belt_share(capture.images for capture in captures[:: max(1, len(captures) // LOOKED_AT)])
     if not share:
         return []
     return [

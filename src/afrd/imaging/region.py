@@ -19,6 +19,7 @@ from afrd.imaging.interleaved import interleaved
 AUTO = "auto"
 COARSE = 128  # pixels of the longer side, at which `auto` looks
 AROUND = 0.03  # of the longer side, by which `auto` widens what it found
+LEAST_CHANGE = 0.02  # of a logarithm, below which nothing differs
 BELT, LEAST_BELT = 0.6, 0.15  # see `belt_share`; on ten rendered classes 0.32 to 0.43, without a belt 0.77 and more
 LOOKED_AT = 12  # captures, in which a belt is looked for
 Number = Annotated[float, Field(allow_inf_nan=False)]  # a shape with NaN would hold no pixel
@@ -164,39 +165,34 @@ def _decoded(mask: str) -> np.ndarray:
 def find_part(captures: Iterable[np.ndarray]) -> np.ndarray:
     """[H, W] bool: wherever something differs from light to light or part to part, which the belt does not.
 
-    captures: good ones, [N, C, H, W]. Raises DatasetError: nothing differs.
+    captures: good ones of one size, [N, C, H, W]. Raises DatasetError: nothing differs.
     """
-    from scipy import ndimage  # a third of a second to import, which inspection must not wait for
-
-    apart, size = _differing(captures)
-    if apart.max() < 0.02:
+    logs, size = _coarse(captures)
+    apart = _differing(logs)
+    if apart.max() < LEAST_CHANGE:
         raise DatasetError("roi: auto found no part: nothing differs from capture to capture; draw the region instead")
-    found = ndimage.binary_fill_holes(apart > _level(apart))
-    labels, count = ndimage.label(found)
-    areas = ndimage.sum_labels(found, labels, range(1, count + 1))
-    found = np.isin(labels, 1 + np.flatnonzero(areas >= 0.1 * max(areas)))
-    found = ndimage.binary_dilation(found, iterations=max(1, round(AROUND * max(found.shape))))
-    return cv2.resize(found.astype(np.uint8), size[::-1], interpolation=cv2.INTER_NEAREST).astype(bool)
+    return cv2.resize(_part(apart).astype(np.uint8), size[::-1], interpolation=cv2.INTER_NEAREST).astype(bool)
 
 
-def belt_share(captures: Sequence[np.ndarray]) -> float:
+def belt_share(captures: Iterable[np.ndarray]) -> float:
     """Share of the picture that lies around the part and hardly changes, as a belt; 0 where there is none.
 
-    captures: as of `find_part`. A belt changes less than BELT times as much as the part, and is LEAST_BELT of the
-    picture at least; where one texture fills the picture, what is split off changes as much as the rest.
+    captures: as of `find_part`, of any size; of several sizes nothing is said. A belt changes less than BELT times as
+    much as the part, and is LEAST_BELT of the picture at least; where one texture fills the picture, what is split off
+    changes as much as the rest.
     """
-    apart, _ = _differing(captures)
-    part = apart > _level(apart)
-    if part.all() or not part.any() or np.median(apart[~part]) > BELT * np.median(apart[part]):
+    logs, _ = _coarse(captures)
+    if len({one.shape for one in logs}) != 1 or (apart := _differing(logs)).max() < LEAST_CHANGE:
         return 0.0
-    share = 1 - float(find_part(captures).mean())
+    much = apart > _level(apart)
+    if np.median(apart[~much]) > BELT * np.median(apart[much]):
+        return 0.0
+    share = 1 - float(_part(apart).mean())
     return share if share >= LEAST_BELT else 0.0
 
 
-def _differing(captures: Iterable[np.ndarray]) -> tuple[np.ndarray, tuple[int, int]]:
-    """[h, w], coarse: by how much a place differs from light to light and part to part. And the captures' size."""
-    from scipy import ndimage
-
+def _coarse(captures: Iterable[np.ndarray]) -> tuple[list[np.ndarray], tuple[int, int]]:
+    """Logarithms of brightness, [N, h, w] of each capture, at most COARSE wide and high; and the last one's size."""
     logs, size = [], (0, 0)
     for images in captures:
         size = images.shape[-2:]
@@ -204,16 +200,34 @@ def _differing(captures: Iterable[np.ndarray]) -> tuple[np.ndarray, tuple[int, i
         coarse = tuple(max(8, round(n * min(scale, 1))) for n in size)
         grey = images.mean(1, dtype=np.float32) / np.iinfo(images.dtype).max
         logs.append(np.log(np.stack([cv2.resize(g, coarse[::-1], interpolation=cv2.INTER_AREA) for g in grey]) + 0.02))
+    return logs, size
+
+
+def _differing(logs: Sequence[np.ndarray]) -> np.ndarray:
+    """[h, w]: by how much a place differs from light to light and part to part."""
+    from scipy import ndimage  # a third of a second to import, which inspection must not wait for
+
     each = np.stack(logs)  # [M, N, h, w]
     apart = each.mean(1).std(0) + (each - each.mean(1, keepdims=True)).mean(0).std(0)
-    return ndimage.gaussian_filter(apart, 1), size
+    return ndimage.gaussian_filter(apart, 1)
+
+
+def _part(apart: np.ndarray) -> np.ndarray:
+    """[h, w] bool: what differs much, without specks, and a margin around it."""
+    from scipy import ndimage
+
+    found = ndimage.binary_fill_holes(apart > _level(apart))
+    labels, count = ndimage.label(found)
+    areas = ndimage.sum_labels(found, labels, range(1, count + 1))
+    found = np.isin(labels, 1 + np.flatnonzero(areas >= 0.1 * max(areas)))
+    return ndimage.binary_dilation(found, iterations=max(1, round(AROUND * max(found.shape))))
 
 
 def _level(apart: np.ndarray) -> float:
     """Between what differs much and what does so little (Otsu)."""
-    shades = np.rint(255 * apart / max(apart.max(), 1e-6)).astype(np.uint8)
+    shades = np.rint(255 * apart / apart.max()).astype(np.uint8)
     level, _ = cv2.threshold(shades, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
-    return (level + 0.5) * max(apart.max(), 1e-6) / 255
+    return (level + 0.5) * apart.max() / 255
 
 
 def _draw(inside: np.ndarray, corners: np.ndarray, value: bool) -> None:
