@@ -16,6 +16,8 @@ from afrd.imaging.tiles import tiles_of
 from afrd.model import MultiLightModel
 from afrd.training.imaging import learn_imaging, look_where
 from captures import write_folder, write_image, write_lights
+from command import afrd
+from quick import QUICK_OPTIONS
 
 SIZE = (40, 60)
 
@@ -167,6 +169,20 @@ def test_a_belt_is_told_from_a_texture_that_fills_the_picture() -> None:
     assert belt_share(texture) == 0
     assert belt_share([np.full((3, 1, 96, 128), 50, np.uint8)] * 3) == 0
     assert belt_share([*_on_a_belt(3), *(one[..., ::2] for one in _on_a_belt(3))]) == 0, "of several sizes"
+
+
+def test_training_says_that_a_belt_is_looked_at_and_not_where_a_region_leaves_it_out(tmp_path: Path) -> None:
+    for number, images in enumerate(_on_a_belt(8)):
+        folder = tmp_path / "parts" / "train" / "good" / str(number)
+        folder.mkdir(parents=True)
+        for light, image in zip(("left", "right", "top"), images, strict=True):
+            write_image(folder / f"{light}.png", image.repeat(3, 0))
+    options = ("--image-size", 64, *QUICK_OPTIONS)
+    plain = afrd("train", tmp_path / "parts", "--out", tmp_path / "plain", *options).stdout
+    assert "% of the picture is a belt where no part has lain" in plain and "--roi auto leaves it out" in plain
+    assert (
+        "is a belt" not in afrd("train", tmp_path / "parts", "--out", tmp_path / "r", "--roi", "auto", *options).stdout
+    )
 
 
 def test_auto_finds_the_part_on_its_belt() -> None:
