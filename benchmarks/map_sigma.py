@@ -1,4 +1,4 @@
-"""How far maps should be smoothed where nothing was found: P-AUROC and AU-PRO of the default model by σ.
+"""How far maps should be smoothed below the threshold: P-AUROC and AU-PRO of the default model by σ.
 
     python -m benchmarks.map_sigma DATA [--categories C …] [--test-split test] [--sigma 0 2 3 4 6 8] [--seed 0]
         [--runs FOLDER] [--out benchmarks/results/map_sigma.json]

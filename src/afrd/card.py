@@ -83,7 +83,7 @@ class ModelCard(Strict):
     rig_reference: what captures are like while the whole rig is in order; None likewise.
     relighting: each light as the others show it, for `Inspector.picture_under`; None with one light, or likewise.
     on_light_fault: see `afrd.inspector.Inspector.load`; what holds where nothing else is asked for.
-    map_sigma: pixels at the model's size by which maps are smoothed where nothing was found (`afrd.imaging.smoothing`).
+    map_sigma: pixels at the model's size by which maps are smoothed below the threshold (`afrd.imaging.smoothing`).
     views: that its parts have, where captures are views; a part without one of them is not good.
     imaging: what its captures were; None where that was not written down, and captures are taken as they are.
     """

@@ -127,7 +127,7 @@ class Family(ABC):
         """
 
     def map_sigma(self, config: Any) -> float:
-        """Pixels at the model's size by which maps are smoothed where nothing was found; 0: as the model gives them."""
+        """Pixels at the model's size by which maps are smoothed below the threshold; 0: as the model gives them."""
         return 0
 
     def scored_parts(self, config: Any, captures: CaptureSet, holdout: CaptureSet) -> int:

@@ -185,7 +185,7 @@ def belt_share(captures: Iterable[np.ndarray]) -> float:
     if len({one.shape for one in logs}) != 1 or (apart := _differing(logs)).max() < LEAST_CHANGE:
         return 0.0
     much = apart > _level(apart)
-    if np.median(apart[~much]) > BELT * np.median(apart[much]):
+    if much.all() or np.median(apart[~much]) > BELT * np.median(apart[much]):
         return 0.0
     share = 1 - float(_part(apart).mean())
     return share if share >= LEAST_BELT else 0.0
