@@ -28,9 +28,10 @@ from afrd.imaging.pixels import to_linear, to_srgb
 from afrd.render import CLASSES, LIGHT_DIRECTIONS
 from afrd.render.colour import blend
 from afrd.render.defects import FOOTPRINT
+from afrd.render.engine import mitsuba
 from afrd.render.noise import smoothstep
 from afrd.render.rig_file import AIM
-from afrd.render.stage import CAMERA_HEIGHT, FOCAL, SPOT_DISTANCE, SPOTS, Exposure, mitsuba, observe, on_picture
+from afrd.render.stage import CAMERA_HEIGHT, FOCAL, SPOT_DISTANCE, SPOTS, Exposure, observe, on_picture
 from afrd.render.surface import Surface, unit
 
 PICTURE = 256

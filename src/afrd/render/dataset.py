@@ -20,9 +20,10 @@ from afrd.datasets.yaml_file import YamlFile
 from afrd.errors import DatasetError
 from afrd.progress import Progress
 from afrd.render.classes import CLASSES
+from afrd.render.engine import LLVM, SCALAR, Samples, mitsuba, samples_of
 from afrd.render.rig_file import AIM, Rig
 from afrd.render.sample import render_object
-from afrd.render.stage import CAMERA_HEIGHT, FOCAL, LIGHT_DIRECTIONS, SPOT_DISTANCE, mitsuba
+from afrd.render.stage import CAMERA_HEIGHT, FOCAL, LIGHT_DIRECTIONS, SPOT_DISTANCE
 from afrd.render.writing import LAST, sample_name, write_sample
 
 RECIPE = 1
@@ -48,6 +49,7 @@ class _Object:
     camera: bool
     defect_size: tuple[float, float] | None
     rig: Rig | None
+    variant: str
 
     @property
     def bad(self) -> bool:
@@ -76,6 +78,7 @@ def render_dataset(
     camera: bool = True,
     defect_size: tuple[float, float] | None = None,
     rig: Rig | None = None,
+    llvm: bool = False,
     workers: int = 0,
     progress: Progress | None = None,
 ) -> None:
@@ -86,20 +89,23 @@ def render_dataset(
     camera: photographed as stations do (`afrd.render.camera`), or with hardly any noise.
     defect_size: least and largest size of defects in pixels, see `render_object`; None: relative to the part.
     rig: of a rig file (`afrd.render.rig_file`), instead of the six lights.
+    llvm: by Mitsuba's compiled variant, which takes LLVM's library; of large pictures in half the time. Its noise is
+        another, so such a set goes on with it alone.
     size: side of the square images in pixels. seed: the same one gives the same bytes, whatever `workers`.
     workers: processes; 0 is one a core. More than one are started by `spawn`: call this under `__main__`'s guard.
     progress: called with (captures done, captures in all), first with those that were there already.
 
     Raises DatasetError for unknown classes, numbers out of range, an `out` that holds something else, another seed or
-    size, or more captures than asked for; MissingExtraError without Mitsuba.
+    size, or more captures than asked for; llvm without LLVM's library; MissingExtraError without Mitsuba.
     """
     out = Path(out)
     counts = {"train": train, "val": val, "test_public": test, "test_private": test_private}
     _check(classes, counts, size, seed, workers, defect_size)
-    mitsuba()
-    _claim(out, seed, size, camera, defect_size, rig)
+    variant = LLVM if llvm else SCALAR
+    mitsuba(variant)
+    _claim(out, seed, size, camera, defect_size, rig, variant)
     wanted = [
-        _Object(out, name, split, index, seed, size, camera, defect_size, rig)
+        _Object(out, name, split, index, seed, size, camera, defect_size, rig, variant)
         for name in dict.fromkeys(classes)
         for split, count in counts.items()
         for index in range(count)
@@ -154,6 +160,7 @@ def _rendered(items: list[_Object], workers: int) -> Iterator[None]:
 
 
 def _render(item: _Object) -> None:
+    mitsuba(item.variant)
     candy = CLASSES[item.name]()
     rendered = render_object(
         candy,
@@ -200,12 +207,20 @@ def _check(
 
 
 def _claim(
-    out: Path, seed: int, size: int, camera: bool, defect_size: tuple[float, float] | None, rig: Rig | None
+    out: Path,
+    seed: int,
+    size: int,
+    camera: bool,
+    defect_size: tuple[float, float] | None,
+    rig: Rig | None,
+    variant: str,
 ) -> None:
     """Makes `out` a rendered data set of this seed and size, or makes sure that it is one."""
     recipe: dict[str, Any] = {"recipe": RECIPE, "seed": seed, "size": size, "camera": camera}
     recipe |= {"defect_size": list(map(float, defect_size)) if defect_size else None}
     recipe |= {"rig": rig.model_dump(mode="json", exclude_none=True, exclude=_NO_PICTURE)} if rig else {}
+    recipe |= {"samples": list(samples_of(size)) if samples_of(size) != Samples() else None}
+    recipe |= {"variant": variant}
     path = out / _RECIPE_FILE
     if path.exists():
         found = YamlFile(path, f"delete {out} or choose another folder").value
@@ -214,7 +229,9 @@ def _claim(
                 f"{out} was rendered with a rig file: give it again, use another folder, or delete this one"
             )
         for key, value in recipe.items():
-            was = {"camera": False, **found}.get(key) if isinstance(found, dict) else None  # older ones say less
+            was = (
+                {"camera": False, "variant": SCALAR, **found}.get(key) if isinstance(found, dict) else None
+            )  # older ones say less
             if was != value:
                 raise DatasetError(
                     f"{out} was rendered with {key} {was}, not {value}: use another folder, or delete this one"

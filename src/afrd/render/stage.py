@@ -11,11 +11,11 @@ from functools import cache
 
 import numpy as np
 
-from afrd.errors import MissingExtraError
 from afrd.imaging.pixels import to_srgb
 from afrd.render.camera import photograph
 from afrd.render.denoise import denoise
 from afrd.render.emitters import WHITE, Emitter, Lamp, disc, lamps_of
+from afrd.render.engine import mitsuba, samples_of
 from afrd.render.noise import Noise
 from afrd.render.rig_file import AIM, Rig
 from afrd.render.surface import Surface
@@ -39,7 +39,6 @@ CAMERA_HEIGHT = 10.5
 FOCAL = 711.11 / 512  # focal length over image width, as in Eyecandies
 SPOT_DISTANCE, _SPOT_RADIUS = 17.0, 1.1  # from AIM
 _BELT_HALF = 9.0
-_SPOT_SAMPLES, _BOX_SAMPLES, _GUIDE_SAMPLES = 6, 9, 4  # a pixel
 _WALLS = 0.05  # share of a spot that the walls of the box send back from all around, in units of the light box
 EXPOSURE = {"spot": 0.82, "all_spots": 0.36, "light_box": 0.85}
 """Linear value of a white matte surface that faces a spot (alone or all on) or, in the light box, the camera."""
@@ -61,21 +60,6 @@ class Exposure:
     normals: np.ndarray
     weights: dict[str, np.ndarray]
     part: np.ndarray
-
-
-@cache
-def mitsuba():
-    """The renderer, with its variant set and on one thread: parts, not pixels, are shared between processes."""
-    try:
-        import mitsuba as mi
-    except ImportError as error:
-        raise MissingExtraError("mitsuba", "render") from error
-    import drjit
-
-    mi.set_variant("scalar_rgb")
-    mi.set_log_level(mi.LogLevel.Error)
-    drjit.set_thread_count(1)
-    return mi
 
 
 def pose() -> np.ndarray:
@@ -101,7 +85,7 @@ def observe(
         are the exact sum of the four.
     accept: whether footprints, as they are seen, will do; where not, nothing else is rendered and there is no exposure.
     """
-    mi = mitsuba()
+    mi, samples = mitsuba(), samples_of(size)
     lamps = lamps_of(mi, rig) if rig else _station(mi)
     emitters = {name: emitter for lamp in lamps.values() for name, emitter in lamp.emitters.items()}
     scene = _scene(mi, surface, size, rng, emitters)
@@ -116,7 +100,7 @@ def observe(
     )
     light_path, guide = mi.load_dict(bounce), mi.load_dict({"type": "aov", "aovs": "a:albedo,n:sh_normal,p:position"})
 
-    def render(on: Iterable[str], integrator, samples: int) -> np.ndarray:
+    def render(on: Iterable[str], integrator, count: int) -> np.ndarray:
         """Emitters by name; none: the light box."""
         for name, emitter in emitters.items():
             params[f"{name}.emitter.sampling_weight"] = float(name in on)
@@ -124,20 +108,20 @@ def observe(
         params["light_box.sampling_weight"] = float(not on)
         params["light_box.scale"] = float(not on)
         params.update()
-        return np.array(mi.render(scene, integrator=integrator, spp=samples, seed=int(rng.integers(2**31))))
+        return np.array(mi.render(scene, integrator=integrator, spp=count, seed=int(rng.integers(2**31))))
 
-    seen = render((), guide, _GUIDE_SAMPLES)
+    seen = render((), guide, samples.guide)
 
     def clean(image: np.ndarray) -> np.ndarray:
         return denoise(image, albedo=seen[..., 0:3], normals=seen[..., 3:6], height=seen[..., 8])
 
-    box = clean(render((), light_path, _SPOT_SAMPLES if through else _BOX_SAMPLES))
+    box = clean(render((), light_path, samples.spot if through else samples.box))
     sensed = (lambda image: image) if camera else (lambda image: _sensor(image, rng))
     linear = {}
     for name, lamp in lamps.items():
         light = lamp.box * box
         if lamp.emitters:
-            light = render(lamp.emitters, light_path, _BOX_SAMPLES if lamp.soft else _SPOT_SAMPLES)
+            light = render(lamp.emitters, light_path, samples.box if lamp.soft else samples.spot)
             light = (clean(light) if through or lamp.soft else light) + _WALLS * box
         linear[name] = sensed(light if lamp.colour == WHITE else light * np.array(lamp.colour, np.float32))
     if rig is None:
@@ -189,7 +173,7 @@ def _sensor_of(mi, size: int, exact: bool = False):
     sampler = (
         {"type": "stratified", "sample_count": 1, "jitter": False}
         if exact
-        else {"type": "multijitter", "sample_count": _BOX_SAMPLES}
+        else {"type": "multijitter", "sample_count": samples_of(size).box}
     )
     return mi.load_dict(
         {
