@@ -73,7 +73,9 @@ class Expectation(nn.Module):
 
     def add(self, principal: Tensor, distances: Tensor) -> None:
         """principal: [B, q, h, w], `components` times the offsets from good parts' mean; distances: [B, 1, h, w]."""
-        features = self._features(principal).movedim(1, -1).flatten(0, -2)
+        known = self._known(principal)
+        features = torch.cat([self._hidden(known), known, torch.ones_like(known[:, :1])], 1)
+        features = features.movedim(1, -1).flatten(0, -2)
         self._moment += (features.T @ features).cpu().double()
         self._product += (features.T @ distances.flatten()).cpu().double()
         self._seen += len(features)
@@ -86,9 +88,14 @@ class Expectation(nn.Module):
 
     def forward(self, principal: Tensor) -> Tensor:
         """principal: [B, q, h, w], `components` times the offsets. Returns good parts' log distance, [B, 1, h, w]."""
-        return conv2d(self._features(principal), self.coefficients[None, :, None, None])
+        known = self._known(principal)
+        of_hidden, of_known, usual = self.coefficients.split([FEATURES, known.shape[1], 1])
+        expected = conv2d(known, of_known[None, :, None, None], usual)
+        return expected + conv2d(self._hidden(known), of_hidden[None, :, None, None])
 
-    def _features(self, principal: Tensor) -> Tensor:
-        known = principal.clamp(min=-REACH).clamp(max=REACH)  # in one, ONNX export fails
-        hidden = conv2d(known, self.hidden[:, :, None, None], self.bias).relu()
-        return torch.cat([hidden, known, torch.ones_like(known[:, :1])], 1)
+    @staticmethod
+    def _known(principal: Tensor) -> Tensor:
+        return principal.clamp(min=-REACH).clamp(max=REACH)  # in one, ONNX export fails
+
+    def _hidden(self, known: Tensor) -> Tensor:
+        return conv2d(known, self.hidden[:, :, None, None], self.bias).relu_()
