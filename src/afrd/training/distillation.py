@@ -9,6 +9,7 @@ import time
 import numpy as np
 import torch
 from lightning_fabric import Fabric
+from torch import nn
 from torch.optim import AdamW
 
 from afrd.datasets import CaptureSet
@@ -22,6 +23,7 @@ from afrd.training.disturbed import COPIES, disturbed_copies, noted
 from afrd.training.features import FeatureCache, Recompute, cache_features, on_device, read_features
 from afrd.training.holdout import moved_regions, score_held_out
 from afrd.training.run_folder import Epoch, last_epoch, load_epoch, log_epoch, save_epoch
+from afrd.training.synchronised import SynchronisedBatchNorm, synchronise
 
 
 def fit(model: AFRD, captures: CaptureSet, holdout: CaptureSet, job: Job) -> HeldOutScores | None:
@@ -31,6 +33,7 @@ def fit(model: AFRD, captures: CaptureSet, holdout: CaptureSet, job: Job) -> Hel
     optimizer = AdamW([p for p in model.parameters() if p.requires_grad], lr=config.learning_rate, fused=True)
     if done:
         load_epoch(job.out, done, model, optimizer)
+    norms = synchronise(model) if fabric.world_size > 1 else []
     wrapped, optimizer = fabric.setup(model, optimizer)
     wrapped.mark_forward_method("distil")
     if done < config.epochs:
@@ -38,6 +41,8 @@ def fit(model: AFRD, captures: CaptureSet, holdout: CaptureSet, job: Job) -> Hel
         with compiled_while_training(model, config.compile):
             for number in range(done + 1, config.epochs + 1):
                 _keep(epoch(number, wrapped, features, optimizer, config, fabric), model, optimizer, job)
+    for norm in norms:
+        norm.__class__ = nn.BatchNorm2d
     if not fabric.is_global_zero:
         return None
     rounded = config.cache != "off"
@@ -87,22 +92,25 @@ def epoch(number: int, model, features, optimizer, config: DistillationConfig, f
     start, loss_of, world = time.perf_counter(), get_loss(config.loss), fabric.world_size
     order = np.random.default_rng((config.seed, number)).permutation(len(features))
     losses, weights, seen = [], [], 0
+    norms = [module for module in model.modules() if isinstance(module, SynchronisedBatchNorm)]
     model.train()
     for batch in np.array_split(order, range(config.batch_size, len(order), config.batch_size)):
         whole = np.resize(batch, max(len(batch), world))  # every process needs a capture
         mine = whole[fabric.global_rank :: world]
+        share = 1 / int((whole == mine[0]).sum())  # a capture that several processes were given counts once
+        for norm in norms:
+            norm.share = share
         levels = on_device(features.batch(mine), fabric.device)
         with fabric.autocast():
             target, student, light_weights = model.distil(levels, fused=features.fused)
         loss = loss_of([t.float() for t in target], [s.float() for s in student])
-        fabric.backward(loss * (len(mine) * world / len(whole)))  # processes are averaged; captures should be
+        fabric.backward(loss * (share * len(mine) * world / len(batch)))  # processes are averaged; captures should be
         optimizer.step()
         optimizer.zero_grad()
         seen += len(batch)
-        once = len(batch) / len(whole)  # a capture that several processes were given counts once
-        losses.append(loss.detach() * len(mine) * once)
+        losses.append(loss.detach() * len(mine) * share)
         if light_weights is not None:
-            weights.append(light_weights.detach().float().sum(0) * once)
+            weights.append(light_weights.detach().float().sum(0) * share)
 
     def mean(parts: list[torch.Tensor]) -> torch.Tensor:
         return fabric.all_reduce(torch.stack(parts).sum(0), reduce_op="sum") / seen
