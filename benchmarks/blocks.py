@@ -187,6 +187,34 @@ def held_out() -> Iterator[str]:
     yield from rows(("class", "learned from", "captures", "I-AUROC", "false alarms"), body)
 
 
+def full_resolution() -> Iterator[str]:
+    """Small defects in large pictures: one square, and tiles."""
+    body = [
+        (
+            name,
+            what,
+            *(f"{number(of[key][0])} [{number(of[key][1])}, {number(of[key][2])}]" for key in METRICS.values()),
+            of["good called anomalous"],
+            of["bad found"],
+        )
+        for name, row in raw("full_resolution.json").items()
+        for what, of in row.items()
+        if isinstance(of, dict) and "I-AUROC" in of
+    ]
+    yield from rows(("class", "looked at as", *METRICS.values(), "good called anomalous", "bad found"), body)
+
+
+def invariant() -> Iterator[str]:
+    """Pictures that depend little on the light, beside the lights."""
+    body = [
+        (name, what, *(number(value) for value in of["I-AUROC"].values()), number(mean(of["I-AUROC"].values())))
+        for name, inputs in raw("invariant.json").items()
+        for what, of in inputs.items()
+    ]
+    disturbed = next(iter(raw("invariant.json").values()))["none"]["I-AUROC"]
+    yield from rows(("I-AUROC", "added to the lights", *disturbed, "mean"), body)
+
+
 BLOCKS: Blocks = {
     **COMPARISON_BLOCKS,
     **GPU_BLOCKS,
@@ -204,6 +232,8 @@ BLOCKS: Blocks = {
     "pixels": pixels,
     "frontend": frontend,
     "held out": held_out,
+    "full resolution": full_resolution,
+    "invariant": invariant,
     **{
         f"false alarms, {name}": partial(false_alarms, name)
         for name in dict.fromkeys(row["experiment"] for row in raw("false_alarms.json"))
