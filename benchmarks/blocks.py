@@ -204,17 +204,6 @@ def full_resolution() -> Iterator[str]:
     yield from rows(("class", "looked at as", *METRICS.values(), "good called anomalous", "bad found"), body)
 
 
-def invariant() -> Iterator[str]:
-    """Pictures that depend little on the light, beside the lights."""
-    body = [
-        (name, what, *(number(value) for value in of["I-AUROC"].values()), number(mean(of["I-AUROC"].values())))
-        for name, inputs in raw("invariant.json").items()
-        for what, of in inputs.items()
-    ]
-    disturbed = next(iter(raw("invariant.json").values()))["none"]["I-AUROC"]
-    yield from rows(("I-AUROC", "added to the lights", *disturbed, "mean"), body)
-
-
 BLOCKS: Blocks = {
     **COMPARISON_BLOCKS,
     **GPU_BLOCKS,
@@ -233,7 +222,6 @@ BLOCKS: Blocks = {
     "frontend": frontend,
     "held out": held_out,
     "full resolution": full_resolution,
-    "invariant": invariant,
     **{
         f"false alarms, {name}": partial(false_alarms, name)
         for name in dict.fromkeys(row["experiment"] for row in raw("false_alarms.json"))

@@ -5,9 +5,11 @@
 
 Of all lights together, in linear light: `log-gradient`, the steepness of the logarithm of their mean; `chromaticity`,
 their mean with its brightness taken out; `ratio`, the brightest light over the mean of all, by pixel. Each is coded to
-8 bits with one scale for all captures, and stands beside the lights in learning and inspection. `none`: the lights
-alone. The joint model, seed 0, I-AUROC of the test captures as they are and disturbed, with its difference to the
-lights alone and the interval of that, 95 %, paired over captures. What the result holds is not run again.
+8 bits with one scale for all captures, and stands beside the lights in learning and inspection; `none` is the lights
+alone. In inspection it is made from the disturbed lights. Learning takes it for one more light: noise and painted
+defects are put into it as into the others, not into the lights that it is made from. The joint model, seed 0, I-AUROC
+of the test captures as they are and disturbed, with its difference to the lights alone and the interval of that, 95 %,
+paired over captures. What the result holds is not run again.
 """
 
 import argparse

@@ -16,6 +16,8 @@ import yaml
 from afrd.datasets import check_dataset, open_dataset
 from afrd.errors import DatasetError
 from afrd.render import CLASSES, LIGHT_DIRECTIONS, render_dataset
+from afrd.render.dataset import _claim
+from afrd.render.engine import SCALAR
 from afrd.render.sample import render_object
 
 CLASS_NAMES = ("Confetto", "CandyCane")
@@ -235,11 +237,27 @@ def test_a_set_goes_on_with_the_variant_that_it_began_with(tmp_path):
     out = tmp_path / "d"
     render_dataset(out, ["Confetto"], train=1, val=0, test=0, size=32, workers=1)
     recipe = out / "render.yaml"
-    recipe.write_text(recipe.read_text().replace("scalar_rgb", "llvm_ad_rgb"))
-    with pytest.raises(DatasetError, match="rendered with variant llvm_ad_rgb, not scalar_rgb"):
+    scalar = recipe.read_text()
+    recipe.write_text(scalar.replace("scalar_rgb", "llvm_ad_rgb").replace("recipe: 1", "recipe: 2"))
+    with pytest.raises(DatasetError, match="was rendered with --llvm: go on so"):
         render_dataset(out, ["Confetto"], train=2, val=0, test=0, size=32, workers=1)
-    recipe.write_text("".join(line for line in recipe.open() if not line.startswith("variant")))  # an older one
-    render_dataset(out, ["Confetto"], train=2, val=0, test=0, size=32, workers=1)
+    render_dataset(out, ["Confetto"], train=1, val=0, test=0, size=32, workers=1)  # nothing is missing
+    recipe.write_text("".join(line for line in scalar.splitlines(True) if not line.startswith("variant")))
+    render_dataset(out, ["Confetto"], train=2, val=0, test=0, size=32, workers=1)  # one of an earlier afrd
+
+
+def test_large_sets_of_an_earlier_afrd_are_not_extended_and_recipes_differ(tmp_path):
+    recipes = {}
+    for size in (1023, 1024):
+        out = tmp_path / str(size)
+        _claim(out, 0, size, True, None, None, SCALAR, whole=False)
+        recipes[size] = yaml.safe_load((out / "render.yaml").read_text())["recipe"]
+    assert recipes == {1023: 1, 1024: 2}  # an earlier afrd refuses 2
+    recipe = tmp_path / "1024" / "render.yaml"
+    recipe.write_text(recipe.read_text().replace("recipe: 2", "recipe: 1"))
+    with pytest.raises(DatasetError, match="with more samples a pixel: it can be used, not extended"):
+        _claim(tmp_path / "1024", 0, 1024, True, None, None, SCALAR, whole=False)
+    _claim(tmp_path / "1024", 0, 1024, True, None, None, SCALAR, whole=True)
 
 
 @pytest.mark.slow

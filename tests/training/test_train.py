@@ -288,13 +288,3 @@ def test_a_run_can_be_read_by_others(tiny, tmp_path):
     run(tiny, tmp_path / "r")
     modes = {p.stat().st_mode & 0o777 for p in (tmp_path / "r").iterdir()}
     assert len(modes) == 1 and modes.pop() & 0o400
-
-
-@pytest.mark.slow
-def test_two_processes_train_one_model(tiny, tmp_path):
-    assert start(tiny, tmp_path / "two", "--devices", "2", "--accelerator", "cpu").wait() == 0
-    lines = log(tmp_path / "two")
-    assert [line["epoch"] for line in lines] == list(range(1, 13))
-    assert lines[-1]["loss"] < lines[0]["loss"]
-    assert all(sum(level) == pytest.approx(1, abs=1e-4) for line in lines for level in line["light_weights"])
-    assert Inspector.load(tmp_path / "two").threshold > 0

@@ -86,7 +86,7 @@ def render(
         str | None, typer.Option(help="Rig file with other lights, or the name of a shipped one (docs/lights.md).")
     ] = None,
     llvm: Annotated[
-        bool, typer.Option("--llvm", help="Compiled: half the time of large pictures. Takes LLVM (Debian: libllvm19).")
+        bool, typer.Option("--llvm", help="Large pictures in less time; needs LLVM's library (Debian: libllvm19).")
     ] = False,
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0 is one per core.")] = 0,
 ) -> None:

@@ -26,8 +26,9 @@ from afrd.render.sample import render_object
 from afrd.render.stage import CAMERA_HEIGHT, FOCAL, LIGHT_DIRECTIONS, SPOT_DISTANCE
 from afrd.render.writing import LAST, sample_name, write_sample
 
-RECIPE = 1
-"""Counts up when the same seed would give other pictures than before."""
+RECIPE, RECIPE_NOW = 1, 2
+"""Counts up when the same seed would give other pictures than before: 2 since pictures of 1024² and the compiled
+variant take other samples; smaller ones in the scalar variant are still those of 1."""
 
 _RECIPE_FILE, _LIGHTS_FILE, _PARTIAL = "render.yaml", "lights.yaml", ".partial"
 _TIMES = ("exposure_ms", "switching_ms")
@@ -89,8 +90,8 @@ def render_dataset(
     camera: photographed as stations do (`afrd.render.camera`), or with hardly any noise.
     defect_size: least and largest size of defects in pixels, see `render_object`; None: relative to the part.
     rig: of a rig file (`afrd.render.rig_file`), instead of the six lights.
-    llvm: by Mitsuba's compiled variant, which takes LLVM's library; of large pictures in half the time. Its noise is
-        another, so such a set goes on with it alone.
+    llvm: by Mitsuba's compiled variant, which needs LLVM's library; less time for large pictures. Its noise is another,
+        so such a set goes on with it alone.
     size: side of the square images in pixels. seed: the same one gives the same bytes, whatever `workers`.
     workers: processes; 0 is one a core. More than one are started by `spawn`: call this under `__main__`'s guard.
     progress: called with (captures done, captures in all), first with those that were there already.
@@ -103,17 +104,17 @@ def render_dataset(
     _check(classes, counts, size, seed, workers, defect_size)
     variant = LLVM if llvm else SCALAR
     mitsuba(variant)
-    _claim(out, seed, size, camera, defect_size, rig, variant)
     wanted = [
         _Object(out, name, split, index, seed, size, camera, defect_size, rig, variant)
         for name in dict.fromkeys(classes)
         for split, count in counts.items()
         for index in range(count)
     ]
+    missing = [item for item in wanted if not item.done]
+    _claim(out, seed, size, camera, defect_size, rig, variant, whole=not missing)
     _check_surplus(out, classes, counts)
     shutil.rmtree(out / _PARTIAL, ignore_errors=True)
     _write(out, _LIGHTS_FILE, {"lights": _lights(rig)})
-    missing = [item for item in wanted if not item.done]
     done = len(wanted) - len(missing)
     report = progress or (lambda done, total: None)
     report(done, len(wanted))
@@ -214,13 +215,16 @@ def _claim(
     defect_size: tuple[float, float] | None,
     rig: Rig | None,
     variant: str,
+    whole: bool,
 ) -> None:
-    """Makes `out` a rendered data set of this seed and size, or makes sure that it is one."""
-    recipe: dict[str, Any] = {"recipe": RECIPE, "seed": seed, "size": size, "camera": camera}
+    """Makes `out` a rendered data set of this seed and size, or makes sure that it is one. whole: nothing is missing,
+    so that it does not matter how the rest would be rendered.
+    """
+    as_ever = variant == SCALAR and samples_of(size) == Samples()
+    recipe: dict[str, Any] = {"variant": variant, "recipe": RECIPE if as_ever else RECIPE_NOW}
+    recipe |= {"seed": seed, "size": size, "camera": camera}
     recipe |= {"defect_size": list(map(float, defect_size)) if defect_size else None}
     recipe |= {"rig": rig.model_dump(mode="json", exclude_none=True, exclude=_NO_PICTURE)} if rig else {}
-    recipe |= {"samples": list(samples_of(size)) if samples_of(size) != Samples() else None}
-    recipe |= {"variant": variant}
     path = out / _RECIPE_FILE
     if path.exists():
         found = YamlFile(path, f"delete {out} or choose another folder").value
@@ -228,14 +232,22 @@ def _claim(
             raise DatasetError(
                 f"{out} was rendered with a rig file: give it again, use another folder, or delete this one"
             )
+        of_older = {"camera": False, "variant": SCALAR}
         for key, value in recipe.items():
-            was = (
-                {"camera": False, "variant": SCALAR, **found}.get(key) if isinstance(found, dict) else None
-            )  # older ones say less
-            if was != value:
+            was = (of_older | found).get(key) if isinstance(found, dict) else None
+            if was == value or (whole and key in ("recipe", "variant")):
+                continue
+            if (key, was, value) == ("recipe", RECIPE, RECIPE_NOW) and variant == SCALAR:
                 raise DatasetError(
-                    f"{out} was rendered with {key} {was}, not {value}: use another folder, or delete this one"
+                    f"{out} was begun by an earlier afrd, with more samples a pixel: it can be used, not extended; "
+                    "render the rest into another folder"
                 )
+            if key == "variant":
+                how = "without --llvm" if variant == LLVM else "with --llvm"
+                raise DatasetError(f"{out} was rendered {how}: go on so, or use another folder")
+            raise DatasetError(
+                f"{out} was rendered with {key} {was}, not {value}: use another folder, or delete this one"
+            )
         return
     if out.exists() and (not out.is_dir() or any(item.name != _PARTIAL for item in out.iterdir())):
         raise DatasetError(f"{out} exists and holds other files (no {_RECIPE_FILE}): choose a new or empty folder")

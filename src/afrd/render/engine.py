@@ -5,7 +5,7 @@ from typing import NamedTuple
 from afrd.errors import DatasetError, MissingExtraError
 
 SCALAR, LLVM = "scalar_rgb", "llvm_ad_rgb"  # variants of Mitsuba
-_LARGE = 1024  # pixels a side, from which a pixel is so small on the part that fewer samples of it do
+_LARGE = 1024  # pixels a side, from which a pixel takes fewer samples: they are what a large picture costs
 
 
 def mitsuba(variant: str | None = None):
@@ -21,15 +21,15 @@ def mitsuba(variant: str | None = None):
     import drjit
 
     variant = variant or mi.variant() or SCALAR
+    if variant == LLVM and not drjit.has_backend(drjit.JitBackend.LLVM):
+        raise DatasetError(
+            "--llvm: LLVM's library was not found; install it (Debian: libllvm19), name it in DRJIT_LIBLLVM_PATH, "
+            "or render without --llvm"
+        )
     if mi.variant() != variant:
-        if variant == LLVM and not drjit.has_backend(drjit.JitBackend.LLVM):
-            raise DatasetError(
-                "--llvm: LLVM's library was not found; install it (Debian: libllvm19), name it in DRJIT_LIBLLVM_PATH, "
-                "or render without --llvm"
-            )
         mi.set_variant(variant)
-        mi.set_log_level(mi.LogLevel.Error)
-        drjit.set_thread_count(1)
+    mi.set_log_level(mi.LogLevel.Error)
+    drjit.set_thread_count(1)
     return mi
 
 

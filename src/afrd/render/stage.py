@@ -1,4 +1,4 @@
-"""The station: a belt, a camera above it, four spots around the camera and a light box. Mitsuba lives only here.
+"""The station: a belt, a camera above it, four spots around the camera and a light box. What Mitsuba is told.
 
 Lengths in centimetres, x right, y up in the image, z from the belt to the camera. Everything is fixed except the belt,
 which runs on between two parts. Light is additive: the capture under all spots is the sum of the four spot renders in

@@ -5,6 +5,7 @@ weights of the run that was never killed.
 """
 
 import time
+import warnings
 
 import numpy as np
 import torch
@@ -34,6 +35,12 @@ def fit(model: AFRD, captures: CaptureSet, holdout: CaptureSet, job: Job) -> Hel
     if done:
         load_epoch(job.out, done, model, optimizer)
     norms = synchronise(model) if fabric.world_size > 1 else []
+    if norms and config.compile and fabric.is_global_zero:
+        warnings.warn(
+            "compile: batch norms are computed with the other processes, so hardly anything between them is compiled; "
+            "leave --compile out, or train on one device",
+            stacklevel=2,
+        )
     wrapped, optimizer = fabric.setup(model, optimizer)
     wrapped.mark_forward_method("distil")
     if done < config.epochs:

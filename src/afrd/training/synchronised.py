@@ -38,6 +38,8 @@ class SynchronisedBatchNorm(nn.BatchNorm2d):
         count = x.new_tensor([self.share * x.numel() / self.num_features])
         total = _SumOverProcesses.apply(torch.cat([self.share * x.sum((0, 2, 3)), count]))
         n = total[-1].detach()
+        if n <= 1:
+            raise ValueError(f"a batch norm needs more than one value of each channel, not {tuple(input.shape)}")
         mean = total[:-1] / n
         x = x - mean[:, None, None]
         variance = _SumOverProcesses.apply(self.share * x.square().sum((0, 2, 3))) / n
