@@ -80,6 +80,24 @@ def test_the_number_of_tiles_is_said_before_the_long_work(tmp_path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("size", "said"),
+    [
+        (128, "a place of the map is 16 px\n"),
+        (160, "a place of the map is 20 px: defects of less than 40 px are hardly seen; say how large the smallest is, "
+         "--smallest-defect PX, and tiles are chosen for it\n"),
+    ],
+)  # fmt: skip
+def test_that_one_square_of_a_large_picture_loses_small_defects_is_said_before_the_long_work(
+    tmp_path, size, said
+) -> None:
+    write_folder(tmp_path / "data", {"train": {"good": 3}, "val": {"good": 1}}, size=size)
+    (tmp_path / "run").touch()  # which ends it then
+    options = ("--image-size", 64, "--false-alarm-rate", 0.5)
+    done = afrd("train", tmp_path / "data", "--out", tmp_path / "run", *options, check=1)
+    assert f"captures of {size}×{size} px are looked at as one square; {said}" in done.stderr
+
+
+@pytest.mark.parametrize(
     ("options", "said"),
     [
         (("--smallest-defect", 12), "4 tiles of 64 px; a place of the map is 8 px, a "

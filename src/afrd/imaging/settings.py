@@ -19,6 +19,7 @@ from afrd.imaging.pixels import Pixels, Transfer
 from afrd.imaging.region import MovedRegion, Region, Shapes, fill
 from afrd.imaging.tiles import LEAST, MOST, STRIDE, WIDE, Tiling, tiles_of
 
+COARSE = 2  # captures so many times as large as the model sees them lose small defects
 _REPAIRED = {False: "", True: ", dead pixels replaced", "hot": ", hot pixels replaced"}
 
 
@@ -157,6 +158,11 @@ class Imaging(BaseModel):
         squares = f"{self.tiles} tiles of {tile} px" if self.tiling else "one square"
         words = f"captures of {size[1]}×{size[0]} px are looked at as {squares}; a place of the map is {place:.3g} px"
         if not defect:
+            if not self.tiling and place > STRIDE * COARSE:
+                words += (
+                    f": defects of less than {WIDE * place:.3g} px are hardly seen; say how large the smallest is, "
+                    f"--smallest-defect PX, and tiles are chosen for it"
+                )
             return words
         words += f", a defect of {defect:g} px is {defect / place:.2g} places wide"
         fitting = max(LEAST, round(defect * image_size / (WIDE * STRIDE)))
