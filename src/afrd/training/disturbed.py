@@ -20,11 +20,13 @@ from afrd.model import MultiLightModel
 from afrd.model.stacked import Looked
 from afrd.rig import RigReference
 from afrd.training.features import Recompute, tiles_in
+from afrd.training.squares import squares_of
 
 RIG, LIGHT = 0.05, 0.02  # standard deviation of the logarithm of all lights' gain, and of one light's
 SHIFT, BLUR, NOISE, JPEG = (0.1, 1.0), (0.2, 0.7), (0.0, 2.0), (85, 96)  # pixels, pixels, 1/255, quality
 NOISIEST = 2.5  # 1/255, of the copies that thresholds come from
 FAINTEST = 0.25  # 1/255, of the first of several: what else is disturbed, in captures that the rig check may not note
+TILES = 8  # of a capture, from which is learned what disturbances change: 8192 places tell as much as all of them
 COPIES = 2  # of each held-out capture, where a model's settings name no number
 
 
@@ -128,7 +130,13 @@ def _chosen(captures: CaptureSet, wanted: int) -> CaptureSet:
 
 def disturbing_count(captures: CaptureSet, wanted: int) -> int:
     """How many pairs `with_disturbances` gives."""
-    return len(_chosen(captures, wanted)) * tiles_in(captures)
+    return sum(len(_some(number, tiles_in(captures))) for number in range(len(_chosen(captures, wanted))))
+
+
+def _some(number: int, tiles: int) -> range:
+    """Which tiles of capture `number`: TILES at most, spread evenly, others than of the capture before."""
+    step = math.ceil(tiles / TILES)
+    return range(number % step, tiles, step)
 
 
 def with_disturbances(
@@ -139,7 +147,7 @@ def with_disturbances(
     wanted: int,
     kept: Callable[[int], Tensor | None] | None = None,
 ) -> Iterator[tuple[Looked, list[Tensor]]]:
-    """At most `wanted` captures, spread evenly, and the levels of a disturbed copy of each.
+    """At most `wanted` captures, spread evenly, and the levels of a disturbed copy of each; of tiles, some of each.
 
     kept: the vectors of the capture of that number, where they are; other captures are looked at again, as levels.
     """
@@ -147,7 +155,10 @@ def with_disturbances(
     copies = Recompute(model, DisturbedCaptures(chosen, (seed, 1)), device)
     plain = Recompute(model, chosen, device)
     if kept is None:  # in order, so that a capture is read once for all of its tiles
-        yield from zip(plain.each(), copies.each(), strict=True)
+        squares = (squares_of(each, model.image_size) for each in (plain.captures, copies.captures))
+        for number, (good, bad) in enumerate(zip(*squares, strict=True)):
+            for tile in _some(number, len(good)):
+                yield plain.extract(good[tile]), copies.extract(bad[tile])
         return
     for i, levels in enumerate(copies.each()):
         vectors = kept(i * math.ceil(len(captures) / wanted))

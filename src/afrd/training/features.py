@@ -76,15 +76,16 @@ class Recompute:
     def batch(self, indices: Sequence[int]) -> list[Tensor]:
         # one by one: captures may differ in size and depth
         chosen = [divmod(int(i), self.tiles) for i in indices]
-        parts = [self._extract(self.captures[capture].tiles[tile]) for capture, tile in chosen]
+        parts = [self.extract(self.captures[capture].tiles[tile]) for capture, tile in chosen]
         return [torch.cat(level) for level in zip(*parts, strict=True)]
 
     def each(self) -> Iterator[list[Tensor]]:
         """One capture after the other, in order, as batches of one; the next ones are decoded meanwhile."""
         squares = squares_of(self.captures, self.model.image_size)
-        return (self._extract(square) for of_capture in squares for square in of_capture)
+        return (self.extract(square) for of_capture in squares for square in of_capture)
 
-    def _extract(self, images: np.ndarray) -> list[Tensor]:
+    def extract(self, images: np.ndarray) -> list[Tensor]:
+        """images: one square, [N, C, S, S]."""
         images = resized(images, self.model.image_size)
         return reading(self.model).extract(torch.from_numpy(images)[None].to(self.device))
 

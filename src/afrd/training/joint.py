@@ -16,6 +16,7 @@ from afrd.training.features import Recompute, on_device, read_features, tiles_in
 from afrd.training.holdout import moved_regions, outlier, score_held_out
 from afrd.training.joint_folds import Folds
 from afrd.training.known_defects import known_offsets
+from afrd.training.places import Places
 
 FOUND = 1.25  # times the highest score of a good part: where a defect without a mask is taken to be
 
@@ -24,7 +25,8 @@ FOUND = 1.25  # times the highest score of a good part: where a defect without a
 def fit(model: JointGaussian, captures: CaptureSet, holdout: CaptureSet, job: Job) -> HeldOutScores:
     """Features are read from the store or made anew: the teacher is cheaper than the room they take.
 
-    Tiles of a capture are too many to be kept for cross-fitting: then the threshold is of the held-out captures alone.
+    Tiles of a capture are too many to be kept for cross-fitting: then the threshold is of the held-out captures alone,
+    and what is usual at which places is learned from some places of every tile.
     """
     device, painting, disturbing = job.fabric.device, job.config.painting, job.config.disturbing
     model.to(device).eval()
@@ -39,7 +41,8 @@ def fit(model: JointGaussian, captures: CaptureSet, holdout: CaptureSet, job: Jo
     learned = captures.joined(holdout) if in_folds else captures
     soft = blurred(learned, disturbing.blur)
     folds = Folds(learned, soft, config.folds, seed, in_folds) if in_folds else None
-    again = folds.kept if folds and folds.keeps_all else None  # else the features are read a second time
+    keeper = folds or (Places(model, len(own)) if tiled else None)
+    again = keeper.kept if keeper and keeper.keeps_all else None  # else the features are read a second time
     passes = (1 if again else 2) + (1 if job.known else 0)
     total = passes * sum(map(len, sources)) + painting_count(len(captures), painting)
     total += disturbing_count(captures, disturbing.captures)
@@ -55,11 +58,11 @@ def fit(model: JointGaussian, captures: CaptureSet, holdout: CaptureSet, job: Jo
     first = iter([True])
 
     def read() -> Iterator[list[Tensor]]:
-        keeps = folds and next(first, False)
+        keeps = keeper and next(first, False)
         each = itertools.chain.from_iterable(source.each() for source in sources)
         for number, levels in enumerate(counted(on_device(levels, device) for levels in each)):
             if keeps:
-                folds.keep(model, number, levels)
+                keeper.keep(model, number, levels)
             yield levels
 
     kept = folds.vectors if folds else None
