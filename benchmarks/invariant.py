@@ -67,7 +67,7 @@ def written(captures: Iterable[Capture], folder: Path, name: str) -> CaptureSet:
     """Good captures with the input, as a data set's split."""
     for number, capture in enumerate(captures):
         for light, image in enumerate(with_input(capture.images, name)):
-            path = folder / "train" / f"{number:04d}" / f"{light:02d}.png"
+            path = folder / "train" / "good" / f"{number:04d}" / f"{light:02d}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             cv2.imwrite(str(path), image.transpose(1, 2, 0)[..., ::-1])
     return open_dataset(folder, None, "train")
