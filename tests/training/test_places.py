@@ -7,7 +7,7 @@ import torch
 from afrd.datasets import open_dataset
 from afrd.imaging import ImagingOptions
 from afrd.model import JointGaussian
-from afrd.training import TrainConfig, places, train
+from afrd.training import TrainConfig, train
 from afrd.training.features import Recompute
 from afrd.training.places import Places
 from captures import write_folder
@@ -38,9 +38,8 @@ def test_where_all_places_are_kept_the_expectation_is_that_of_a_second_reading(t
 
 
 @torch.inference_mode()
-def test_of_many_tiles_each_gives_a_share_and_together_all_places(model, monkeypatch):
-    monkeypatch.setattr(places, "KEPT", 64 * 3)
-    kept = Places(model, 9)  # of 9 tiles a third of the places
+def test_of_many_tiles_each_gives_a_share_and_together_all_places(model):
+    kept = Places(model, 9, most=64 * 3)  # of 9 tiles a third of the places
     shapes = [(level.channels, SIZE // level.stride, SIZE // level.stride) for level in model.teacher.levels]
     levels = [torch.randn(1, 2, *shape, generator=torch.Generator().manual_seed(1)) for shape in shapes]
     for number in range(9):

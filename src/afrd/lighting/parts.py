@@ -26,6 +26,7 @@ from afrd.training.defect_painter import KINDS, DefectPainter
 from afrd.training.defect_pairs import with_defects
 from afrd.training.disturbed import blurred, disturbed_copies, with_disturbances
 from afrd.training.features import Recompute, cache_features, on_device
+from afrd.training.places import Places
 
 PAINTED_INTO, PAINTED = 20, 60  # held-out parts, at most; painted captures of them, at least
 LEARNED_PLACES = 16_000  # of good parts, from which a subset learns what is usual
@@ -103,13 +104,11 @@ def prepare(
         with_disturbances(model, captures, device, config.seed, config.disturbing.captures),
         blurred=Recompute(model, soft, device).each() if soft else (),
     )
-    every = max(1, math.ceil(len(features) * (model.image_size // model.stride) ** 2 / LEARNED_PLACES))
-    places = [
-        model.looked_at(model.describe(on_device(levels, device))).flatten(2)[..., i % every :: every, None]
-        for i, levels in enumerate(features.each())
-    ]
-    fewest = min(each.shape[2] for each in places)
-    places = torch.cat([each[:, :, :fewest].half().cpu() for each in places])
+    kept = Places(model, len(features), LEARNED_PLACES)
+    for i, levels in enumerate(features.each()):
+        kept.keep(model, i, on_device(levels, device))
+    fewest = min(each.shape[2] for each in kept.kept(model))
+    places = torch.cat([each[:, :, :fewest].half().cpu() for each in kept.kept(model)])
     parts, vectors = [], []
     total = 2 * len(holdout) + _painted_count(len(holdout)) + len(test or ())
     for part, images in _looks(model.image_size, captures, holdout, test, config):

@@ -26,7 +26,7 @@ RIG, LIGHT = 0.05, 0.02  # standard deviation of the logarithm of all lights' ga
 SHIFT, BLUR, NOISE, JPEG = (0.1, 1.0), (0.2, 0.7), (0.0, 2.0), (85, 96)  # pixels, pixels, 1/255, quality
 NOISIEST = 2.5  # 1/255, of the copies that thresholds come from
 FAINTEST = 0.25  # 1/255, of the first of several: what else is disturbed, in captures that the rig check may not note
-TILES = 8  # of a capture, from which is learned what disturbances change: 8192 places tell as much as all of them
+TILES = 8  # of a capture, from which is learned what disturbances change
 COPIES = 2  # of each held-out capture, where a model's settings name no number
 
 

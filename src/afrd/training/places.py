@@ -1,4 +1,4 @@
-"""Of the tiles of good captures some places each, kept while the first pass reads them, so that no second one need."""
+"""Some places of each good capture or tile, kept while they are read once: enough to learn what is usual from."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -11,12 +11,12 @@ KEPT = 64_000  # vectors, in half precision; what is usual at a place is a regre
 
 
 class Places:
-    """As `Folds`, what a fit keeps of what it reads. squares: how many will be kept, tiles of all captures."""
+    """Used by a fit as `Folds` is. squares: how many will come, tiles of all captures. most: places kept in all."""
 
     keeps_all = True
 
-    def __init__(self, model: JointGaussian, squares: int) -> None:
-        self._every = max(1, math.ceil(squares * (model.image_size // model.stride) ** 2 / KEPT))
+    def __init__(self, model: JointGaussian, squares: int, most: int = KEPT) -> None:
+        self._every = max(1, math.ceil(squares * (model.image_size // model.stride) ** 2 / most))
         self._kept: list[Tensor] = []
 
     def keep(self, model: JointGaussian, number: int, levels: Sequence[Tensor]) -> None:
